@@ -1,0 +1,102 @@
+# The book's commands. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+# Where torch comes from. The CPU build is a tenth of the size; empty takes the default index, with CUDA on Linux.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+JOBS ?= 2
+PORT ?= 8000
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+BUILD := _build
+SITE := $(BUILD)/html
+# Two threads everywhere: sums are split the same way on every machine, and two jobs share two cores.
+export OMP_NUM_THREADS ?= 2
+export PYTHONHASHSEED := 0
+
+.PHONY: help
+help: ## list these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# --- environments: one folder, filled in two steps, so that reading the book needs no torch ---------------------------
+
+$(VENV)/.book: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=…")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet 'pip>=25.1'  # the first with --group
+	$(PIP) --group book
+	touch $@
+
+$(VENV)/.full: $(VENV)/.book
+	$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch==2.13.0
+	$(PIP) --group test --editable .
+	touch $@
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+.PHONY: book
+book: $(VENV)/.book ## build the site in _build/html
+	rm -rf $(BUILD)
+	$(BIN)/jupyter-book build --quiet -W -n --keep-going --path-output . .
+	@echo "The book is in $(CURDIR)/$(SITE)/index.html"
+
+.PHONY: serve
+serve: book ## build the site and serve it on this machine
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(SITE) $(PORT)
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+.PHONY: execute
+execute: $(VENV)/.full ## run the chapters again and write their notebooks (ONLY=05 for one)
+	$(BIN)/python -m tools.execute --jobs $(JOBS) $(ONLY)
+
+.PHONY: numbers
+numbers: $(VENV)/.full ## refresh every ledger link in prose from book/numbers.toml
+	$(BIN)/python -m tools.prose
+
+.PHONY: lab
+lab: $(VENV)/.full ## open the chapters in JupyterLab, text and notebook kept in step
+	$(BIN)/jupyter lab book/notebooks
+
+.PHONY: lock
+lock: $(VENV)/.book ## resolve every dependency again and write constraints.txt
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet uv
+	echo '# Every version the book is built and tested with, written by `make lock`. Torch is pinned in pyproject.toml.' > constraints.new
+	$(BIN)/uv pip compile pyproject.toml --group test --universal --python-version 3.11 --no-emit-package torch \
+	  --no-header --no-annotate --quiet | grep -vE '^(nvidia-|cuda-|triton)' >> constraints.new
+	mv constraints.new constraints.txt
+
+# --- checking ---------------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: lint unit notebooks site ## check everything
+
+.PHONY: lint
+lint: $(VENV)/.full ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.PHONY: unit
+unit: $(VENV)/.full ## the package, the ledger, the prose
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --ignore tests/site
+
+.PHONY: notebooks
+notebooks: $(VENV)/.full ## run every chapter and compare each output with the committed one
+	$(BIN)/pytest --nbval book/notebooks -n $(JOBS) --dist loadfile --nbval-cell-timeout=120 -p no:cacheprovider
+
+.PHONY: site
+site: book $(VENV)/.full ## the built pages, in a real browser
+	CHROMIUM="$$($(BIN)/python -m tools.chromium)" $(BIN)/pytest tests/site
+
+.PHONY: bench
+bench: $(VENV)/.full ## measure speed on this machine and record it in book/results
+	$(BIN)/python -m benchmarks
+
+.PHONY: clean
+clean: ## remove what the commands above made
+	rm -rf $(BUILD) $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -1,0 +1,65 @@
+"""Parameters and operations of a ``torch.nn`` module, counted without data.
+
+:func:`count` runs one forward pass of a copy of the module on the ``meta`` device, where a tensor has a shape and
+no numbers, and adds up what each layer's closed form says. The module itself is not touched.
+
+What is counted, for the batch given and in evaluation mode:
+
+* **macs**: multiply-accumulates of matrix products and convolutions. For a recurrent layer this is, per step,
+  sequence and direction, ``H (D + H)`` for an RNN, four times that for an LSTM, three times for a GRU. With
+  ``proj_size`` P the recurrent width is P, and ``H P`` is added.
+* **bias additions**: one per bias element and evaluation. PyTorch's recurrent layers have two biases per gate.
+* **elementwise**: everything else that computes, one operation per element: an evaluation of an activation (softmax
+  included) is one, a product of two vectors is one per element, a sum is one per element.
+
+Three conventions turn these into FLOPs (floating-point operations, a count and no rate):
+
+* ``gemm``: ``2 macs``. Matrix products alone, as ``torch.utils.flop_counter.FlopCounterMode`` counts them.
+* ``coursework``: ``2 macs + bias additions``. Every product is one FLOP, every product is also one addition, every
+  bias element is one addition, activations are free.
+* ``all``: ``2 macs + bias additions + elementwise``.
+
+An accumulator starts at zero, so a matrix product has as many additions as products, and the sum
+``W_ih x + W_hh h`` costs nothing more: the second product goes on adding where the first one stopped. Elementwise
+operations per hidden unit and step are therefore
+
+* RNN: 1, the activation.
+* LSTM: 9. Four gate activations; ``c = f c_prev + i g`` is two products and a sum; ``h = o tanh(c)`` is an activation
+  and a product.
+* GRU: 9. Three gate activations; ``r (W_hn h + b_hn)`` is a product, and its sum with ``W_in x + b_in`` an addition,
+  because these two accumulators stay apart; ``h = (1 - z) n + z h_prev`` is a difference, two products and a sum.
+
+Per element of its output, batch normalisation costs 2 (subtract the mean, divide by the deviation), layer
+normalisation 5 (mean, difference, square, variance, division); scale and shift add 1 each where they exist. Scalars
+per group, such as the inverse root, are left out. Pooling costs one operation per element of each window. Look-ups,
+copies, reshaping, concatenation, ``Flatten``, ``Identity`` and ``Dropout`` cost nothing.
+
+Operations that a module's own ``forward`` calls outside any known layer (``torch.relu(x)``, ``x @ w``) are counted in
+a row of that module. An operation whose cost is not defined here is an error, never a silent zero.
+
+Parameters are counted as each framework stores them:
+
+* PyTorch: ``numel()`` of every distinct parameter; a shared one counts once. Buffers, such as the moving statistics
+  of batch normalisation, stand apart.
+* Keras: one bias per gate for SimpleRNN and LSTM, two for a GRU (``reset_after=True``, its default, and PyTorch's
+  own formula). The moving mean and variance of batch normalisation count, as *non-trainable* parameters.
+"""
+
+from rnncourse.counting.expression import Last, LayerChain, module_from_text
+from rnncourse.counting.fused import register_recurrent_flops
+from rnncourse.counting.records import CONVENTIONS, Count, CountError, Layer, Operations, Rule
+from rnncourse.counting.tracing import count
+
+__all__ = [
+    "CONVENTIONS",
+    "Count",
+    "CountError",
+    "Last",
+    "Layer",
+    "LayerChain",
+    "Operations",
+    "Rule",
+    "count",
+    "module_from_text",
+    "register_recurrent_flops",
+]

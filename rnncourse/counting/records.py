@@ -1,0 +1,232 @@
+"""What a count is made of: operations, layers, and the whole."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from torch import nn
+
+CONVENTIONS = ("gemm", "coursework", "all")
+"""The FLOP conventions; :mod:`rnncourse.counting` defines them."""
+
+FRAMEWORKS = ("torch", "keras")
+
+
+class CountError(ValueError):
+    """A module or an input size that cannot be counted; the message names the layer and the remedy."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operations:
+    """Operations of one call of one layer.
+
+    Args:
+        macs: multiply-accumulates of matrix products.
+        bias_additions: additions of bias elements.
+        elementwise: every other operation, one per element.
+        backward_macs: multiply-accumulates of the matrix products of the backward pass; None where unknown.
+    """
+
+    macs: int = 0
+    bias_additions: int = 0
+    elementwise: int = 0
+    backward_macs: int | None = None
+
+
+Rule = Callable[[nn.Module, tuple[Any, ...], Any], Operations]
+"""A rule gets the layer, its positional arguments and its output (tensors on ``meta``) and returns its operations."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One row of a count: a layer, over all its calls.
+
+    Args:
+        path: the layer's name in the module, dotted; ``(root)`` for the module itself.
+        type: its class.
+        output_shape: of the last call; the output sequence for a recurrent layer, None if it was never called.
+        calls: how often the forward pass calls it.
+        parameters: elements of its parameters that no earlier row has counted.
+        trainable_parameters: those that require a gradient.
+        buffers: elements of its buffers, such as moving statistics.
+        keras_parameters: parameters as Keras counts them, non-trainable ones included.
+        keras_non_trainable: moving statistics among them.
+        macs: multiply-accumulates of matrix products, forward.
+        bias_additions: additions of bias elements, forward.
+        elementwise: other operations, one per element, forward.
+        backward_macs: multiply-accumulates of matrix products, backward; None where a rule does not say.
+    """
+
+    path: str
+    type: str
+    output_shape: tuple[int, ...] | None
+    calls: int
+    parameters: int
+    trainable_parameters: int
+    buffers: int
+    keras_parameters: int
+    keras_non_trainable: int
+    macs: int
+    bias_additions: int
+    elementwise: int
+    backward_macs: int | None
+
+    def flops(self, convention: str) -> int:
+        """Forward FLOPs of this layer.
+
+        Args:
+            convention: ``gemm``, ``coursework`` or ``all``.
+
+        Returns:
+            Number of floating-point operations.
+
+        Raises:
+            ValueError: the convention is unknown.
+        """
+        if convention not in CONVENTIONS:
+            raise ValueError(f"convention must be one of {', '.join(CONVENTIONS)}, got {convention!r}")
+        biases = self.bias_additions if convention != "gemm" else 0
+        return 2 * self.macs + biases + (self.elementwise if convention == "all" else 0)
+
+    def framework_parameters(self, framework: str) -> int:
+        """Parameters of this layer in one framework's convention.
+
+        Args:
+            framework: ``torch`` or ``keras``.
+
+        Returns:
+            Number of parameters.
+
+        Raises:
+            ValueError: the framework is unknown.
+        """
+        if framework not in FRAMEWORKS:
+            raise ValueError(f"framework must be one of {', '.join(FRAMEWORKS)}, got {framework!r}")
+        return self.keras_parameters if framework == "keras" else self.parameters
+
+
+@dataclass(frozen=True, repr=False)
+class Count:
+    """Parameters and operations of a module, layer by layer; a notebook shows it as a table.
+
+    Args:
+        layers: one row per layer, in the order of the forward pass.
+    """
+
+    layers: tuple[Layer, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Distinct parameter elements, as PyTorch stores them."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def trainable_parameters(self) -> int:
+        """Those of :attr:`parameters` that require a gradient."""
+        return sum(layer.trainable_parameters for layer in self.layers)
+
+    @property
+    def buffers(self) -> int:
+        """Elements of PyTorch buffers, which are not parameters."""
+        return sum(layer.buffers for layer in self.layers)
+
+    @property
+    def keras_parameters(self) -> int:
+        """Parameters as Keras counts the same layers, non-trainable ones included."""
+        return sum(layer.keras_parameters for layer in self.layers)
+
+    @property
+    def keras_non_trainable(self) -> int:
+        """Those of :attr:`keras_parameters` that Keras calls non-trainable: moving statistics."""
+        return sum(layer.keras_non_trainable for layer in self.layers)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of all matrix products, forward."""
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def bias_additions(self) -> int:
+        """Additions of bias elements, forward."""
+        return sum(layer.bias_additions for layer in self.layers)
+
+    @property
+    def elementwise(self) -> int:
+        """Other operations, one per element, forward."""
+        return sum(layer.elementwise for layer in self.layers)
+
+    @property
+    def backward_flops(self) -> int:
+        """FLOPs of the backward pass under ``gemm``: twice its multiply-accumulates.
+
+        Each product of the forward pass has two in the backward pass, one for the weight's gradient and one for
+        the input's. An input that needs no gradient, a frozen weight and the zero initial state save theirs. Every
+        output is taken to reach the loss.
+
+        Raises:
+            ValueError: a custom rule gives no ``backward_macs``.
+        """
+        total = 0
+        for layer in self.layers:
+            if layer.backward_macs is None:
+                raise ValueError(
+                    f"the rule of layer {layer.path!r} ({layer.type}) gives no backward_macs; "
+                    "return them in its Operations"
+                )
+            total += layer.backward_macs
+        return 2 * total
+
+    def flops(self, convention: str) -> int:
+        """Forward FLOPs of the whole module.
+
+        Args:
+            convention: ``gemm``, ``coursework`` or ``all``.
+
+        Returns:
+            Number of floating-point operations for the batch given.
+
+        Raises:
+            ValueError: the convention is unknown.
+        """
+        return sum(layer.flops(convention) for layer in self.layers)
+
+    def table(self, *, framework: str = "torch", convention: str | None = None) -> pd.DataFrame:
+        """One row per layer and a total.
+
+        Args:
+            framework: whose parameters to show, ``torch`` or ``keras``.
+            convention: where given, a column of FLOPs under it is added.
+
+        Returns:
+            Data frame with columns layer, type, output shape, parameters, MACs, bias additions, elementwise.
+        """
+        rows = [_table_row(layer, framework) for layer in self.layers]
+        if convention is not None:
+            for row, layer in zip(rows, self.layers, strict=True):
+                row[f"FLOPs ({convention})"] = layer.flops(convention)
+        total = {"layer": "total", "type": "", "output shape": ""}
+        numeric = [name for name in rows[0] if name not in total]
+        sums = {name: sum(int(str(row[name])) for row in rows) for name in numeric}
+        return pd.DataFrame([*rows, total | sums])
+
+    def __repr__(self) -> str:
+        return self._shown().to_string(index=False)
+
+    def _repr_html_(self) -> str:
+        return self._shown().to_html(index=False, border=0, classes="rnncourse-count")
+
+    def _shown(self) -> pd.DataFrame:
+        return self.table().map(lambda cell: f"{cell:,}" if isinstance(cell, int) else cell)
+
+
+def _table_row(layer: Layer, framework: str) -> dict[str, object]:
+    return {
+        "layer": layer.path,
+        "type": layer.type,
+        "output shape": "not called" if layer.output_shape is None else str(layer.output_shape),
+        "parameters": layer.framework_parameters(framework),
+        "MACs": layer.macs,
+        "bias additions": layer.bias_additions,
+        "elementwise": layer.elementwise,
+    }

@@ -1,0 +1,102 @@
+"""One look for every figure: colours by model, direct labels, a style that stays readable on a dark page."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from cycler import cycler
+from matplotlib.axes import Axes
+
+# Okabe and Ito's palette (2008), which colour-blind readers can tell apart; a model keeps its colour all through.
+COLOURS: Mapping[str, str] = {
+    "RNN": "#D55E00",
+    "LSTM": "#0072B2",
+    "GRU": "#009E73",
+    "BiLSTM": "#CC79A7",
+    "baseline": "#595959",
+    "bound": "#B8860B",
+    "input": "#E69F00",
+    "forget": "#0072B2",
+    "cell": "#009E73",
+    "output": "#CC79A7",
+    "reset": "#E69F00",
+    "update": "#0072B2",
+    "new": "#009E73",
+}
+INK, PAPER, GRID = "#1f2933", "#ffffff", "#d8dee6"
+STYLE: Mapping[str, Any] = {
+    "figure.figsize": (7.2, 3.6),
+    "figure.dpi": 110,
+    "figure.facecolor": PAPER,
+    "figure.constrained_layout.use": True,
+    "savefig.facecolor": PAPER,
+    "axes.facecolor": PAPER,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "lines.linewidth": 1.8,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "font.size": 10,
+    "legend.frameon": False,
+    "axes.prop_cycle": cycler(color=["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#595959"]),
+}
+
+
+def use_style() -> None:
+    """Make the book's style the default of this session."""
+    for key, setting in STYLE.items():
+        mpl.rcParams[key] = setting  # type: ignore[index]
+
+
+def label_lines(axes: Axes, *, at: float | None = None) -> None:
+    """Write each labelled line's name at its right end, in its colour, instead of a legend.
+
+    Args:
+        axes: where the lines are; those whose label starts with ``_`` are left out.
+        at: x position of the labels, in data units; the end of each line by default.
+    """
+    lines = [line for line in axes.get_lines() if not str(line.get_label()).startswith("_")]
+    for line in lines:
+        x, y = line.get_xdata(), line.get_ydata()
+        axes.annotate(
+            str(line.get_label()),
+            (float(x[-1]) if at is None else at, float(y[-1])),  # type: ignore[arg-type, index]
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            color=line.get_color(),
+            annotation_clip=False,
+        )
+
+
+def mean_and_spread(
+    axes: Axes, x: Sequence[float], runs: Sequence[Sequence[float]], *, label: str, colour: str
+) -> None:
+    """Draw the mean over runs as a line and one standard deviation either way as a band.
+
+    Args:
+        axes: where to draw.
+        x: positions, of length n.
+        runs: one row of length n per seed; at least two rows.
+        label: name of the line.
+        colour: any Matplotlib colour.
+
+    Raises:
+        ValueError: there are fewer than two runs, so no spread to show.
+    """
+    if len(runs) < 2:
+        raise ValueError(f"got {len(runs)} run; give at least two, or draw a plain line.")
+    mean, spread = np.mean(runs, axis=0), np.std(runs, axis=0, ddof=1)
+    axes.fill_between(x, mean - spread, mean + spread, color=colour, alpha=0.18, linewidth=0)
+    axes.plot(x, mean, color=colour, label=label)

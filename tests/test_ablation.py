@@ -1,0 +1,573 @@
+import copy
+import inspect
+import io
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from rnncourse.ablation import VARIANTS, AblatedLSTM, ablate, learnable_parameters
+from rnncourse.gates import trace_gates
+from rnncourse.lstm_variants import FORMS, LoopLSTM
+
+KERNEL = [name for name, variant in VARIANTS.items() if variant.fused]
+CELLS = [name for name, variant in VARIANTS.items() if not variant.fused]
+# The gates each variant holds at 1, spelled out here so that a wrong table in the module shows.
+OPEN = {
+    "full": "",
+    "no_input": "i",
+    "no_forget": "f",
+    "no_output": "o",
+    "input_only": "fo",
+    "forget_only": "io",
+    "output_only": "if",
+    "coupled": "",
+}
+GATES = {"i": "input", "f": "forget", "g": "cell", "o": "output"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Matrices this small are slower when shared between threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def lstm_of(*, seed: int = 0, dtype: torch.dtype = torch.float32, **options: object) -> nn.LSTM:
+    torch.manual_seed(seed)
+    return nn.LSTM(3, 5, **{"num_layers": 2, **options}).to(dtype)
+
+
+def sequence(shape: tuple[int, ...] = (7, 4, 3), *, seed: int = 1, dtype: torch.dtype = torch.float32) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def gate_rows(lstm: nn.LSTM, letter: str) -> slice:
+    start = "ifgo".index(letter) * lstm.hidden_size
+    return slice(start, start + lstm.hidden_size)
+
+
+def by_hand(lstm: nn.LSTM, variant: str) -> nn.LSTM:
+    """A plain ``nn.LSTM`` with the rows of a variant written into it."""
+    plain = copy.deepcopy(lstm)
+    with torch.no_grad():
+        for name, weight in plain.named_parameters():
+            if name.startswith("weight_hr"):
+                continue
+            for letter in OPEN[variant]:
+                weight[gate_rows(lstm, letter)] = 20.0 if name.startswith("bias") else 0.0
+            if variant == "coupled":
+                weight[gate_rows(lstm, "i")] = -weight[gate_rows(lstm, "f")]
+    return plain
+
+
+def cell_by_definition(lstm: nn.LSTM, variant: str, x: Tensor) -> Tensor:
+    """One layer, float64, straight from the equations; gates held open are the number 1, not a sigmoid."""
+    w_ih, w_hh, b = lstm.weight_ih_l0, lstm.weight_hh_l0, lstm.bias_ih_l0 + lstm.bias_hh_l0
+    h = c = x.new_zeros(x.shape[1], lstm.hidden_size)
+    outputs = []
+    for x_t in x:
+        z = dict(zip("ifgo", (x_t @ w_ih.T + h @ w_hh.T + b).chunk(4, dim=-1), strict=True))
+        gate = {k: torch.ones_like(c) if k in OPEN.get(variant, "") else torch.sigmoid(z[k]) for k in "ifo"}
+        if variant == "coupled":
+            gate["i"] = 1 - gate["f"]
+        g = z["g"] if variant == "no_input_activation" else torch.tanh(z["g"])
+        c = gate["f"] * c + gate["i"] * g
+        h = gate["o"] * (c if variant == "no_output_activation" else torch.tanh(c))
+        outputs.append(h)
+    return torch.stack(outputs)
+
+
+# --- what the kernel variants compute --------------------------------------------------------------------------
+
+
+def test_every_variant_of_greff_and_of_the_coursework_exists() -> None:
+    greff = {variant.greff for variant in VARIANTS.values()} - {None}
+    assert greff == {"V", "NIG", "NFG", "NOG", "NIAF", "NOAF", "NP", "CIFG", "FGR"}
+    assert {"full", "forget_only", "input_only"} <= VARIANTS.keys()
+    assert set(KERNEL) == OPEN.keys()
+    assert str(VARIANTS["coupled"]) == (
+        "input gate tied to the forget gate, i = 1 - f (Greff et al.: CIFG; fused kernel)"
+    )
+    assert str(VARIANTS["forget_only"]).endswith("(not in Greff et al.; fused kernel)")
+
+
+# torch says so of its own LSTM with a projection in float32.
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+@pytest.mark.parametrize("variant", KERNEL)
+@given(
+    layers=st.integers(1, 3),
+    bidirectional=st.booleans(),
+    batch_first=st.booleans(),
+    proj_size=st.sampled_from([0, 2]),
+    steps=st.integers(1, 12),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+    seed=st.integers(0, 1000),
+)
+@settings(deadline=None, max_examples=8)
+def test_kernel_variants_are_an_lstm_with_rows_written_by_hand(
+    variant, layers, bidirectional, batch_first, proj_size, steps, dtype, seed
+) -> None:
+    lstm = lstm_of(
+        seed=seed,
+        dtype=dtype,
+        num_layers=layers,
+        bidirectional=bidirectional,
+        batch_first=batch_first,
+        proj_size=proj_size,
+    )
+    x = sequence((steps, 4, 3), seed=seed, dtype=dtype)
+    ours, theirs = ablate(lstm, variant), by_hand(lstm, variant)
+    assert isinstance(ours, nn.LSTM)
+    state = tuple(torch.randn_like(each) for each in theirs(x)[1])
+    for hx in (None, state):
+        output, (h, c) = ours(x, hx)
+        expected, (h_expected, c_expected) = theirs(x, hx)
+        assert torch.equal(output, expected)
+        assert torch.equal(h, h_expected)
+        assert torch.equal(c, c_expected)
+
+
+@pytest.mark.parametrize("variant", KERNEL)
+def test_kernel_variants_follow_the_definition(variant: str) -> None:
+    lstm = lstm_of(num_layers=1, dtype=torch.float64)
+    x = sequence((30, 4, 3), dtype=torch.float64)
+    torch.testing.assert_close(ablate(lstm, variant)(x)[0], cell_by_definition(lstm, variant, x), rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("variant", KERNEL)
+def test_packed_and_unbatched_input(variant: str) -> None:
+    lstm = lstm_of(batch_first=True)
+    ours, theirs = ablate(lstm, variant), by_hand(lstm, variant)
+    packed = nn.utils.rnn.pack_padded_sequence(
+        sequence((4, 7, 3)), torch.tensor([2, 7, 5, 1]), batch_first=True, enforce_sorted=False
+    )
+    assert torch.equal(ours(packed)[0].data, theirs(packed)[0].data)
+    assert torch.equal(ours(sequence((6, 3)))[0], theirs(sequence((6, 3)))[0])
+
+
+@pytest.mark.parametrize("variant", KERNEL)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_traced_gates_are_exactly_open(variant: str, dtype: torch.dtype) -> None:
+    ablated = ablate(lstm_of(dtype=dtype, bidirectional=True), variant)
+    trace = trace_gates(ablated, sequence(dtype=dtype))
+    for letter in OPEN[variant]:
+        assert bool((trace[GATES[letter]] == 1.0).all())
+    for letter in set("ifo") - set(OPEN[variant]):
+        assert bool((trace[GATES[letter]] < 1.0).all())
+    if variant == "coupled":
+        torch.testing.assert_close(trace["input"] + trace["forget"], torch.ones_like(trace["input"]))
+        assert float(trace.cell.abs().max()) <= 1.0
+    assert trace.residual < 1e-6
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_the_open_gate_is_saturated_in_every_float(dtype: torch.dtype) -> None:
+    z = torch.full((64,), 20.0, dtype=dtype).add(20.0).requires_grad_()
+    gate = torch.sigmoid(z)
+    gate.sum().backward()
+    assert bool((gate == 1.0).all())
+    assert bool((z.grad == 0.0).all())
+
+
+def test_without_forget_gate_the_cell_grows_and_coupled_it_does_not() -> None:
+    lstm = lstm_of(num_layers=1, dtype=torch.float64)
+    with torch.no_grad():
+        lstm.bias_ih_l0[gate_rows(lstm, "g")] = 3.0
+    x = sequence((200, 2, 3), dtype=torch.float64)
+    largest = {variant: float(ablate(lstm, variant)(x)[1][1].abs().max()) for variant in KERNEL}
+    assert largest["output_only"] > 100.0
+    assert largest["no_forget"] > 20.0
+    assert largest["coupled"] <= 1.0
+
+
+# --- gradients and training ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variant", list(VARIANTS))
+def test_gradcheck(variant: str) -> None:
+    torch.manual_seed(3)
+    module = ablate(nn.LSTM(2, 2, num_layers=2, bidirectional=variant in CELLS).double(), variant)
+    module.reset_parameters()
+    x = sequence((3, 2, 2), dtype=torch.float64).requires_grad_()
+    names, weights = zip(*module.named_parameters(), strict=True)
+
+    def outputs(x: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
+        output, (h, c) = torch.func.functional_call(module, dict(zip(names, weights, strict=True)), (x,))
+        return output, h, c
+
+    assert torch.autograd.gradcheck(outputs, (x, *weights))
+
+
+def optimisers() -> dict[str, Callable[[nn.Module], torch.optim.Optimizer]]:
+    """Every dense optimiser torch has, with weight decay where it takes one; SGD also with momentum."""
+    found = {}
+    for name, kind in vars(torch.optim).items():
+        if not inspect.isclass(kind) or kind in (torch.optim.Optimizer, torch.optim.SparseAdam):
+            continue
+        decay = {"weight_decay": 0.1} if "weight_decay" in inspect.signature(kind).parameters else {}
+        # Muon takes matrices alone.
+        matrices = kind is torch.optim.Muon
+        found[name] = lambda module, kind=kind, decay=decay, matrices=matrices: kind(
+            [p for p in module.parameters() if p.dim() == 2 or not matrices], lr=0.05, **decay
+        )
+    found["SGD with momentum"] = lambda module: torch.optim.SGD(
+        module.parameters(), lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.1
+    )
+    return found
+
+
+def train(module: nn.Module, optimiser: torch.optim.Optimizer, *, steps: int = 4) -> list[float]:
+    """Clipped steps on a small regression; the loss before each of them."""
+    x, target = sequence(), 0.3 * torch.tanh(sequence((7, 4, 5), seed=2))
+
+    def closure() -> float:
+        optimiser.zero_grad()
+        loss = nn.functional.mse_loss(module(x)[0], target)
+        loss.backward()
+        nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+        return loss.item()
+
+    return [float(optimiser.step(closure)) for _ in range(steps)]
+
+
+def test_all_of_torchs_optimisers_are_tried() -> None:
+    assert {"SGD", "Adam", "AdamW", "RMSprop", "Adafactor", "LBFGS", "Muon"} <= optimisers().keys()
+
+
+@pytest.mark.parametrize("optimiser", list(optimisers()))
+@pytest.mark.parametrize("variant", KERNEL)
+def test_frozen_rows_never_move(variant: str, optimiser: str) -> None:
+    lstm = lstm_of()
+    module = ablate(lstm, variant)
+    before = {name: getattr(module, name).detach().clone() for name, _ in lstm.named_parameters()}
+    train(module, optimisers()[optimiser](module))
+    for name, start in before.items():
+        now = getattr(module, name).detach()
+        for letter in OPEN[variant]:
+            rows = gate_rows(lstm, letter)
+            assert now[rows].numpy().tobytes() == start[rows].numpy().tobytes()
+            assert bool((now[rows] == (20.0 if name.startswith("bias") else 0.0)).all())
+        if variant == "coupled":
+            assert torch.equal(now[gate_rows(lstm, "i")], -now[gate_rows(lstm, "f")])
+        if now.dim() == 2:
+            for letter in set("ifgo") - set(OPEN[variant]):
+                assert not torch.equal(now[gate_rows(lstm, letter)], start[gate_rows(lstm, letter)])
+
+
+def test_weight_decay_moves_rows_that_are_only_written_by_hand() -> None:
+    plain = by_hand(lstm_of(), "no_input")
+    train(plain, torch.optim.AdamW(plain.parameters(), lr=0.05, weight_decay=0.1))
+    assert not bool((plain.bias_ih_l0[gate_rows(plain, "i")] == 20.0).any())
+
+
+def test_full_trains_bitwise_like_the_plain_lstm() -> None:
+    plain = lstm_of()
+    full = ablate(plain, "full")
+    for module in (plain, full):
+        train(module, torch.optim.AdamW(module.parameters(), lr=0.01))
+    assert torch.equal(plain(sequence())[0], full(sequence())[0])
+
+
+@pytest.mark.parametrize("variant", list(VARIANTS))
+def test_every_variant_learns(variant: str) -> None:
+    module = ablate(lstm_of(), variant)
+    losses = train(module, torch.optim.Adam(module.parameters(), lr=0.02), steps=25)
+    assert losses[-1] < 0.9 * losses[0]
+
+
+# --- parameters, copies, state dicts ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variant", list(VARIANTS))
+@given(hidden=st.integers(3, 6), layers=st.integers(1, 3), bidirectional=st.booleans(), projected=st.booleans())
+@settings(deadline=None, max_examples=6)
+def test_parameter_counts(variant, hidden, layers, bidirectional, projected) -> None:
+    projected = projected and variant in KERNEL
+    directions, p = 1 + bidirectional, 2 if projected else 0
+    width = p or hidden
+    lstm = nn.LSTM(4, hidden, layers, bidirectional=bidirectional, proj_size=p)
+    gates = 3 if variant == "coupled" else 4 - len(OPEN.get(variant, ""))
+    extra = {"peephole": 3 * hidden, "full_gate_recurrence": 9 * hidden**2}.get(variant, 0)
+    inputs = [4] + [width * directions] * (layers - 1)
+    per_direction = sum(gates * hidden * (d + width + 2) + hidden * p + extra for d in inputs)
+    module = ablate(lstm, variant)
+    assert learnable_parameters(module) == directions * per_direction
+    assert learnable_parameters(module) == sum(p.numel() for p in module.parameters() if p.requires_grad)
+
+
+def test_learnable_parameters_of_the_coursework_network() -> None:
+    lstm = nn.LSTM(1, 64, num_layers=2)
+    assert learnable_parameters(lstm) == 50_432
+    assert learnable_parameters(ablate(lstm, "full")) == 50_432
+    assert learnable_parameters(ablate(lstm, "coupled")) == 37_824
+    assert learnable_parameters(ablate(lstm, "forget_only")) == 25_216
+    assert learnable_parameters(ablate(lstm, "input_only")) == 25_216
+
+
+@pytest.mark.parametrize("variant", list(VARIANTS))
+def test_the_given_module_is_left_alone(variant: str) -> None:
+    lstm = lstm_of().eval()
+    lstm.weight_hh_l0.requires_grad_(False)
+    before = copy.deepcopy(lstm.state_dict())
+    module = ablate(lstm, variant)
+    assert not module.training
+    assert learnable_parameters(module) < learnable_parameters(ablate(lstm_of(), variant))
+    train(module, torch.optim.SGD(module.parameters(), lr=0.1))
+    assert all(torch.equal(before[name], now) for name, now in lstm.state_dict().items())
+    assert lstm.weight_ih_l0.grad is None
+
+
+@pytest.mark.parametrize("variant", list(VARIANTS))
+def test_state_dict_round_trip(variant: str) -> None:
+    trained, fresh = ablate(lstm_of(), variant), ablate(lstm_of(seed=9), variant)
+    train(trained, torch.optim.Adam(trained.parameters(), lr=0.05))
+    assert not torch.equal(trained(sequence())[0], fresh(sequence())[0])
+    file = io.BytesIO()
+    torch.save(trained.state_dict(), file)
+    file.seek(0)
+    state = torch.load(file, weights_only=True)
+    # What formats without pickle ask for: tensors alone, contiguous, no two of them on the same memory.
+    assert all(type(value) is Tensor and value.is_contiguous() for value in state.values())
+    assert len({value.untyped_storage().data_ptr() for value in state.values()}) == len(state)
+    assert sum(value.numel() for value in state.values()) == learnable_parameters(trained)
+    fresh.load_state_dict(state)
+    assert torch.equal(trained(sequence())[0], fresh(sequence())[0])
+
+
+def test_a_state_of_another_variant_is_refused_by_name() -> None:
+    state = ablate(lstm_of(), "forget_only").state_dict()
+    with pytest.raises(RuntimeError, match=r"input_only\.weight_ih_l0.*\n.*forget_only\.weight_ih_l0"):
+        ablate(lstm_of(), "input_only").load_state_dict(state)
+
+
+@pytest.mark.parametrize("variant", list(VARIANTS))
+def test_copies_casts_and_whole_module_pickles(variant: str) -> None:
+    module = ablate(lstm_of(), variant)
+    expected = module(sequence())[0]
+    expected.sum().backward()
+    file = io.BytesIO()
+    torch.save(module, file)
+    file.seek(0)
+    for twin in (copy.deepcopy(module), torch.load(file, weights_only=False)):
+        assert torch.equal(twin(sequence())[0], expected)
+        assert {p.data_ptr() for p in twin.parameters()}.isdisjoint(p.data_ptr() for p in module.parameters())
+    double = copy.deepcopy(module).to(torch.float64)
+    output = double(sequence().double())[0]
+    assert output.dtype == torch.float64
+    torch.testing.assert_close(output, expected.double(), rtol=0, atol=1e-6)
+    back = copy.deepcopy(module).to("meta").to_empty(device="cpu")
+    back.load_state_dict(module.state_dict())
+    assert torch.equal(back(sequence())[0], expected)
+
+
+def test_weights_read_like_those_of_an_lstm_and_refuse_assignment() -> None:
+    lstm = lstm_of(bidirectional=True)
+    module = ablate(lstm, "no_output")
+    assert [[w.shape for w in layer] for layer in module.all_weights] == [
+        [w.shape for w in layer] for layer in lstm.all_weights
+    ]
+    with pytest.raises(AttributeError, match=r"weight_ih_l0 of an ablated LSTM .* live\['weight_ih_l0'\]"):
+        module.weight_ih_l0 = nn.Parameter(torch.zeros(20, 3))
+    assert not hasattr(module, "weight_ih_l7")
+    assert "variant=no_output" in repr(module)
+    with torch.no_grad():
+        module.live["bias_ih_l0"].zero_()
+    assert not bool(module.bias_ih_l0[:15].any())
+    module.flatten_parameters()
+    assert module(sequence())[0].shape == (7, 4, 10)
+
+
+def test_dropout_between_layers_is_that_of_the_lstm() -> None:
+    lstm = lstm_of(dropout=0.5)
+    module = ablate(lstm, "full")
+    outputs = []
+    for each in (lstm, module):
+        torch.manual_seed(5)
+        outputs.append(each(sequence())[0])
+    assert torch.equal(*outputs)
+    loop = ablate(lstm, "peephole")
+    assert not torch.equal(loop(sequence())[0], loop(sequence())[0])
+    assert torch.equal(loop.eval()(sequence())[0], loop(sequence())[0])
+
+
+# --- cells the kernel cannot express ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["plain", "peephole", "full_gate_recurrence"])
+@given(
+    layers=st.integers(1, 3),
+    bidirectional=st.booleans(),
+    batch_first=st.booleans(),
+    bias=st.booleans(),
+    steps=st.integers(1, 30),
+    seed=st.integers(0, 1000),
+)
+@settings(deadline=None, max_examples=15)
+def test_with_neutral_extras_the_loop_is_nn_lstm(form, layers, bidirectional, batch_first, bias, steps, seed) -> None:
+    lstm = lstm_of(
+        seed=seed,
+        dtype=torch.float64,
+        num_layers=layers,
+        bidirectional=bidirectional,
+        batch_first=batch_first,
+        bias=bias,
+    )
+    x = sequence((steps, 4, 3), seed=seed, dtype=torch.float64)
+    loop = LoopLSTM(lstm, form)
+    state = tuple(torch.randn_like(each) for each in lstm(x)[1])
+    for hx in (None, state):
+        for ours, theirs in zip(flat(loop(x, hx)), flat(lstm(x, hx)), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
+
+
+def flat(result: tuple[Tensor, tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor, Tensor]:
+    return result[0], *result[1]
+
+
+@pytest.mark.parametrize("variant", ["no_input_activation", "no_output_activation"])
+def test_activation_variants_follow_the_definition(variant: str) -> None:
+    lstm = lstm_of(num_layers=1, dtype=torch.float64)
+    x = sequence((30, 4, 3), dtype=torch.float64)
+    expected = cell_by_definition(lstm, variant, x)
+    torch.testing.assert_close(ablate(lstm, variant)(x)[0], expected, rtol=0, atol=1e-13)
+    assert not torch.allclose(expected, lstm(x)[0], atol=1e-3)
+
+
+def test_peepholes_see_the_old_cell_and_the_output_gate_the_new_one() -> None:
+    lstm = lstm_of(num_layers=1, dtype=torch.float64)
+    module = ablate(lstm, "peephole")
+    module.reset_parameters(generator=torch.Generator().manual_seed(4))
+    x = sequence((20, 4, 3), dtype=torch.float64)
+    p_i, p_f, p_o = module.peephole_l0.reshape(3, 5)
+    h = c = x.new_zeros(4, 5)
+    for x_t in x:
+        z = x_t @ module.weight_ih_l0.T + h @ module.weight_hh_l0.T + module.bias_ih_l0 + module.bias_hh_l0
+        i, f = torch.sigmoid(z[:, :5] + p_i * c), torch.sigmoid(z[:, 5:10] + p_f * c)
+        c = f * c + i * torch.tanh(z[:, 10:15])
+        h = torch.sigmoid(z[:, 15:] + p_o * c) * torch.tanh(c)
+    torch.testing.assert_close(module(x)[1], (h[None], c[None]), rtol=0, atol=1e-13)
+
+
+def test_full_gate_recurrence_is_nine_matrices() -> None:
+    lstm = lstm_of(num_layers=1, dtype=torch.float64)
+    module = ablate(lstm, "full_gate_recurrence")
+    module.reset_parameters(generator=torch.Generator().manual_seed(4))
+    x = sequence((20, 4, 3), dtype=torch.float64)
+    matrix = module.gate_recurrence_l0.reshape(3, 5, 3, 5)
+    h = c = x.new_zeros(4, 5)
+    gates = [h, h, h]
+    for x_t in x:
+        z = x_t @ module.weight_ih_l0.T + h @ module.weight_hh_l0.T + module.bias_ih_l0 + module.bias_hh_l0
+        z_i, z_f, z_g, z_o = z.chunk(4, dim=-1)
+        gates = [
+            torch.sigmoid(own + sum(gates[read] @ matrix[written, :, read].T for read in range(3)))
+            for written, own in enumerate((z_i, z_f, z_o))
+        ]
+        c = gates[1] * c + gates[0] * torch.tanh(z_g)
+        h = gates[2] * torch.tanh(c)
+    torch.testing.assert_close(module(x)[1], (h[None], c[None]), rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("variant", CELLS)
+def test_a_sequence_in_two_halves_is_the_whole_but_for_remembered_gates(variant: str) -> None:
+    module = ablate(lstm_of(dtype=torch.float64), variant)
+    module.reset_parameters(generator=torch.Generator().manual_seed(4))
+    x = sequence((10, 4, 3), dtype=torch.float64)
+    whole = module(x)[0][5:]
+    halves = module(x[5:], module(x[:5])[1])[0]
+    # (h, c) carries no gates, so full gate recurrence starts its second half without them, as documented.
+    assert torch.allclose(whole, halves, rtol=0, atol=1e-13) == (variant != "full_gate_recurrence")
+
+
+# --- bad input -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", [nn.GRU(3, 5), nn.RNN(3, 5), nn.Linear(3, 5), nn.LSTMCell(3, 5)])
+def test_other_modules_are_refused(module: nn.Module) -> None:
+    with pytest.raises(TypeError, match=f"expected an nn.LSTM, got {type(module).__name__};"):
+        ablate(module, "full")
+
+
+@pytest.mark.parametrize("variant", ["forget_only", "peephole"])
+def test_ablating_twice_is_refused(variant: str) -> None:
+    with pytest.raises(TypeError, match=rf"already ablated \({variant}\)"):
+        ablate(ablate(lstm_of(), variant), "no_input")
+
+
+@given(name=st.text().filter(lambda text: text not in VARIANTS))
+@settings(deadline=None, max_examples=30)
+def test_unknown_variants_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=r"unknown variant .* The variants are full, no_input, .*recurrence\."):
+        ablate(nn.LSTM(1, 2), name)
+
+
+def test_a_near_miss_is_suggested() -> None:
+    with pytest.raises(ValueError, match="unknown variant 'forget-only'; did you mean 'forget_only'"):
+        ablate(lstm_of(), "forget-only")
+
+
+@pytest.mark.parametrize("variant", list(VARIANTS))
+def test_only_gates_held_open_need_a_bias(variant: str) -> None:
+    lstm = lstm_of(bias=False)
+    if OPEN.get(variant):
+        with pytest.raises(ValueError, match=f"{variant} holds a gate open .* bias=False; build it with bias=True"):
+            ablate(lstm, variant)
+    else:
+        assert ablate(lstm, variant)(sequence())[0].shape == (7, 4, 5)
+
+
+@pytest.mark.parametrize("variant", list(VARIANTS))
+@given(data=st.data(), value=st.sampled_from([float("nan"), float("inf"), -float("inf")]))
+@settings(deadline=None, max_examples=5)
+def test_weights_that_are_not_numbers_are_named(variant: str, data: st.DataObject, value: float) -> None:
+    lstm = lstm_of(bidirectional=True)
+    name = data.draw(st.sampled_from([name for name, _ in lstm.named_parameters()]))
+    with torch.no_grad():
+        lstm.get_parameter(name).reshape(-1)[data.draw(st.integers(0, 19))] = value
+    with pytest.raises(ValueError, match=rf"{name} of shape .* has 1 entries that are NaN or infinite"):
+        ablate(lstm, variant)
+
+
+@pytest.mark.parametrize("variant", ["no_input", "peephole"])
+def test_the_meta_device_is_refused(variant: str) -> None:
+    with pytest.raises(ValueError, match=r"weight_ih_l0 is on the meta device .* lstm\.to_empty"):
+        ablate(nn.LSTM(3, 5, device="meta"), variant)
+
+
+@pytest.mark.parametrize("variant", CELLS)
+def test_a_projection_needs_the_kernel(variant: str) -> None:
+    with pytest.raises(ValueError, match="no projection, but the LSTM has proj_size=2"):
+        ablate(lstm_of(proj_size=2), variant)
+
+
+def test_the_loop_names_an_unknown_form() -> None:
+    with pytest.raises(ValueError, match=f"unknown form 'coupled'; expected one of {', '.join(FORMS)}"):
+        LoopLSTM(lstm_of(), "coupled")
+
+
+@pytest.mark.parametrize("shape", [(7, 3), (7, 4, 2), (0, 4, 3), (7, 0, 3)])
+def test_the_loop_names_a_wrong_input_shape(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"input has shape .* expected \(time, batch, feature\) with 3 features"):
+        ablate(lstm_of(), "peephole")(torch.zeros(shape))
+
+
+def test_the_loop_names_other_wrong_input() -> None:
+    loop = ablate(lstm_of(), "peephole")
+    with pytest.raises(TypeError, match="input is a PackedSequence"):
+        loop(nn.utils.rnn.pack_sequence([torch.zeros(2, 3)]))
+    with pytest.raises(ValueError, match=r"input is torch\.float64 but the weights are torch\.float32"):
+        loop(sequence(dtype=torch.float64))
+    with pytest.raises(ValueError, match=r"c_0 has shape \(1, 4, 5\); expected .* = \(2, 4, 5\)"):
+        loop(sequence(), (torch.zeros(2, 4, 5), torch.zeros(1, 4, 5)))
+
+
+def test_ablated_modules_keep_the_lstms_own_errors() -> None:
+    with pytest.raises(RuntimeError, match="Expected 3, got 2"):
+        ablate(lstm_of(), "no_input")(torch.zeros(7, 4, 2))
+    assert isinstance(ablate(lstm_of(), "no_input"), AblatedLSTM)

@@ -1,0 +1,67 @@
+"""Draw the book's cover picture: the hidden states of one small recurrent cell, from many beginnings.
+
+The cell is ``h_t = tanh(W h_(t-1))`` with two units, where ``W`` turns the state a little and stretches it a
+little. Whatever it starts from, the state winds onto the same closed path: what the cell remembers in the end is
+where on that path it is. ``python tools/cover.py`` writes the picture; the same code gives the same bytes.
+"""
+
+import argparse
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap, to_hex
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+TARGET = Path(__file__).resolve().parents[1] / "book" / "assets" / "cover.svg"
+INK = LinearSegmentedColormap.from_list("ink", ["#c96f3a", "#b8925a", "#4d9a94", "#1f7f86"])  # on light and on dark
+TURN, STRETCH = 0.072, 1.07  # radians and factor per step
+STEPS, STARTS = 100, 120
+LENGTH, DEPTH = 3.05, 0.36  # of the picture in the direction of time, and of the second unit seen from the side
+
+
+def trajectories(starts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """States of the cell, shape (step, start, 2), from starts of shape (start, 2)."""
+    turn = np.array([[np.cos(TURN), -np.sin(TURN)], [np.sin(TURN), np.cos(TURN)]])
+    states = [starts]
+    for _ in range(STEPS):
+        states.append(np.tanh(states[-1] @ (STRETCH * turn).T))
+    return np.stack(states)
+
+
+def starts() -> NDArray[np.float64]:
+    """Where the cell begins: a flower of points around rest; shape (start, 2)."""
+    angle = np.linspace(0, 2 * np.pi, STARTS, endpoint=False)
+    radius = 0.02 + 0.055 * (1 + np.cos(5 * angle))
+    return np.column_stack([np.cos(angle), np.sin(angle)]) * radius[:, None]
+
+
+def draw() -> Figure:
+    """The picture: one line per beginning, seen from the side so that time runs to the right."""
+    figure = Figure(figsize=(12.2, 3.44))
+    axes = figure.add_axes((0, 0, 1, 1))
+    states = trajectories(starts())
+    time = np.linspace(-LENGTH, LENGTH, STEPS + 1)
+    for k in range(states.shape[1]):
+        first, second = states[:, k, 0], states[:, k, 1]
+        shade = (np.arctan2(states[-1, k, 1], states[-1, k, 0]) + np.pi) / (2 * np.pi)
+        colour = to_hex(INK(abs(2 * shade - 1)))
+        depth = 0.35 + 0.45 * (1 + np.sin(2 * np.pi * shade)) / 2
+        axes.plot(time + DEPTH * second, first, color=colour, alpha=depth, linewidth=0.7)
+    axes.set(xlim=(-LENGTH, LENGTH - DEPTH / 2), ylim=(-0.52, 0.52))
+    axes.set_axis_off()
+    return figure
+
+
+def main() -> None:
+    """Write the picture to the book's assets, or where ``--to`` says."""
+    parser = argparse.ArgumentParser(description="Draw the book's cover picture.")
+    parser.add_argument("--to", type=Path, default=TARGET, help="file to write (default: the book's assets)")
+    target = parser.parse_args().to
+    with mpl.rc_context({"svg.hashsalt": "rnncourse", "path.simplify": True}):
+        draw().savefig(target, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+
+
+if __name__ == "__main__":
+    main()
