@@ -1,0 +1,344 @@
+"""Every widget on the built site: it starts, each control moves a number, and the numbers agree with the package."""
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from rnncourse.cells import rnn_step
+from rnncourse.counting import count
+from rnncourse.widgets.base import HERE, module_source
+
+HOST = 'class="rnn-widget-host"'
+READY = ".rnn-widget[data-ready='1']"
+CONTROLS = "input, select, button"
+STATES = 200
+
+
+@pytest.fixture(scope="session")
+def widget_pages(site: Path) -> list[str]:
+    """Addresses, relative to the site, of the pages with a widget."""
+    found = [path for path in sorted(site.rglob("*.html")) if HOST in path.read_text(encoding="utf-8")]
+    if not found:
+        pytest.fail("No page of the site holds a widget; a chapter with CellExplorer() must.", pytrace=False)
+    return [path.relative_to(site).as_posix() for path in found]
+
+
+def visit(page: Page, address: str) -> Iterator[Locator]:
+    """Each widget of a page, once it is drawn."""
+    page.goto(address)
+    hosts = page.locator(".rnn-widget-host")
+    for index in range(hosts.count()):
+        widget = hosts.nth(index).locator(READY)
+        expect(widget).to_be_visible()
+        yield widget
+
+
+def on_page(page: Page, server: str, widget_pages: list[str], module: str) -> Locator:
+    """The first widget of a module; a site without one fails."""
+    for address in widget_pages:
+        for widget in visit(page, f"{server}/{address}"):
+            if widget.get_attribute("data-module") == module:
+                return widget
+    pytest.fail(f"no page of the site holds the widget {module}", pytrace=False)
+
+
+def numbers(widget: Locator, *, apart_from: str | None = None) -> list[str]:
+    """Every number the widget shows, but the one beside the control itself."""
+    outputs = widget.locator("output").evaluate_all(
+        "(all, id) => all.filter(o => !id || !o.htmlFor.contains(id)).map(o => o.textContent)", apart_from
+    )
+    assert outputs, "the widget shows no number"
+    return outputs
+
+
+def move(control: Locator) -> None:
+    """Move one control as a person would."""
+    match control.evaluate("c => c.type"):
+        case "range":
+            control.focus()
+            at_end = control.evaluate("c => Number(c.value) >= Number(c.max)")
+            control.press("ArrowLeft" if at_end else "ArrowRight")
+        case "number":
+            at_end = control.evaluate("c => c.max !== '' && Number(c.value) >= Number(c.max)")
+            control.fill(str(int(control.input_value()) + (-1 if at_end else 1)))
+        case "select-one":
+            other = control.evaluate("c => [...c.options].map(o => o.value).find(v => v !== c.value)")
+            control.select_option(other)
+        case "checkbox":
+            control.click()
+        case "submit" | "button":
+            control.click()
+        case kind:
+            pytest.fail(f"no test moves a control of type {kind}")
+
+
+def enable(widget: Locator, control: Locator) -> None:
+    """Press the widget's buttons and try its choices until a disabled control can be used."""
+    buttons = widget.locator("button:enabled")
+    for index in range(buttons.count()):
+        if control.is_disabled():
+            buttons.nth(index).click()
+    for select in widget.locator("select").all():
+        for choice in select.locator("option").all():
+            if control.is_disabled():
+                select.select_option(choice.get_attribute("value"))
+    assert control.is_enabled(), "nothing enables this control"
+
+
+@pytest.mark.parametrize("scheme", ["http", "file"])
+def test_every_control_of_every_widget_moves_a_number(
+    page: Page, site: Path, server: str, widget_pages: list[str], scheme: str
+) -> None:
+    root = server if scheme == "http" else site.as_uri()
+    for address in widget_pages:
+        for widget in visit(page, f"{root}/{address}"):
+            controls = widget.locator(CONTROLS)
+            assert controls.count() > 0
+            for index in range(controls.count()):
+                control = controls.nth(index)
+                if control.is_disabled():
+                    enable(widget, control)
+                before = numbers(widget, apart_from=control.get_attribute("id"))
+                move(control)
+                name = control.evaluate("c => c.labels?.[0]?.textContent || c.textContent")
+                assert numbers(widget, apart_from=control.get_attribute("id")) != before, (
+                    f"{address}: {name} moves nothing"
+                )
+
+
+def test_every_control_has_a_name_of_its_own(page: Page, server: str, widget_pages: list[str]) -> None:
+    for address in widget_pages:
+        for widget in visit(page, f"{server}/{address}"):
+            names = widget.locator(CONTROLS).evaluate_all(
+                "all => all.map(c => (c.tagName === 'BUTTON' ? c.textContent : c.labels[0]?.textContent ?? '').trim())"
+            )
+            assert all(names)
+            assert len(set(names)) == len(names)
+
+
+def test_a_widget_fits_a_narrow_page(page: Page, server: str, widget_pages: list[str]) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    for address in widget_pages:
+        for widget in visit(page, f"{server}/{address}"):
+            assert widget.evaluate(
+                "w => w.scrollWidth <= w.clientWidth && w.getBoundingClientRect().right <= innerWidth"
+            )
+
+
+def test_print_and_no_script_show_the_table(browser: Browser, page: Page, server: str, widget_pages: list[str]) -> None:
+    silent = browser.new_context(java_script_enabled=False)
+    still = silent.new_page()
+    for address in widget_pages:
+        still.goto(f"{server}/{address}")
+        hosts = still.locator(".rnn-widget-host")
+        for index in range(hosts.count()):
+            expect(hosts.nth(index).locator(".rnn-widget-fallback table")).to_be_visible()
+        for widget in visit(page, f"{server}/{address}"):
+            host = widget.locator("xpath=ancestor::*[contains(@class, 'rnn-widget-host')]")
+            expect(host.locator(".rnn-widget-fallback")).to_be_hidden()
+            page.emulate_media(media="print")
+            expect(host.locator(".rnn-widget-fallback table")).to_be_visible()
+            page.emulate_media(media="screen")
+    silent.close()
+
+
+def explorer_state(widget: Locator) -> dict[str, Any]:
+    """What the sliders say, at full precision."""
+    read = widget.locator("output[data-name^='control_']").evaluate_all(
+        "all => Object.fromEntries(all.map(o => [o.dataset.name.slice(8), Number(o.dataset.value)]))"
+    )
+    vectors = {key: [read[f"{key}_{row}"] for row in (1, 2)] for key in ("x", "h_prev", "b_h")}
+    matrices = {
+        key: [[read[f"{key}_{row}_{column}"] for column in (1, 2)] for row in (1, 2)] for key in ("W_xh", "W_hh")
+    }
+    return {**vectors, **matrices, "nonlinearity": widget.get_by_label("Nonlinearity").input_value()}
+
+
+def shown(widget: Locator, name: str) -> list[float]:
+    values = widget.locator(f"output[data-name^='{name}_']").evaluate_all(
+        "all => all.map(o => Number(o.dataset.value))"
+    )
+    return [float(value) for value in values]
+
+
+def test_the_explorer_agrees_with_cells_after_any_move(page: Page, server: str, widget_pages: list[str]) -> None:
+    widget = on_page(page, server, widget_pages, "cell_explorer")
+    rng = random.Random(5)
+    sliders = widget.locator("input[type=range]")
+    for turn in range(24):
+        slider = sliders.nth(rng.randrange(sliders.count()))
+        slider.evaluate(
+            "(s, v) => { s.value = v; s.dispatchEvent(new Event('input', {bubbles: true})); }", rng.uniform(-2, 2)
+        )
+        if turn % 3 == 0:
+            widget.get_by_role("button", name="Next step").click()
+        if turn % 5 == 0:
+            widget.get_by_label("Nonlinearity").select_option(rng.choice(["tanh", "relu"]))
+        step = rnn_step(**explorer_state(widget))
+        for name in ("input_term", "recurrent_term", "z", "h"):
+            assert shown(widget, name) == pytest.approx(getattr(step, name), rel=1e-12, abs=1e-12)
+        texts = widget.locator("output[data-name^='h_']").all_text_contents()
+        assert [float(text.replace("−", "-")) for text in texts] == pytest.approx(step.h, abs=5.1e-5, rel=1e-3)
+
+
+def test_the_explorer_steps_forward_back_and_starts_again(page: Page, server: str, widget_pages: list[str]) -> None:
+    widget = on_page(page, server, widget_pages, "cell_explorer")
+    first = explorer_state(widget)
+    h = shown(widget, "h")
+    widget.get_by_role("button", name="Next step").click()
+    assert explorer_state(widget)["h_prev"] == h
+    widget.get_by_role("button", name="Previous step").click()
+    assert explorer_state(widget) == first
+    widget.get_by_label("x row 1").press("ArrowRight")
+    assert explorer_state(widget) != first
+    widget.get_by_role("button", name="Reset").click()
+    assert explorer_state(widget) == first
+
+
+def test_the_calculator_explains_what_does_not_fit(page: Page, server: str, widget_pages: list[str]) -> None:
+    widget = on_page(page, server, widget_pages, "parameter_calculator")
+    before = numbers(widget)
+    for wrong in ("", "0", "2.5", "9999999"):
+        widget.get_by_label("Hidden size").fill(wrong)
+        expect(widget.get_by_text("Type a whole number from 1 to 8,192.")).to_be_visible()
+        assert numbers(widget) == before
+    widget.get_by_label("Hidden size").fill("65")
+    expect(widget.get_by_text("Type a whole number")).to_have_count(0)
+    assert numbers(widget) != before
+
+
+# --- the modules by themselves, on an empty page
+
+RUN = "([source, states]) => {{ const module = new Function(source)(); return {body}; }}"
+
+
+def as_function(module: str) -> str:
+    return module_source(module).replace("\nexport default ", "\nreturn ")
+
+
+@pytest.fixture
+def compute(page: Page) -> Callable[[str, list[dict[str, Any]]], list[dict[str, Any]]]:
+    """A module's own arithmetic over many states."""
+
+    def run(module: str, states: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return page.evaluate(RUN.format(body="states.map(module.compute)"), [as_function(module), states])
+
+    return run
+
+
+def test_the_explorers_arithmetic_is_that_of_cells(compute: Callable[..., Any]) -> None:
+    rng = random.Random(1)
+
+    def draw(*shape: int) -> Any:
+        return [draw(*shape[1:]) for _ in range(shape[0])] if shape else rng.uniform(-4, 4)
+
+    states = [
+        {
+            **{key: draw(2) for key in ("x", "h_prev", "b_h")},
+            **{key: draw(2, 2) for key in ("W_xh", "W_hh")},
+            "nonlinearity": rng.choice(["tanh", "relu"]),
+        }
+        for _ in range(STATES)
+    ]
+    for state, result in zip(states, compute("cell_explorer", states), strict=True):
+        step = rnn_step(**state)
+        for name in ("input_term", "recurrent_term", "z", "h"):
+            assert result[name] == pytest.approx(getattr(step, name), rel=1e-12, abs=1e-13)
+
+
+def test_the_calculators_arithmetic_is_that_of_counting(compute: Callable[..., Any]) -> None:
+    rng = random.Random(2)
+    states = []
+    for _ in range(STATES):
+        cell = rng.choice(["RNN", "LSTM", "GRU"])
+        hidden = rng.randint(1, 40)
+        states.append(
+            {
+                "cell": cell,
+                "input_size": rng.randint(1, 40),
+                "hidden_size": hidden,
+                "num_layers": rng.randint(1, 4),
+                "bidirectional": rng.random() < 0.5,
+                "bias": rng.random() < 0.5,
+                "proj_size": rng.randrange(hidden) if cell == "LSTM" else 0,
+                "seq_len": rng.randint(1, 30),
+            }
+        )
+    for state, result in zip(states, compute("parameter_calculator", states), strict=True):
+        options = {key: value for key, value in state.items() if key not in ("cell", "seq_len")}
+        if state["cell"] != "LSTM":
+            del options["proj_size"]
+        module = getattr(torch.nn, state["cell"])(batch_first=True, device="meta", **options)
+        counted = count(module, input_size=(1, state["seq_len"], state["input_size"]))
+        shown_counts = result["pytorch"], result["keras"], result["macs"]
+        assert shown_counts == (counted.parameters, counted.keras_parameters, counted.macs), state
+        assert result["difference"] == counted.parameters - counted.keras_parameters
+        assert sum(layer["pytorch"] for layer in result["layers"]) == counted.parameters
+
+
+EXPLORER = {
+    "x": [1, 2],
+    "h_prev": [0, 0],
+    "W_xh": [[1, 0], [0, 1]],
+    "W_hh": [[1, 0], [0, 1]],
+    "b_h": [0, 0],
+    "nonlinearity": "tanh",
+    "history": [],
+}
+CALCULATOR = {
+    "cell": "LSTM",
+    "input_size": 1,
+    "hidden_size": 4,
+    "num_layers": 1,
+    "bidirectional": False,
+    "bias": True,
+    "proj_size": 0,
+    "seq_len": 1,
+}
+MARKUP = "<img src=x onerror=alert(1)>"
+NOT_FITTING: list[tuple[str, dict[str, Any], str, Any]] = [
+    ("cell_explorer", EXPLORER, "x", None),
+    ("cell_explorer", EXPLORER, "x", [1]),
+    ("cell_explorer", EXPLORER, "h_prev", ["1", 2]),
+    ("cell_explorer", EXPLORER, "W_hh", [[1, 2], [3]]),
+    ("cell_explorer", EXPLORER, "b_h", {"0": 1}),
+    ("cell_explorer", EXPLORER, "nonlinearity", MARKUP),
+    ("cell_explorer", EXPLORER, "history", [[1, 2], [3]]),
+    ("cell_explorer", EXPLORER, "x", [1e200, 0]),
+    ("parameter_calculator", CALCULATOR, "cell", MARKUP),
+    ("parameter_calculator", CALCULATOR, "hidden_size", 2.5),
+    ("parameter_calculator", CALCULATOR, "num_layers", 0),
+    ("parameter_calculator", CALCULATOR, "seq_len", None),
+    ("parameter_calculator", CALCULATOR, "bias", 1),
+    ("parameter_calculator", CALCULATOR, "proj_size", 4),
+]
+RENDER = """(() => {
+  const set = (key, value) => { states[key] = value; };
+  const model = {get: key => states[key], set, save_changes() {}, on() {}, off() {}};
+  document.body.replaceChildren();
+  module.render({model, el: document.body});
+})()"""
+
+
+@pytest.mark.parametrize(("module", "state", "key", "value"), NOT_FITTING)
+def test_a_state_that_does_not_fit_is_explained(
+    page: Page, module: str, state: dict[str, Any], key: str, value: Any
+) -> None:
+    page.evaluate(RUN.format(body=RENDER), [as_function(module), state])
+    expect(page.locator(READY)).to_be_visible()
+    page.evaluate(RUN.format(body=RENDER), [as_function(module), {**state, key: value}])
+    expect(page.locator(READY)).to_have_count(0)
+    problem = page.get_by_role("alert")
+    expect(problem).to_contain_text(key)
+    assert ";" in (problem.text_content() or "")
+    assert page.locator("img").count() == 0
+
+
+def test_every_module_was_tested_here() -> None:
+    known = {path.stem for path in HERE.glob("*.mjs") if not path.stem.startswith("_")}
+    assert known == {module for module, *_ in NOT_FITTING}

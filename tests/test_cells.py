@@ -1,0 +1,457 @@
+"""The NumPy cells equal torch's, their gradients equal finite differences, and bad input is named."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from rnncourse import cells
+
+Arrays = dict[str, np.ndarray]
+
+PROPERTY = settings(deadline=None, max_examples=60)
+SIZES = st.integers(1, 9)
+SCALES = st.sampled_from([1e-3, 0.3, 1.0, 10.0, 1e3])
+SEEDS = st.integers(0, 2**32 - 1)
+
+GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+STEPS: dict[str, Callable[..., Any]] = {
+    "rnn": cells.rnn_step,
+    "lstm": cells.lstm_step,
+    "gru": cells.gru_step,
+}
+SEQUENCES: dict[str, Callable[..., Any]] = {
+    "rnn": cells.rnn_sequence,
+    "lstm": cells.lstm_sequence,
+    "gru": cells.gru_sequence,
+}
+
+
+def draw(kind: str, seed: int, input_size: int, hidden: int, scale: float = 1.0, time: int = 0) -> Arrays:
+    """Arguments of a step, or of a sequence where ``time`` is positive, in the order of the signature."""
+    rng = np.random.default_rng(seed)
+
+    def normal(*shape: int) -> np.ndarray:
+        return scale * rng.normal(size=shape)
+
+    rows = GATES[kind] * hidden
+    past = {"h0": normal(hidden)} if time else {"h_prev": normal(hidden)}
+    if kind == "lstm":
+        past["c0" if time else "c_prev"] = normal(hidden)
+    w_in, w_rec = ("W_xh", "W_hh") if kind == "rnn" else ("W_ih", "W_hh")
+    biases = {"rnn": ["b_h"], "lstm": ["b"], "gru": ["b_ih", "b_hh"]}[kind]
+    return {
+        **({"xs": normal(time, input_size)} if time else {"x": normal(input_size)}),
+        **past,
+        w_in: normal(rows, input_size),
+        w_rec: normal(rows, hidden),
+        **{name: normal(rows) for name in biases},
+    }
+
+
+def load(module: nn.Module, kind: str, a: Arrays, suffix: str = "") -> None:
+    values = {
+        "weight_ih": a["W_xh" if kind == "rnn" else "W_ih"],
+        "weight_hh": a["W_hh"],
+        "bias_ih": a[{"rnn": "b_h", "lstm": "b", "gru": "b_ih"}[kind]],
+        "bias_hh": a["b_hh"] if kind == "gru" else np.zeros(len(a["W_hh"])),
+    }
+    with torch.no_grad():
+        for name, value in values.items():
+            getattr(module, name + suffix).copy_(torch.tensor(value))
+
+
+def close(ours: np.ndarray, theirs: torch.Tensor, a: Arrays) -> None:
+    """Equal to 1e-12, or to the rounding of the sums of products on the way where these are large."""
+    x, h = np.abs(a["x"]), np.abs(a["h_prev"])
+    w_in = np.abs(a["W_ih"] if "W_ih" in a else a["W_xh"])
+    largest = (w_in @ x + np.abs(a["W_hh"]) @ h).max() + 2 * max(np.abs(v).max() for v in a.values())
+    rounding = 2 * (len(x) + len(h) + 2) * np.finfo(np.float64).eps * largest
+    np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=1e-12, atol=max(1e-12, rounding))
+
+
+# --- equal to torch ------------------------------------------------------------------------------------------
+
+
+@PROPERTY
+@given(SEEDS, SIZES, SIZES, SCALES, st.sampled_from(["tanh", "relu"]))
+def test_rnn_step_equals_torch(seed: int, d: int, h: int, scale: float, nonlinearity: str) -> None:
+    a = draw("rnn", seed, d, h, scale)
+    cell = nn.RNNCell(d, h, nonlinearity=nonlinearity, dtype=torch.float64)
+    load(cell, "rnn", a)
+    step = cells.rnn_step(**a, nonlinearity=nonlinearity)
+    close(step.h, cell(torch.tensor(a["x"]), torch.tensor(a["h_prev"])), a)
+    np.testing.assert_allclose(step.input_term, a["W_xh"] @ a["x"], rtol=0, atol=0)
+    np.testing.assert_allclose(step.z, step.recurrent_term + step.input_term + a["b_h"], rtol=0, atol=0)
+
+
+@PROPERTY
+@given(SEEDS, SIZES, SIZES, SCALES)
+def test_lstm_step_equals_torch(seed: int, d: int, h: int, scale: float) -> None:
+    a = draw("lstm", seed, d, h, scale)
+    cell = nn.LSTMCell(d, h, dtype=torch.float64)
+    load(cell, "lstm", a)
+    step = cells.lstm_step(**a)
+    state = (torch.tensor(a["h_prev"]), torch.tensor(a["c_prev"]))
+    hidden, cell_state = cell(torch.tensor(a["x"]), state)
+    close(step.h, hidden, a)
+    close(step.c, cell_state, a)
+    for gate, pre in ((step.i, step.a_i), (step.f, step.a_f), (step.o, step.a_o)):
+        np.testing.assert_allclose(gate, torch.sigmoid(torch.tensor(pre)), rtol=1e-14, atol=1e-307)
+    np.testing.assert_array_equal(step.c, step.f * a["c_prev"] + step.i * step.g)
+    np.testing.assert_array_equal(step.h, step.o * step.tanh_c)
+
+
+@PROPERTY
+@given(SEEDS, SIZES, SIZES, SCALES)
+def test_gru_step_equals_torch(seed: int, d: int, h: int, scale: float) -> None:
+    a = draw("gru", seed, d, h, scale)
+    cell = nn.GRUCell(d, h, dtype=torch.float64)
+    load(cell, "gru", a)
+    step = cells.gru_step(**a)
+    close(step.h, cell(torch.tensor(a["x"]), torch.tensor(a["h_prev"])), a)
+    np.testing.assert_array_equal(step.h, (1 - step.z) * step.n + step.z * a["h_prev"])
+    np.testing.assert_array_equal(step.reset_memory, step.r * step.memory)
+
+
+def test_gru_reset_gate_acts_after_the_product() -> None:
+    a = draw("gru", 3, 2, 2)
+    step = cells.gru_step(**a)
+    before = a["W_ih"][4:] @ a["x"] + a["b_ih"][4:] + a["W_hh"][4:] @ (step.r * a["h_prev"]) + a["b_hh"][4:]
+    after = a["W_ih"][4:] @ a["x"] + a["b_ih"][4:] + step.r * (a["W_hh"][4:] @ a["h_prev"] + a["b_hh"][4:])
+    np.testing.assert_allclose(step.n, np.tanh(after), rtol=1e-14)
+    assert np.abs(step.n - np.tanh(before)).max() > 1e-2
+
+
+@PROPERTY
+@given(
+    SEEDS,
+    SIZES,
+    SIZES,
+    st.integers(1, 25),
+    st.sampled_from([1e-3, 0.3, 1.0]),
+    st.sampled_from(["tanh", "relu"]),
+)
+def test_rnn_sequence_equals_torch(seed: int, d: int, h: int, time: int, scale: float, nonlinearity: str) -> None:
+    # A ReLU network with large weights explodes, which torch follows to infinity; weights stay contracting.
+    a = draw("rnn", seed, d, h, scale, time)
+    a["W_hh"] /= max(1.0, 1.1 * np.linalg.norm(a["W_hh"], 2))
+    layer = nn.RNN(d, h, nonlinearity=nonlinearity, dtype=torch.float64)
+    load(layer, "rnn", a, "_l0")
+    out, last = layer(torch.tensor(a["xs"]), torch.tensor(a["h0"])[None])
+    sequence = cells.rnn_sequence(**a, nonlinearity=nonlinearity)
+    assert sequence.h.shape == (time, h)
+    np.testing.assert_allclose(sequence.h, out.detach(), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(sequence.h[-1], last[0].detach(), rtol=1e-12, atol=1e-12)
+
+
+@PROPERTY
+@given(st.sampled_from(["lstm", "gru"]), SEEDS, SIZES, SIZES, st.integers(1, 25), st.floats(0.05, 1.0))
+def test_gated_sequences_equal_torch(kind: str, seed: int, d: int, h: int, time: int, gain: float) -> None:
+    # Beyond a recurrent norm of about one a gated network can be chaotic: a last-bit difference grows with
+    # time in any two implementations, and equality to 1e-12 is not defined.
+    a = draw(kind, seed, d, h, 1.0, time)
+    a["W_hh"] *= gain / np.linalg.norm(a["W_hh"], 2)
+    layer = {"lstm": nn.LSTM, "gru": nn.GRU}[kind](d, h, dtype=torch.float64)
+    load(layer, kind, a, "_l0")
+    first = torch.tensor(a["h0"])[None]
+    state = first if kind == "gru" else (first, torch.tensor(a["c0"])[None])
+    out, last = layer(torch.tensor(a["xs"]), state)
+    sequence = SEQUENCES[kind](**a)
+    np.testing.assert_allclose(sequence.h, out.detach(), rtol=1e-12, atol=1e-12)
+    if kind == "lstm":
+        np.testing.assert_allclose(sequence.c[-1], last[1][0].detach(), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+def test_sequence_is_the_step_repeated(kind: str) -> None:
+    a = draw(kind, 1, 3, 2, time=5)
+    sequence = SEQUENCES[kind](**a)
+    weights = {name: value for name, value in a.items() if name not in ("xs", "h0", "c0")}
+    state = {"h_prev": a["h0"]} | ({"c_prev": a["c0"]} if kind == "lstm" else {})
+    for t, x in enumerate(a["xs"]):
+        step = STEPS[kind](x=x, **state, **weights)
+        for name in set(vars(sequence)) - {"steps"}:
+            np.testing.assert_array_equal(getattr(sequence, name)[t], getattr(step, name), err_msg=name)
+            np.testing.assert_array_equal(getattr(sequence.steps[t], name), getattr(step, name))
+        state = {name: getattr(step, name[0]) for name in state}
+
+
+# --- gradients -----------------------------------------------------------------------------------------------
+
+
+def central_differences(f: Callable[[np.ndarray], float], at: np.ndarray, width: float = 1e-6) -> np.ndarray:
+    slopes = np.empty_like(at)
+    for index in np.ndindex(at.shape):
+        up, down = at.copy(), at.copy()
+        up[index] += width
+        down[index] -= width
+        slopes[index] = (f(up) - f(down)) / (2 * width)
+    return slopes
+
+
+@settings(deadline=None, max_examples=30)
+@given(SEEDS, st.integers(1, 4), st.integers(1, 4), st.sampled_from(["tanh", "relu"]))
+def test_rnn_backward_equals_differences_and_autograd(seed: int, d: int, h: int, kind: str) -> None:
+    a = draw("rnn", seed, d, h, 0.7)
+    dh = np.random.default_rng(seed + 1).normal(size=h)
+    gradients = cells.rnn_step_backward(cells.rnn_step(**a, nonlinearity=kind), dh)
+    ours = {
+        "x": gradients.dx,
+        "h_prev": gradients.dh_prev,
+        "W_xh": gradients.dW_xh,
+        "W_hh": gradients.dW_hh,
+        "b_h": gradients.db_h,
+    }
+    leaves = {name: torch.tensor(value, requires_grad=True) for name, value in a.items()}
+    z = leaves["W_hh"] @ leaves["h_prev"] + leaves["W_xh"] @ leaves["x"] + leaves["b_h"]
+    (torch.tensor(dh) @ (z.tanh() if kind == "tanh" else z.relu())).backward()
+    for name, gradient in ours.items():
+        np.testing.assert_allclose(gradient, leaves[name].grad, rtol=1e-12, atol=1e-13, err_msg=name)
+        if z.detach().abs().min() > 1e-4:  # a difference across ReLU's corner is no derivative
+
+            def loss(value: np.ndarray, name: str = name) -> float:
+                return float(dh @ cells.rnn_step(**{**a, name: value}, nonlinearity=kind).h)
+
+            np.testing.assert_allclose(gradient, central_differences(loss, a[name]), rtol=1e-6, atol=1e-8)
+
+
+def test_backward_through_time_equals_autograd() -> None:
+    """Two steps and more by hand: errors from the outputs join those from the future; weights add up."""
+    time, d, h = 4, 3, 2
+    a = draw("rnn", 5, d, h, 0.6, time)
+    outputs = np.random.default_rng(6).normal(size=(time, h))
+    layer = nn.RNN(d, h, dtype=torch.float64)
+    load(layer, "rnn", a, "_l0")
+    xs = torch.tensor(a["xs"], requires_grad=True)
+    h0 = torch.tensor(a["h0"], requires_grad=True)
+    (layer(xs, h0[None])[0] * torch.tensor(outputs)).sum().backward()
+    future, dxs = np.zeros(h), []
+    totals = {name: np.zeros_like(a[name[1:]]) for name in ("dW_xh", "dW_hh", "db_h")}
+    for step, output in zip(reversed(cells.rnn_sequence(**a).steps), outputs[::-1], strict=True):
+        gradients = cells.rnn_step_backward(step, output + future)
+        future = gradients.dh_prev
+        dxs.append(gradients.dx)
+        totals = {name: total + getattr(gradients, name) for name, total in totals.items()}
+    np.testing.assert_allclose(totals["dW_xh"], layer.weight_ih_l0.grad, rtol=1e-12)
+    np.testing.assert_allclose(totals["dW_hh"], layer.weight_hh_l0.grad, rtol=1e-12)
+    np.testing.assert_allclose(totals["db_h"], layer.bias_ih_l0.grad, rtol=1e-12)
+    np.testing.assert_allclose(dxs[::-1], xs.grad, rtol=1e-12)
+    np.testing.assert_allclose(future, h0.grad, rtol=1e-12)
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.sampled_from(["rnn", "lstm", "gru"]), SEEDS, st.integers(1, 3), st.integers(1, 3))
+def test_differences_of_the_cells_equal_autograd_of_torch(kind: str, seed: int, d: int, h: int) -> None:
+    """Finite differences through the NumPy sequences are the gradients torch computes for its layers."""
+    a = draw(kind, seed, d, h, 0.7, 3)
+    layer = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[kind](d, h, dtype=torch.float64)
+    load(layer, kind, a, "_l0")
+    weights = np.random.default_rng(seed + 1).normal(size=(3, h))
+    xs, h0 = torch.tensor(a["xs"], requires_grad=True), torch.tensor(a["h0"], requires_grad=True)
+    state = (h0[None], torch.tensor(a["c0"])[None]) if kind == "lstm" else h0[None]
+    (layer(xs, state)[0] * torch.tensor(weights)).sum().backward()
+    theirs = {
+        "xs": xs.grad,
+        "h0": h0.grad,
+        "W_xh" if kind == "rnn" else "W_ih": layer.weight_ih_l0.grad,
+        "W_hh": layer.weight_hh_l0.grad,
+    }
+    for name, gradient in theirs.items():
+
+        def loss(value: np.ndarray, name: str = name) -> float:
+            return float((SEQUENCES[kind](**{**a, name: value}).h * weights).sum())
+
+        np.testing.assert_allclose(central_differences(loss, a[name]), gradient, rtol=1e-6, atol=1e-8)
+
+
+# --- functions of one array ----------------------------------------------------------------------------------
+
+
+@PROPERTY
+@given(st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=8))
+def test_sigmoid_is_stable(x: list[float]) -> None:
+    values = np.array(x)
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        ours = cells.sigmoid(values)
+    # Torch underflows a little earlier than exp does, hence the smallest normal number beside the ratio.
+    np.testing.assert_allclose(ours, torch.sigmoid(torch.tensor(values)), rtol=1e-14, atol=1e-307)
+    np.testing.assert_allclose(ours + cells.sigmoid(-values), 1.0, rtol=1e-15)
+
+
+@PROPERTY
+@given(st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=8), st.data())
+def test_softmax_and_cross_entropy_equal_torch(logits: list[float], data: st.DataObject) -> None:
+    target = data.draw(st.integers(0, len(logits) - 1))
+    tensor = torch.tensor(logits, dtype=torch.float64)
+    probabilities = cells.softmax(logits)
+    np.testing.assert_allclose(probabilities, torch.softmax(tensor, 0), rtol=1e-12, atol=1e-300)
+    assert math.isclose(probabilities.sum(), 1.0, rel_tol=1e-14)
+    loss = nn.functional.cross_entropy(tensor, torch.tensor(target)).item()
+    assert math.isclose(cells.cross_entropy(logits, target), loss, rel_tol=1e-12, abs_tol=1e-12)
+
+
+@PROPERTY
+@given(SEEDS, SIZES, SIZES, SCALES)
+def test_linear_step_equals_torch(seed: int, hidden: int, output: int, scale: float) -> None:
+    rng = np.random.default_rng(seed)
+    h, w, b = (scale * rng.normal(size=shape) for shape in (hidden, (output, hidden), output))
+    step = cells.linear_step(h, w, b)
+    theirs = nn.functional.linear(torch.tensor(h), torch.tensor(w), torch.tensor(b))
+    np.testing.assert_allclose(step.y, theirs, rtol=1e-12, atol=1e-12 * max(1.0, scale**2 * hidden))
+    np.testing.assert_array_equal(step.product + b, step.y)
+
+
+@pytest.mark.parametrize(("target", "error"), [(2, ValueError), (-1, ValueError), (0.0, TypeError), (True, TypeError)])
+def test_cross_entropy_names_a_bad_target(target: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="^target is "):
+        cells.cross_entropy([0.1, 0.2], target)
+
+
+# --- input ---------------------------------------------------------------------------------------------------
+
+
+def test_lists_and_integers_become_float64() -> None:
+    step = cells.rnn_step([1, 0], [0], [[2, 3]], [[1]], [-1])
+    assert step.h.dtype == np.float64
+    assert step.z.tolist() == [1.0]
+
+
+def test_a_step_keeps_its_own_copy_of_its_arguments() -> None:
+    a = draw("lstm", 0, 2, 2)
+    step = cells.lstm_step(**a)
+    before = step.W_ih.copy()
+    a["W_ih"][:] = 0
+    np.testing.assert_array_equal(step.W_ih, before)
+
+
+def test_a_step_is_frozen() -> None:
+    step = cells.gru_step(**draw("gru", 0, 2, 2))
+    with pytest.raises(AttributeError):
+        step.h = np.zeros(2)  # type: ignore[misc]
+
+
+CASES = [(kind, name) for kind in GATES for name in draw(kind, 0, 3, 2)]
+SEQUENCE_CASES = [(kind, name) for kind in GATES for name in draw(kind, 0, 3, 2, time=4)]
+
+
+@PROPERTY
+@given(st.sampled_from(CASES), st.integers(1, 4), st.integers(1, 4), st.integers(0, 1), st.integers(1, 3), SEEDS)
+def test_a_wrong_shape_names_the_argument(
+    case: tuple[str, str], d: int, h: int, axis: int, extra: int, seed: int
+) -> None:
+    kind, name = case
+    a = draw(kind, seed, d, h)
+    good = a[name].shape
+    axis = min(axis, len(good) - 1)
+    a[name] = np.zeros([size + extra * (k == axis) for k, size in enumerate(good)])
+    with pytest.raises(ValueError, match="expected") as error:
+        STEPS[kind](**a)
+    message = str(error.value)
+    # The input size stands in x and in one matrix: two arguments cannot tell which of them is wrong.
+    blamed = "x" if name in ("W_xh", "W_ih") and axis == 1 else name
+    shape = (d + extra,) if blamed == "x" and name != "x" else good
+    got = (d,) if blamed == "x" and name != "x" else a[name].shape
+    assert message.startswith(f"{blamed} has shape {got}; expected {shape}, that is (")
+
+
+@pytest.mark.parametrize(("kind", "name"), SEQUENCE_CASES)
+def test_a_wrong_number_of_axes_names_the_argument(kind: str, name: str) -> None:
+    a = draw(kind, 0, 3, 2, time=4)
+    a[name] = a[name][None]
+    with pytest.raises(ValueError, match=rf"^{name} has shape \(1, .*\); expected \("):
+        SEQUENCES[kind](**a)
+
+
+def test_an_empty_sequence_is_refused() -> None:
+    a = draw("rnn", 0, 3, 2, time=4)
+    a["xs"] = a["xs"][:0]
+    with pytest.raises(ValueError, match=r"^xs has shape \(0, 3\); expected \(time, input_size\)"):
+        cells.rnn_sequence(**a)
+
+
+def test_several_wrong_shapes_are_all_listed() -> None:
+    a = draw("gru", 0, 3, 2) | {"W_ih": np.zeros((8, 3)), "W_hh": np.zeros((8, 2))}
+    with pytest.raises(ValueError, match=r"^the shapes x \(3,\), .* do not fit together; expected x "):
+        cells.gru_step(**a)
+
+
+@PROPERTY
+@given(st.sampled_from(CASES), st.sampled_from([np.nan, np.inf, -np.inf]), st.integers(0, 10**6), SEEDS)
+def test_a_number_that_is_not_finite_is_named_with_its_index(
+    case: tuple[str, str], value: float, place: int, seed: int
+) -> None:
+    kind, name = case
+    a = draw(kind, seed, 3, 2)
+    index = np.unravel_index(place % a[name].size, a[name].shape)
+    a[name][index] = value
+    with pytest.raises(ValueError, match="finite") as error:
+        STEPS[kind](**a)
+    where = ", ".join(str(int(k)) for k in index)
+    assert str(error.value).startswith(f"{name}[{where}] is {value}; expected finite numbers")
+
+
+@PROPERTY
+@given(st.sampled_from(CASES), st.sampled_from(["complex128", "U3", "object", "bool", "datetime64[s]"]))
+def test_a_wrong_dtype_names_the_argument(case: tuple[str, str], dtype: str) -> None:
+    kind, name = case
+    a = draw(kind, 0, 3, 2)
+    a[name] = np.zeros(a[name].shape, dtype=dtype)
+    with pytest.raises(TypeError, match=rf"^{name} has dtype .*; expected real numbers"):
+        STEPS[kind](**a)
+
+
+def test_a_ragged_list_and_a_tensor_in_a_graph_are_named() -> None:
+    a = draw("rnn", 0, 2, 2)
+    with pytest.raises(TypeError, match="^W_xh cannot be read as an array of numbers"):
+        cells.rnn_step(**{**a, "W_xh": [[1, 2], [3]]})
+    with pytest.raises(TypeError, match=r"^x cannot be read as an array of numbers .*detach"):
+        cells.rnn_step(**{**a, "x": torch.zeros(2, requires_grad=True)})
+
+
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+def test_an_overflow_names_the_quantity(kind: str) -> None:
+    with pytest.raises(ValueError, match=r"^W_\wh x overflows float64"):
+        STEPS[kind](**draw(kind, 0, 3, 2, 1e200))
+
+
+def test_an_exploding_relu_network_says_so() -> None:
+    with pytest.raises(ValueError, match="^W_hh h_prev overflows float64"):
+        cells.rnn_sequence(np.ones((400, 1)), [1.0], [[1.0]], [[10.0]], [0.0], nonlinearity="relu")
+
+
+def test_an_unknown_nonlinearity_is_named() -> None:
+    with pytest.raises(ValueError, match="^nonlinearity is 'sine'; expected 'tanh' or 'relu'"):
+        cells.rnn_step(**draw("rnn", 0, 2, 2), nonlinearity="sine")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dh", [[1.0], [[1.0, 2.0]]])
+def test_backward_names_a_wrong_shape(dh: Any) -> None:
+    with pytest.raises(ValueError, match=r"^dh has shape .*; expected \(2,\), the shape of step.h"):
+        cells.rnn_step_backward(cells.rnn_step(**draw("rnn", 0, 3, 2)), dh)
+
+
+def test_softmax_names_its_argument() -> None:
+    with pytest.raises(ValueError, match=r"^logits has shape \(1, 2\); expected \(classes,\)"):
+        cells.softmax([[1.0, 2.0]])
+    with pytest.raises(ValueError, match=r"^logits\[1\] is nan"):
+        cells.softmax([1.0, math.nan])
+    with pytest.raises(ValueError, match="^the spread of logits overflows"):
+        cells.softmax([1e308, -1e308])
+
+
+def test_cells_work_without_torch() -> None:
+    """The module a chapter starts with needs NumPy alone."""
+    import subprocess
+    import sys
+
+    code = "import sys; import rnncourse.cells, rnncourse.working; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,507 @@
+"""A working says what the step computed: its printed numbers, read back, evaluate to the step's values."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rnncourse import cells
+from rnncourse.working import (
+    Line,
+    Working,
+    gru_working,
+    linear_working,
+    lstm_working,
+    rnn_backward_working,
+    rnn_working,
+    softmax_working,
+)
+
+PROPERTY = settings(deadline=None, max_examples=40)
+SIZES = st.integers(1, 4)
+SEEDS = st.integers(0, 2**32 - 1)
+DIGITS = st.integers(1, 9)
+
+# HW5 Q3(b), the numbers given.
+GIVEN: dict[str, Any] = {
+    "x": [0.8, -0.5],
+    "h_prev": [-0.2, 0.4],
+    "W_xh": [[0.5, -0.2], [-1.0, 0.9]],
+    "W_hh": [[0.3, 0.1], [-0.4, 0.2]],
+    "b_h": [0.1, -0.1],
+}
+W_HY, B_Y = [[1.5, -0.5], [0.5, 1.0]], [0, 0]
+
+
+def column(*entries: str) -> str:
+    return r"\begin{bmatrix} " + r" \\ ".join(entries) + r" \end{bmatrix}"
+
+
+# --- the coursework, literally -------------------------------------------------------------------------------
+
+
+def test_hw5_state_line_by_line() -> None:
+    working = rnn_working(cells.rnn_step(**GIVEN))
+    assert [line.latex for line in working.lines] == [
+        r"W_{hh} h_{t-1} = \begin{bmatrix} 0.3 & 0.1 \\ -0.4 & 0.2 \end{bmatrix} "
+        r"\begin{bmatrix} -0.2 \\ 0.4 \end{bmatrix} "
+        r"= \begin{bmatrix} (0.3)(-0.2) + (0.1)(0.4) \\ (-0.4)(-0.2) + (0.2)(0.4) \end{bmatrix} "
+        r"= \begin{bmatrix} -0.02 \\ 0.16 \end{bmatrix}",
+        r"W_{xh} x_t = \begin{bmatrix} 0.5 & -0.2 \\ -1 & 0.9 \end{bmatrix} "
+        r"\begin{bmatrix} 0.8 \\ -0.5 \end{bmatrix} "
+        r"= \begin{bmatrix} (0.5)(0.8) + (-0.2)(-0.5) \\ (-1)(0.8) + (0.9)(-0.5) \end{bmatrix} "
+        r"= \begin{bmatrix} 0.5 \\ -1.25 \end{bmatrix}",
+        r"z_t = W_{hh} h_{t-1} + W_{xh} x_t + b_h "
+        r"= \begin{bmatrix} -0.02 \\ 0.16 \end{bmatrix} + \begin{bmatrix} 0.5 \\ -1.25 \end{bmatrix} "
+        r"+ \begin{bmatrix} 0.1 \\ -0.1 \end{bmatrix} "
+        r"= \begin{bmatrix} 0.58 \\ -1.19 \end{bmatrix}",
+        # The report prints -0.8305 here: tanh(-1.19) = -0.83058 cut off, not rounded.
+        r"h_t = \tanh(z_t) = \begin{bmatrix} \tanh(0.58) \\ \tanh(-1.19) \end{bmatrix} "
+        r"\approx \begin{bmatrix} 0.5227 \\ -0.8306 \end{bmatrix}",
+    ]
+    assert [line.part for line in working.lines] == ["recurrent_term", "input_term", "z", "h"]
+
+
+def test_hw5_reported_state_is_cut_off_not_rounded() -> None:
+    h = cells.rnn_step(**GIVEN).h
+    assert round(h[0], 4) == 0.5227
+    assert math.trunc(h[1] * 1e4) / 1e4 == -0.8305
+    assert round(h[1], 4) == -0.8306
+
+
+def test_hw5_logits_line_by_line() -> None:
+    """From the report's own printed state, its logits follow to the three decimals it gives."""
+    step = cells.linear_step([0.5227, -0.8305], W_HY, B_Y)
+    product, logits = linear_working(step).lines
+    assert product.latex == (
+        r"W_{hy} h_t = \begin{bmatrix} 1.5 & -0.5 \\ 0.5 & 1 \end{bmatrix} "
+        r"\begin{bmatrix} 0.5227 \\ -0.8305 \end{bmatrix} "
+        r"= \begin{bmatrix} (1.5)(0.5227) + (-0.5)(-0.8305) \\ (0.5)(0.5227) + (1)(-0.8305) \end{bmatrix} "
+        r"\approx \begin{bmatrix} 1.1993 \\ -0.5692 \end{bmatrix}"
+    )
+    assert logits.latex == (
+        r"y_t = W_{hy} h_t + b_y "
+        r"\approx \begin{bmatrix} 1.1993 \\ -0.5692 \end{bmatrix} + \begin{bmatrix} 0 \\ 0 \end{bmatrix} "
+        r"\approx \begin{bmatrix} 1.1993 \\ -0.5692 \end{bmatrix}"
+    )
+    reported = linear_working(step, digits=3).lines[-1]
+    assert reported.expressions[-1] == (r"\approx", column("1.199", "-0.569"))
+
+
+@pytest.mark.parametrize(
+    ("digits", "text"),
+    [(3, ("1.199", "-0.569")), (4, ("1.1993", "-0.5692")), (6, ("1.199288", "-0.569246"))],
+)
+def test_hw5_logits_from_the_unrounded_state(digits: int, text: tuple[str, str]) -> None:
+    step = cells.linear_step(cells.rnn_step(**GIVEN).h, W_HY, B_Y)
+    assert linear_working(step, digits=digits).lines[-1].expressions[-1] == (r"\approx", column(*text))
+
+
+def test_the_block_a_notebook_shows() -> None:
+    working = linear_working(cells.linear_step([0.5], [[2.0]], [-1.0]))
+    assert working._repr_latex_() == (
+        "$$\n"
+        "\\begin{aligned}\n"
+        "&\\text{The state through the output weights} \\\\\n"
+        "W_{hy} h_t &= \\begin{bmatrix} 2 \\end{bmatrix} \\begin{bmatrix} 0.5 \\end{bmatrix} \\\\\n"
+        "&= \\begin{bmatrix} (2)(0.5) \\end{bmatrix} \\\\\n"
+        "&= \\begin{bmatrix} 1 \\end{bmatrix} \\\\[0.8em]\n"
+        "&\\text{The bias added: the logits} \\\\\n"
+        "y_t &= W_{hy} h_t + b_y \\\\\n"
+        "&= \\begin{bmatrix} 1 \\end{bmatrix} + \\begin{bmatrix} -1 \\end{bmatrix} \\\\\n"
+        "&= \\begin{bmatrix} 0 \\end{bmatrix}\n"
+        "\\end{aligned}\n"
+        "$$"
+    )
+
+
+def test_the_text_a_terminal_shows() -> None:
+    lines = str(rnn_backward_working(cells.rnn_step_backward(cells.rnn_step(**GIVEN), [1, -0.5]))).split("\n")
+    assert lines[:8] == [
+        "Back through one step of an RNN",
+        "The slope of tanh",
+        "  1 - h_t^2 ≈ [1 - (0.5227)^2; 1 - (-0.8306)^2]",
+        "            ≈ [0.7268; 0.3101]",
+        "Back through the nonlinearity",
+        "  dL/dz_t = dL/dh_t ∘ (1 - h_t^2)",
+        "          ≈ [1; -0.5] ∘ [0.7268; 0.3101]",
+        "          = [(1)(0.7268); (-0.5)(0.3101)]",
+    ]
+    assert "  dL/dW_xh = dL/dz_t x_tᵀ" in lines
+    assert "  dL/dh_{t-1} = W_hhᵀ dL/dz_t" in lines
+
+
+# --- reading a working back ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A printed number: a value, and how far the number it stands for may lie from it."""
+
+    value: float
+    error: float
+
+    def __add__(self, other: Printed) -> Printed:
+        return Printed(self.value + other.value, self.error + other.error)
+
+    def __sub__(self, other: Printed) -> Printed:
+        return Printed(self.value - other.value, self.error + other.error)
+
+    def __mul__(self, other: Printed) -> Printed:
+        error = abs(self.value) * other.error + abs(other.value) * self.error + self.error * other.error
+        return Printed(self.value * other.value, error)
+
+    def __truediv__(self, other: Printed) -> Printed:
+        ends = [(self.value + a * self.error) / (other.value + b * other.error) for a in (-1, 1) for b in (-1, 1)]
+        centre = self.value / other.value
+        return Printed(centre, max(abs(end - centre) for end in ends))
+
+    def mapped(self, f: Any, steepest: float) -> Printed:
+        return Printed(float(f(self.value)), steepest * self.error)
+
+
+def exponential(x: Printed) -> Printed:
+    return x.mapped(math.exp, math.exp(x.value + x.error))
+
+
+def reader(digits: int) -> dict[str, Any]:
+    """Names an expression may use once `readable` has turned LaTeX into Python."""
+
+    def number(text: str) -> Printed:
+        if "e" not in text:
+            return Printed(float(text), 0.5 * 10.0**-digits)
+        return Printed(float(text), 0.5 * 10.0 ** (int(text.split("e")[1]) - digits + 1))
+
+    return {
+        "N": number,
+        "tanh": lambda x: x.mapped(np.tanh, 1.0),
+        "sigma": lambda x: x.mapped(cells.sigmoid, 0.25),
+        "relu": lambda x: x.mapped(lambda v: max(0.0, v), 1.0),
+        "exp": exponential,
+        "__builtins__": {},
+    }
+
+
+NUMBER = re.compile(r"(?<![\w.'])-?\d+(?:\.\d+)?(?:e-?\d+)?")
+
+
+def readable(entry: str) -> str:
+    """One entry of a matrix as a Python expression over printed numbers."""
+    entry = re.sub(r" \\times 10\^\{(-?\d+)\}", r"e\1", entry)
+    entry = re.sub(r"\(([^()]*)\)\^2", r"(\1)*(\1)", entry)
+    entry = entry.replace(r"\max(0, ", "relu(").replace(r"\tanh", "tanh").replace(r"\sigma", "sigma")
+    entry = re.sub(r"e\^\{([^{}]*)\}", r"exp(\1)", entry).replace(")(", ")*(")
+    return NUMBER.sub(lambda m: f"N('{m[0]}')", entry)
+
+
+def matrices(side: str) -> list[list[list[str]]]:
+    found = re.findall(r"\\begin\{bmatrix\} (.*?) \\end\{bmatrix\}", side)
+    return [[row.split(" & ") for row in body.split(r" \\ ")] for body in found]
+
+
+def evaluate(side: str, digits: int) -> list[list[Printed]] | None:
+    """The value of a printed expression; None for one in symbols."""
+    names = reader(digits)
+
+    def entry(text: str) -> Printed:
+        result: Printed = eval(readable(text), names)
+        return result
+
+    blocks = [[[entry(cell) for cell in row] for row in block] for block in matrices(side)]
+    if not blocks:
+        return None if re.search(r"[a-zA-Z]_", side) else [[entry(side)]]
+    if r" \circ " in side:
+        return [[x[0] * y[0]] for x, y in zip(*blocks, strict=True)]
+    if r"\end{bmatrix} \begin{bmatrix}" in side:
+        left, right = blocks
+        rows = range(len(left))
+        inner, columns = range(len(right)), range(len(right[0]))
+        zero = Printed(0.0, 0.0)
+        return [[sum((left[r][k] * right[k][c] for k in inner), zero) for c in columns] for r in rows]
+    total = blocks[0]
+    for block in blocks[1:]:
+        total = [[x + y for x, y in zip(a, b, strict=True)] for a, b in zip(total, block, strict=True)]
+    return total
+
+
+def check_line(line: Line, digits: int) -> None:
+    values = line.value.reshape(-1, 1) if line.value.ndim < 2 else line.value
+    numeric = [(relation, evaluate(side, digits)) for relation, side in line.expressions]
+    assert numeric[-1][1] is not None, line.latex
+    assert sum(result is not None for _, result in numeric) >= 1 + (line.part != "db_h"), line.latex
+    for relation, result in numeric:
+        if result is None:
+            assert relation == "="
+            continue
+        assert np.shape(result) == (*values.shape,)
+        for printed, value in zip(chain.from_iterable(result), values.flat, strict=True):
+            assert abs(printed.value - value) <= printed.error * (1 + 1e-9) + 1e-11 * (1 + abs(value)), line.latex
+    if all(relation == "=" for relation, _ in line.expressions):  # then nothing was rounded
+        for printed, value in zip(chain.from_iterable(numeric[-1][1]), values.flat, strict=True):
+            assert math.isclose(printed.value, value, rel_tol=1e-12, abs_tol=1e-12)
+
+
+def check(working: Working, digits: int) -> None:
+    for line in working.lines:
+        check_line(line, digits)
+    check_latex(working)
+
+
+def check_latex(working: Working) -> None:
+    """Only macros of MathJax's base and AMS packages; braces and environments balanced; no minus zero."""
+    latex = working.latex
+    assert set(re.findall(r"\\([a-zA-Z]+)", latex)) <= {
+        *("begin", "end", "text", "approx", "circ", "tanh", "sigma", "max", "operatorname"),
+        *("frac", "partial", "top", "times", "cdots", "vdots", "ddots"),
+    }
+    depth = 0
+    for brace in re.findall(r"[{}]", latex):
+        depth += 1 if brace == "{" else -1
+        assert depth >= 0
+    assert depth == 0
+    for name in ("aligned", "bmatrix"):
+        assert latex.count(rf"\begin{{{name}}}") == latex.count(rf"\end{{{name}}}") > 0
+    assert not re.search(r"-0(?:\.0+)?(?![\d.])", latex)
+    assert "\n\n" not in latex  # Sphinx splits display mathematics at a blank line
+    assert "\\\\ [" not in latex  # would be read as the optional argument of a line break
+    assert not re.search(r"\\(?!n)", str(working)), "LaTeX left in the plain text"
+
+
+def normal(seed: int, scale: float, *shapes: tuple[int, ...]) -> list[np.ndarray]:
+    """Random arrays; about half of them as a person would give them, to one decimal."""
+    rng = np.random.default_rng(seed)
+    return [np.round(a, 1) if rng.random() < 0.5 else a for a in (scale * rng.normal(size=s) for s in shapes)]
+
+
+SCALES = st.sampled_from([0.05, 1.0, 3.0])
+
+
+@PROPERTY
+@given(SEEDS, SIZES, SIZES, SCALES, DIGITS, st.sampled_from(["tanh", "relu"]))
+def test_rnn_working_evaluates_to_the_step(
+    seed: int, d: int, h: int, scale: float, digits: int, nonlinearity: Any
+) -> None:
+    arguments = normal(seed, scale, (d,), (h,), (h, d), (h, h), (h,))
+    step = cells.rnn_step(*arguments, nonlinearity=nonlinearity)
+    working = rnn_working(step, digits=digits)
+    for line in working.lines:
+        np.testing.assert_array_equal(line.value, getattr(step, line.part))
+    check(working, digits)
+
+
+@PROPERTY
+@given(SEEDS, SIZES, SIZES, SCALES, DIGITS, st.sampled_from(["tanh", "relu"]))
+def test_rnn_backward_working_evaluates_to_the_gradients(
+    seed: int, d: int, h: int, scale: float, digits: int, nonlinearity: Any
+) -> None:
+    *arguments, dh = normal(seed, scale, (d,), (h,), (h, d), (h, h), (h,), (h,))
+    gradients = cells.rnn_step_backward(cells.rnn_step(*arguments, nonlinearity=nonlinearity), dh)
+    working = rnn_backward_working(gradients, digits=digits)
+    for line in working.lines:
+        np.testing.assert_array_equal(line.value, getattr(gradients, line.part))
+    if nonlinearity == "relu":  # the slope itself is written ReLU'(z), a name and no arithmetic
+        working = Working(working.title, working.lines[1:])
+    check(working, digits)
+
+
+@PROPERTY
+@given(SEEDS, SIZES, SIZES, SCALES, DIGITS)
+def test_lstm_working_evaluates_to_the_step(seed: int, d: int, h: int, scale: float, digits: int) -> None:
+    step = cells.lstm_step(*normal(seed, scale, (d,), (h,), (h,), (4 * h, d), (4 * h, h), (4 * h,)))
+    working = lstm_working(step, digits=digits)
+    assert working.parts == ("i", "f", "g", "o", "c", "h")
+    for part in working.parts:
+        np.testing.assert_array_equal(working.part(part).lines[-1].value, getattr(step, part))
+    check(working, digits)
+
+
+@PROPERTY
+@given(SEEDS, SIZES, SIZES, SCALES, DIGITS)
+def test_gru_working_evaluates_to_the_step(seed: int, d: int, h: int, scale: float, digits: int) -> None:
+    step = cells.gru_step(*normal(seed, scale, (d,), (h,), (3 * h, d), (3 * h, h), (3 * h,), (3 * h,)))
+    working = gru_working(step, digits=digits)
+    assert working.parts == ("r", "z", "n", "h")
+    for part in working.parts:
+        np.testing.assert_array_equal(working.part(part).lines[-1].value, getattr(step, part))
+    check(working, digits)
+
+
+@PROPERTY
+@given(SEEDS, SIZES, SIZES, SCALES, DIGITS)
+def test_logits_and_probabilities_evaluate(seed: int, h: int, classes: int, scale: float, digits: int) -> None:
+    step = cells.linear_step(*normal(seed, scale, (h,), (classes, h), (classes,)))
+    check(linear_working(step, digits=digits), digits)
+    working = softmax_working(step.y, digits=digits)
+    np.testing.assert_array_equal(working.lines[-1].value, cells.softmax(step.y))
+    check(working, digits)
+
+
+def test_a_wrong_number_would_be_noticed() -> None:
+    line = rnn_working(cells.rnn_step(**GIVEN)).lines[0]
+    relation, side = line.expressions[1]
+    broken = Line(line.part, line.caption, line.symbol, ((relation, side.replace("0.4", "0.5")),), line.value)
+    with pytest.raises(AssertionError):
+        check_line(broken, 4)
+
+
+# --- how numbers are written ---------------------------------------------------------------------------------
+
+
+def written(value: float, digits: int = 4) -> str:
+    """The text of a bias in a working."""
+    line = linear_working(cells.linear_step([0.0], [[0.0]], [value]), digits=digits).lines[-1]
+    return matrices(line.expressions[1][1])[1][0][0]
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (0.5, 4, "0.5"),
+        (-1.0, 4, "-1"),
+        (100.0, 4, "100"),
+        (0.52004, 4, "0.5200"),
+        (1 / 3, 2, "0.33"),
+        (0.125, 2, "0.12"),
+        (0.135, 2, "0.14"),
+        (0.145, 2, "0.14"),
+        (0.155, 2, "0.16"),
+        (-0.125, 2, "-0.12"),
+        (2.5, 1, "2.5"),
+        (0.0, 4, "0"),
+        (-0.0, 4, "0"),
+        (0.1 + 0.2, 10, "0.3"),
+        (0.0001, 4, "0.0001"),
+        (0.00014, 4, "0.0001"),
+        (0.00004, 4, r"4 \times 10^{-5}"),
+        (-0.000012345678, 4, r"-1.235 \times 10^{-5}"),
+        (0.0000999996, 4, r"1.000 \times 10^{-4}"),
+        (9999999.0, 4, "9999999"),
+        (12345678.9, 4, r"1.235 \times 10^{7}"),
+        (1e300, 4, r"1 \times 10^{300}"),
+        (5e-324, 4, r"5 \times 10^{-324}"),
+    ],
+)
+def test_how_a_number_is_written(value: float, digits: int, text: str) -> None:
+    assert written(value, digits) == text
+
+
+@PROPERTY
+@given(st.floats(-1e300, 1e300), DIGITS)
+def test_any_number_is_written_to_half_a_unit(value: float, digits: int) -> None:
+    printed = evaluate(written(value, digits), digits)
+    assert printed is not None
+    assert abs(printed[0][0].value - value) <= printed[0][0].error * (1 + 1e-9) + 1e-12 * abs(value)
+
+
+def test_float_noise_is_not_printed() -> None:
+    """0.1 + 0.2 - 0.3 is 5.6e-17 in float64, and nothing on paper; nor is what is computed from it."""
+    step = cells.rnn_step([0.1], [0.2], [[1.0]], [[1.0]], [-0.3])
+    assert step.z[0] != 0
+    lines = rnn_working(step).lines
+    assert lines[2].expressions[-1] == ("=", column("0"))
+    at_zero = column(r"\tanh(0)")
+    assert lines[3].latex == rf"h_t = \tanh(z_t) = {at_zero} = {column('0')}"
+    relu = rnn_working(cells.rnn_step([0.1], [0.2], [[1.0]], [[1.0]], [-0.3], nonlinearity="relu"))
+    assert relu.lines[3].expressions[-1] == ("=", column("0"))
+
+
+def test_a_saturated_state_is_not_called_exact() -> None:
+    line = rnn_working(cells.rnn_step([40.0], [0.0], [[1.0]], [[0.0]], [0.0])).lines[3]
+    assert line.value.tolist() == [1.0]
+    assert line.expressions[-1] == (r"\approx", column("1.0000"))
+
+
+def test_equal_logits_share_exactly() -> None:
+    working = softmax_working([2, 2])
+    assert working.lines[-1].latex == (
+        rf"p_t = e^{{y_t - m}} / s = {column('(1) / (2)', '(1) / (2)')} = {column('0.5', '0.5')}"
+    )
+
+
+# --- long vectors --------------------------------------------------------------------------------------------
+
+
+def test_long_vectors_are_elided() -> None:
+    h, d = 9, 8
+    arrays = normal(4, 1.0, (d,), (h,), (h, d), (h, h), (h,))
+    step = cells.rnn_step(*arrays)
+    lines = rnn_working(step, digits=2).lines
+    result = [row[0] for row in matrices(lines[3].expressions[-1][1])[0]]
+    assert result[3] == r"\vdots"
+    np.testing.assert_allclose(
+        [float(text) for k, text in enumerate(result) if k != 3], step.h[[0, 1, 2, 8]], atol=0.005
+    )
+    matrix, vector = matrices(lines[0].expressions[0][1])
+    assert [len(matrix), len(matrix[0]), len(vector)] == [5, 5, 5]
+    assert matrix[3] == [r"\vdots", r"\vdots", r"\vdots", r"\ddots", r"\vdots"]
+    assert [row[3] for row in matrix] == [r"\cdots", r"\cdots", r"\cdots", r"\ddots", r"\cdots"]
+    terms = matrices(lines[0].expressions[1][1])[0][0][0].split(" + ")
+    assert [term for term in terms if term != r"\cdots"] == [
+        f"({w})({x})" for w, x in zip(matrix[0], [row[0] for row in vector], strict=True) if w != r"\cdots"
+    ]
+    check_latex(rnn_working(step))
+    check_latex(rnn_backward_working(cells.rnn_step_backward(step, arrays[1])))
+    check_latex(softmax_working(arrays[1]))
+
+
+def test_limit_decides_what_is_long() -> None:
+    step = cells.rnn_step(*normal(4, 1.0, (2,), (7,), (7, 2), (7, 7), (7,)))
+    assert r"\vdots" in rnn_working(step).latex
+    whole = rnn_working(step, limit=7)
+    assert r"\vdots" not in whole.latex
+    check(whole, 4)
+
+
+# --- the object ----------------------------------------------------------------------------------------------
+
+
+def test_two_workings_of_equal_steps_are_equal() -> None:
+    first, second = (rnn_working(cells.rnn_step(**GIVEN)) for _ in range(2))
+    assert first == second
+    assert repr(first) == repr(second) == str(first)
+    assert first != rnn_working(cells.rnn_step(**GIVEN), digits=3)
+
+
+def test_a_line_shows_itself() -> None:
+    line = rnn_working(cells.rnn_step(**GIVEN)).lines[-1]
+    assert line._repr_latex_() == f"$${line.latex}$$"
+    assert str(line) == (
+        "The new state\n  h_t = tanh(z_t)\n      = [tanh(0.58); tanh(-1.19)]\n      ≈ [0.5227; -0.8306]"
+    )
+
+
+def test_an_unknown_part_is_named() -> None:
+    working = rnn_working(cells.rnn_step(**GIVEN))
+    with pytest.raises(ValueError, match="^part is 'f'; expected one of recurrent_term, input_term, z, h"):
+        working.part("f")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"digits": 0}, ValueError, "^digits is 0; expected an integer from 1 to 10"),
+        ({"digits": 11}, ValueError, "^digits is 11; "),
+        ({"digits": 2.0}, TypeError, "^digits is 2.0; "),
+        ({"digits": True}, TypeError, "^digits is True; "),
+        ({"limit": 3}, ValueError, "^limit is 3; expected an integer from 4 to 64"),
+        ({"limit": "6"}, TypeError, "^limit is '6'; "),
+    ],
+)
+def test_bad_options_are_named(options: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        rnn_working(cells.rnn_step(**GIVEN), **options)
+    with pytest.raises(error, match=message):
+        softmax_working([0.1, 0.2], **options)
+
+
+def test_bad_logits_are_named() -> None:
+    with pytest.raises(ValueError, match=r"^logits\[0\] is nan"):
+        softmax_working([math.nan, 1.0])
