@@ -1,0 +1,1 @@
+"""Timings of the instruments; run one with ``python -m benchmarks.NAME`` from the root of the repository."""

@@ -1,0 +1,117 @@
+"""Interleaved timings and a description of the machine, shared by the benchmarks.
+
+A busy machine slows every candidate of one round alike. So the candidates take turns, and what is compared is
+the ratio within a round, not the time of one round with that of another.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+
+def interleaved(
+    candidates: Mapping[str, Callable[[], object]], *, repeats: int = 15, warmup: int = 2
+) -> dict[str, list[float]]:
+    """Wall-clock seconds of every candidate, measured in turns.
+
+    Args:
+        candidates: name → function without arguments; what it returns is dropped.
+        repeats: rounds that count; in each round every candidate runs once. At least 1.
+        warmup: rounds before them that do not count.
+
+    Returns:
+        name → ``repeats`` durations in seconds; entry ``k`` of every list belongs to the same round.
+
+    Raises:
+        ValueError: no candidates, or ``repeats`` below 1.
+    """
+    if not candidates or repeats < 1:
+        raise ValueError(
+            f"expected at least one candidate and one repeat, got {len(candidates)} and {repeats}"
+        )
+    names = list(candidates)
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for round_ in range(warmup + repeats):
+        # The order turns from round to round: nobody always runs on the caches a particular other one left.
+        shift = round_ % len(names)
+        for name in names[shift:] + names[:shift]:
+            start = time.perf_counter()
+            candidates[name]()
+            seconds = time.perf_counter() - start
+            if round_ >= warmup:
+                times[name].append(seconds)
+    return times
+
+
+def ratios(times: Mapping[str, Sequence[float]], base: str) -> dict[str, tuple[float, float, float]]:
+    """Cost of every candidate relative to ``base``, as quantiles of the per-round ratios.
+
+    Args:
+        times: what :func:`interleaved` returned.
+        base: the name all others are divided by.
+
+    Returns:
+        name → (median, first quartile, third quartile) of ``seconds / seconds of base`` over the rounds.
+
+    Raises:
+        KeyError: ``base`` is not among the names.
+    """
+    if base not in times:
+        raise KeyError(f"no candidate named {base!r}; measured were {', '.join(map(repr, times))}")
+    return {
+        name: _quartiles([mine / theirs for mine, theirs in zip(seconds, times[base], strict=True)])
+        for name, seconds in times.items()
+    }
+
+
+def machine() -> dict[str, object]:
+    """What was measured on: processor, cores, threads, versions and date; no host names, no paths."""
+    return {
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "torch": str(torch.__version__),
+        "python": platform.python_version(),
+        "os": f"{platform.system()} {platform.machine()}",
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def markdown_table(rows: Sequence[Mapping[str, object]]) -> str:
+    """A Markdown table of ``rows``; the columns are the keys of the first row, numbers get three figures."""
+    columns = list(rows[0])
+    lines = [columns, ["---"] * len(columns), *([_cell(row[column]) for column in columns] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _quartiles(values: Sequence[float]) -> tuple[float, float, float]:
+    if len(values) == 1:
+        return values[0], values[0], values[0]
+    first, median, third = statistics.quantiles(values, n=4, method="inclusive")
+    return median, first, third
+
+
+def _cpu_name() -> str:
+    """The processor's model name, from wherever the system keeps it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    if platform.system() == "Darwin":
+        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    return platform.processor() or "unknown"
