@@ -1,0 +1,99 @@
+"""A quiet web server on this machine alone, and a watch over what a page asks for and complains about."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response
+
+LOOPBACK = "127.0.0.1"
+# Tells the console of every violation, also those a page reports to nobody.
+TELL_VIOLATIONS = """
+document.addEventListener("securitypolicyviolation", (event) =>
+  console.error(`policy violation: ${event.violatedDirective} ${event.blockedURI}`));
+"""
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: the tests ask the browser what it got."""
+
+
+@contextmanager
+def serve(folder: Path) -> Iterator[str]:
+    """The folder's address over HTTP, for as long as the block lasts."""
+    with ThreadingHTTPServer((LOOPBACK, 0), partial(_Quiet, directory=str(folder))) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield f"http://{LOOPBACK}:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@dataclass
+class Watch:
+    """Everything wrong that a browser context saw since the last ``take``."""
+
+    origin: str
+    problems: list[str] = field(default_factory=list)
+    requests: int = 0
+
+    def attach(self, context: BrowserContext) -> "Watch":
+        """Listen to every page of the context, present and future."""
+        context.add_init_script(TELL_VIOLATIONS)
+        handlers: dict[str, Callable[..., None]] = {
+            "request": self._request,
+            "requestfailed": self._failed,
+            "response": self._response,
+            "console": self._console,
+            "weberror": lambda error: self.problems.append(f"page error: {error.error}"),
+        }
+        for event, handler in handlers.items():
+            context.on(event, handler)  # type: ignore[call-overload]
+        return self
+
+    def take(self) -> list[str]:
+        """The problems seen so far, which are then forgotten."""
+        seen, self.problems = self.problems, []
+        return seen
+
+    def _request(self, request: Request) -> None:
+        self.requests += 1
+        address = urlsplit(request.url)
+        if address.scheme in {"data", "blob", "about"}:
+            return
+        if not request.url.startswith(self.origin):
+            self.problems.append(f"external request: {request.url}")
+
+    def _failed(self, request: Request) -> None:
+        if request.failure == "net::ERR_ABORTED":  # the page was left before its request was answered
+            return
+        self.problems.append(f"failed request: {request.url} ({request.failure})")
+
+    def _response(self, response: Response) -> None:
+        if response.status >= 400:
+            self.problems.append(f"status {response.status}: {response.url}")
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.text.startswith("policy violation"):
+            self.problems.append(message.text)
+        elif message.type in {"error", "warning", "assert"}:
+            self.problems.append(f"console {message.type}: {message.text}")
+
+
+def settle(page: Page) -> None:
+    """Wait until the page has loaded, its mathematics is set and its widgets are mounted."""
+    page.wait_for_load_state("load")
+    page.evaluate("() => window.MathJax?.startup?.promise ?? null")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.rnn-widget-host')].every((host) => host.dataset.mounted)",
+        timeout=10_000,
+    )
