@@ -154,8 +154,9 @@ def format_value(value: float, *, decimals: int | None = None, digits: int | Non
     elif digits is None:
         text = f"{round(value):,}"
     elif value == 0 or 1e-4 <= abs(value) < 1e7:
-        exponent = 0 if value == 0 else math.floor(math.log10(float(f"{abs(value):.{digits - 1}e}")))
-        text = f"{value:,.{max(digits - 1 - exponent, 0)}f}"
+        rounded = float(f"{value:.{digits - 1}e}")
+        exponent = math.floor(math.log10(abs(rounded))) if rounded else 0
+        text = f"{rounded:,.{max(digits - 1 - exponent, 0)}f}"
     else:
         mantissa, _, exponent_text = f"{value:.{digits - 1}e}".partition("e")
         superscript = str(int(exponent_text)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

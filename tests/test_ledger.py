@@ -185,7 +185,7 @@ def test_any_text_is_read_or_refused_with_a_ledger_error(text: str) -> None:
         (0.5226654, {"decimals": 4}, "0.5227"),
         (-0.00001, {"decimals": 2}, "0.00"),
         (0.04580, {"digits": 3}, "0.0458"),
-        (123456.7, {"digits": 3}, "123,457"),
+        (123456.7, {"digits": 3}, "123,000"),
         (0.9999, {"digits": 3}, "1.00"),
         (1.2e-54, {"digits": 2}, "1.2×10⁻⁵⁴"),
         (-3e9, {"digits": 1}, "−3×10⁹"),

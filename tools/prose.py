@@ -20,6 +20,7 @@ NUMERAL = re.compile(r"(?<![\w.])[-−+]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?\s?[
 PROSE_FENCES = "admonition|exercise|solution|note|tip|warning|list-table"
 CODE_BLOCK = re.compile(rf"^(?P<fence>`{{3,}})(?!\{{(?:{PROSE_FENCES})).*?^(?P=fence)\s*$", re.M | re.S)
 OPTION_LINE = re.compile(r"^:(?!(?:caption|alt)\b)[\w-]+:.*$|^:{3,}\s*$|^:{3,}\{[\w:-]+\}|^`{3,}.*$", re.M)
+LIST_MARK = re.compile(r"^\s*\d+\.\s", re.M)
 COMMENT = re.compile(r"^%.*$", re.M)
 TARGET = re.compile(r"^\([\w.:-]+\)=\s*$", re.M)
 MATH = re.compile(r"\$\$.*?\$\$|(?<![\\$])\$[^$\n]+(?:\n[^$\n]+)*\$", re.S)
@@ -77,7 +78,7 @@ def loose_numbers(page: Path, given: list[str]) -> tuple[list[str], set[str]]:
         Each loose number with the words around it, and the patterns that matched something.
     """
     text = CODE_BLOCK.sub("\n", markdown_of(page))
-    for pattern in (COMMENT, OPTION_LINE, TARGET):
+    for pattern in (COMMENT, LIST_MARK, OPTION_LINE, TARGET):
         text = pattern.sub("", text)
     book = ledger.load(pairs.BOOK / "numbers.toml")
     text = LINK.sub(lambda m: " " if book.resolves(m["target"]) else m["text"], text)

@@ -174,6 +174,7 @@ def test_a_loose_result_is_seen(book: Path, sentence: str) -> None:
         "The gate is $i_t = \\sigma(W_{ii} x_t + b_{ii})$ with $h_0 = 0$.",
         "Call `seq_len=50` on `nn.LSTM(1, 64)`.",
         "A GRU has three gates.",
+        "1. First this.\n2. Then that.",
         "```python\nx = 94.1\n```",
     ],
 )
