@@ -1,6 +1,6 @@
 """Parameters and operations of a ``torch.nn`` module, counted without data.
 
-:func:`count` runs one forward pass of a copy of the module on the ``meta`` device, where a tensor has a shape and
+``count`` runs one forward pass of a copy of the module on the ``meta`` device, where a tensor has a shape and
 no numbers, and adds up what each layer's closed form says. The module itself is not touched.
 
 What is counted, for the batch given and in evaluation mode:

@@ -102,7 +102,7 @@ class LayerChain(nn.Sequential):
 def module_from_text(text: str) -> nn.Module:
     """Build a module from one line of text, on the ``meta`` device.
 
-    Allowed are the layers of :data:`LAYERS`, ``Last()``, ``Sequential(...)`` of them, numbers and their arithmetic,
+    Allowed are the layers of ``LAYERS``, ``Last()``, ``Sequential(...)`` of them, numbers and their arithmetic,
     ``True``, ``False``, ``None``, a few words and keyword arguments. Recurrent layers are batch first unless the text
     says ``batch_first=False``. No code is evaluated and no memory allocated, however large the layer.
 
@@ -121,7 +121,8 @@ def module_from_text(text: str) -> nn.Module:
         tree = ast.parse(text.strip(), mode="eval")
         module = _build(tree.body)
     except SyntaxError as error:
-        raise ValueError(f"{text!r} is not an expression ({error.msg}); write one like LSTM(1, 64)") from None
+        shown = text if len(text) <= 60 else f"{text[:60]}..."
+        raise ValueError(f"{shown!r} is not an expression ({error.msg}); write one like LSTM(1, 64)") from None
     except (RecursionError, MemoryError):
         raise ValueError("the expression is nested too deeply; write it flatter") from None
     return module
@@ -147,8 +148,9 @@ def _chain(node: ast.Call) -> nn.Module:
 
 
 def _layer(name: str, kind: type[nn.Module], arguments: dict[str, Any]) -> nn.Module:
-    if arguments.get("num_layers", 1) > DEEPEST:
-        raise ValueError(f"num_layers of {name} is {arguments['num_layers']}; at most {DEEPEST} are built")
+    layers = arguments.get("num_layers", 1)
+    if not isinstance(layers, int) or layers > DEEPEST:
+        raise ValueError(f"num_layers of {name} is {layers!r}; give a whole number up to {DEEPEST}")
     try:
         with torch.device("meta"), warnings.catch_warnings():
             # An unused dropout or an empty weight does not concern a count.

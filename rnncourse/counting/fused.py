@@ -105,4 +105,5 @@ def register_recurrent_flops() -> None:
     for name, formula in _FORMULAS.items():
         operator = getattr(torch.ops.aten, name)
         if operator not in flop_registry:
-            register_flop_formula(operator)(formula)
+            register: Any = register_flop_formula(operator)
+            register(formula)

@@ -20,14 +20,69 @@ _PRODUCTS = {
 }
 _ACTIVATIONS = {"_softmax", "_safe_softmax", "_log_softmax"}
 _SCANS = {"cumsum", "cumprod", "mean", "sum", "max", "min", "argmax", "argmin", "amax", "amin"}
-_FREE = set(
-    "clone copy_ _to_copy cat stack _unsafe_view unsafe_split unsafe_split_with_sizes unsafe_chunk "
-    "index index_select gather scatter embedding flip roll repeat repeat_interleave constant_pad_nd tril triu "
-    "zeros ones full empty arange linspace eye scalar_tensor rand randn randint bernoulli bernoulli_ "
-    "uniform_ normal_ zeros_like ones_like full_like empty_like rand_like randn_like new_zeros new_ones "
-    "new_full new_empty new_empty_strided empty_strided fill_ fill zero_ slice_scatter select_scatter "
-    "index_put index_put_ scatter_ masked_fill masked_fill_ where".split()
-)
+_CREATION = {
+    "zeros",
+    "ones",
+    "full",
+    "empty",
+    "arange",
+    "linspace",
+    "eye",
+    "scalar_tensor",
+    "rand",
+    "randn",
+    "randint",
+    "bernoulli",
+    "bernoulli_",
+    "uniform_",
+    "normal_",
+    "zeros_like",
+    "ones_like",
+    "full_like",
+    "empty_like",
+    "rand_like",
+    "randn_like",
+    "new_zeros",
+    "new_ones",
+    "new_full",
+    "new_empty",
+    "new_empty_strided",
+    "empty_strided",
+    "fill_",
+    "fill",
+    "zero_",
+}
+_MOVEMENT = {
+    "clone",
+    "copy_",
+    "_to_copy",
+    "cat",
+    "stack",
+    "_unsafe_view",
+    "unsafe_split",
+    "unsafe_split_with_sizes",
+    "unsafe_chunk",
+    "index",
+    "index_select",
+    "gather",
+    "scatter",
+    "embedding",
+    "flip",
+    "roll",
+    "repeat",
+    "repeat_interleave",
+    "constant_pad_nd",
+    "tril",
+    "triu",
+    "slice_scatter",
+    "select_scatter",
+    "index_put",
+    "index_put_",
+    "scatter_",
+    "masked_fill",
+    "masked_fill_",
+    "where",
+}
 
 
 def _product(operands: tuple[Any, ...], out: Tensor, *, bias: bool) -> Operations:
@@ -68,7 +123,7 @@ def operator_cost(operator: Any, args: tuple[Any, ...], output: Any) -> Operatio
     """
     name = operator.overloadpacket.__name__
     out = output[0] if isinstance(output, tuple | list) and output else output
-    if operator.is_view or name in _FREE:
+    if operator.is_view or name in _CREATION or name in _MOVEMENT:
         return Operations(backward_macs=0)
     if name in _PRODUCTS:
         first, second = _PRODUCTS[name]

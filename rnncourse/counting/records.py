@@ -8,7 +8,7 @@ import pandas as pd
 from torch import nn
 
 CONVENTIONS = ("gemm", "coursework", "all")
-"""The FLOP conventions; :mod:`rnncourse.counting` defines them."""
+"""The FLOP conventions; ``rnncourse.counting`` defines them."""
 
 FRAMEWORKS = ("torch", "keras")
 
@@ -123,7 +123,7 @@ class Count:
 
     @property
     def trainable_parameters(self) -> int:
-        """Those of :attr:`parameters` that require a gradient."""
+        """Those of ``parameters`` that require a gradient."""
         return sum(layer.trainable_parameters for layer in self.layers)
 
     @property
@@ -138,7 +138,7 @@ class Count:
 
     @property
     def keras_non_trainable(self) -> int:
-        """Those of :attr:`keras_parameters` that Keras calls non-trainable: moving statistics."""
+        """Those of ``keras_parameters`` that Keras calls non-trainable: moving statistics."""
         return sum(layer.keras_non_trainable for layer in self.layers)
 
     @property
@@ -201,14 +201,23 @@ class Count:
         Returns:
             Data frame with columns layer, type, output shape, parameters, MACs, bias additions, elementwise.
         """
-        rows = [_table_row(layer, framework) for layer in self.layers]
+        numbers: dict[str, list[int]] = {
+            "parameters": [layer.framework_parameters(framework) for layer in self.layers],
+            "MACs": [layer.macs for layer in self.layers],
+            "bias additions": [layer.bias_additions for layer in self.layers],
+            "elementwise": [layer.elementwise for layer in self.layers],
+        }
         if convention is not None:
-            for row, layer in zip(rows, self.layers, strict=True):
-                row[f"FLOPs ({convention})"] = layer.flops(convention)
-        total = {"layer": "total", "type": "", "output shape": ""}
-        numeric = [name for name in rows[0] if name not in total]
-        sums = {name: sum(int(str(row[name])) for row in rows) for name in numeric}
-        return pd.DataFrame([*rows, total | sums])
+            numbers[f"FLOPs ({convention})"] = [layer.flops(convention) for layer in self.layers]
+        shapes = ["not called" if one.output_shape is None else str(one.output_shape) for one in self.layers]
+        return pd.DataFrame(
+            {
+                "layer": [*(layer.path for layer in self.layers), "total"],
+                "type": [*(layer.type for layer in self.layers), ""],
+                "output shape": [*shapes, ""],
+                **{name: [*column, sum(column)] for name, column in numbers.items()},
+            }
+        )
 
     def __repr__(self) -> str:
         return self._shown().to_string(index=False)
@@ -218,15 +227,3 @@ class Count:
 
     def _shown(self) -> pd.DataFrame:
         return self.table().map(lambda cell: f"{cell:,}" if isinstance(cell, int) else cell)
-
-
-def _table_row(layer: Layer, framework: str) -> dict[str, object]:
-    return {
-        "layer": layer.path,
-        "type": layer.type,
-        "output shape": "not called" if layer.output_shape is None else str(layer.output_shape),
-        "parameters": layer.framework_parameters(framework),
-        "MACs": layer.macs,
-        "bias additions": layer.bias_additions,
-        "elementwise": layer.elementwise,
-    }

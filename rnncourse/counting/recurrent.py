@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from rnncourse.counting.records import Operations
+from rnncourse.counting.tensors import empty_output, expect_dtype
 
 GATES = {nn.RNN: 1, nn.LSTM: 4, nn.GRU: 3, nn.RNNCell: 1, nn.LSTMCell: 4, nn.GRUCell: 3}
 """Blocks of rows in each weight matrix."""
 
 ELEMENTWISE = {nn.RNN: 1, nn.LSTM: 9, nn.GRU: 9, nn.RNNCell: 1, nn.LSTMCell: 9, nn.GRUCell: 9}
-"""Elementwise operations per hidden unit and step; :mod:`rnncourse.counting` derives them."""
+"""Elementwise operations per hidden unit and step; ``rnncourse.counting`` derives them."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def check_sequence(module: nn.Module, args: tuple[Any, ...]) -> None:
         args: the input, of shape (batch, time, feature), (time, batch, feature) or (time, feature), then the state.
 
     Raises:
-        ValueError: a wrong number of dimensions or features, or a state of the wrong shape.
+        ValueError: a wrong number of dimensions or features, a wrong dtype, or a state of the wrong shape.
     """
     assert isinstance(module, nn.RNNBase)
     x: Tensor = args[0]
@@ -88,6 +88,7 @@ def check_sequence(module: nn.Module, args: tuple[Any, ...]) -> None:
             f"expected an input of shape {order} with {module.input_size} features, "
             f"got shape {tuple(x.shape)}; change input_size or the layer before"
         )
+    expect_dtype(x, next(module.parameters()))
     width = module.proj_size or module.hidden_size
     batch = () if x.dim() == 2 else (_steps_and_batch(module, x)[1],)
     stack = module.num_layers * (2 if module.bidirectional else 1)
@@ -114,11 +115,10 @@ def run_sequence(module: nn.Module, args: tuple[Any, ...]) -> Any:
     width = module.proj_size or module.hidden_size
     count = 2 if module.bidirectional else 1
     batch = () if x.dim() == 2 else (_steps_and_batch(module, x)[1],)
-    tracked = any(tensor.requires_grad for tensor in (x, *_states(args), *module.parameters()))
+    sources = (x, *_states(args), *module.parameters())
 
     def empty(*shape: int) -> Tensor:
-        # The clone is no leaf, so the caller may write into it as into a real output.
-        return torch.empty(shape, dtype=x.dtype, device=x.device, requires_grad=tracked).clone()
+        return empty_output(shape, like=x, sources=sources)
 
     final = empty(module.num_layers * count, *batch, width)
     output = empty(*x.shape[:-1], width * count)
@@ -176,7 +176,7 @@ def check_cell(module: nn.Module, args: tuple[Any, ...]) -> None:
         args: the input, of shape (batch, feature) or (feature,), then the state.
 
     Raises:
-        ValueError: a wrong number of dimensions or features.
+        ValueError: a wrong number of dimensions or features, or a wrong dtype.
     """
     assert isinstance(module, nn.RNNCellBase)
     x: Tensor = args[0]
@@ -185,6 +185,7 @@ def check_cell(module: nn.Module, args: tuple[Any, ...]) -> None:
             f"expected an input of shape (batch, feature) with {module.input_size} features, "
             f"got shape {tuple(x.shape)}; a cell takes one time step"
         )
+    expect_dtype(x, module.weight_ih)
 
 
 def cell_operations(module: nn.Module, args: tuple[Any, ...], output: Any) -> Operations:

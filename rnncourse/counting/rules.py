@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from rnncourse.counting import recurrent
 from rnncourse.counting.records import Operations, Rule
+from rnncourse.counting.tensors import empty_output, expect_dtype
 
 
 def _accept(module: nn.Module, args: tuple[Any, ...]) -> None:
@@ -54,6 +55,11 @@ def _expect_axis(x: Tensor, axis: int, size: int, *, what: str, dims: tuple[int,
         )
 
 
+def _expect_floats(x: Tensor) -> None:
+    if not x.is_floating_point():
+        raise ValueError(f"expected floating-point numbers, got {x.dtype}; pass dtype=torch.float32")
+
+
 def _check_linear(module: nn.Module, args: tuple[Any, ...]) -> None:
     assert isinstance(module, nn.Linear)
     x: Tensor = args[0]
@@ -62,6 +68,14 @@ def _check_linear(module: nn.Module, args: tuple[Any, ...]) -> None:
             f"expected {module.in_features} features in the last dimension, "
             f"got an input of shape {tuple(x.shape)}; change input_size or the layer before"
         )
+    expect_dtype(x, module.weight)
+
+
+def _run_linear(module: nn.Module, args: tuple[Any, ...]) -> Tensor:
+    assert isinstance(module, nn.Linear)
+    x: Tensor = args[0]
+    shape = (*x.shape[:-1], module.out_features)
+    return empty_output(shape, like=x, sources=(x, *module.parameters()))
 
 
 def _linear(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Operations:
@@ -83,6 +97,7 @@ def _check_convolution(module: nn.Module, args: tuple[Any, ...]) -> None:
     assert isinstance(module, nn.Conv1d | nn.Conv2d)
     spatial = len(module.kernel_size)
     _expect_axis(args[0], -spatial - 1, module.in_channels, what="channels", dims=(spatial + 1, spatial + 2))
+    expect_dtype(args[0], module.weight)
 
 
 def _convolution(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Operations:
@@ -99,6 +114,7 @@ def _check_batch_norm(module: nn.Module, args: tuple[Any, ...]) -> None:
     assert isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)
     dims = (4,) if isinstance(module, nn.BatchNorm2d) else (2, 3)
     _expect_axis(args[0], 1 if args[0].dim() > 1 else 0, module.num_features, what="channels", dims=dims)
+    _expect_floats(args[0])
 
 
 def _batch_norm(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Operations:
@@ -122,6 +138,7 @@ def _check_layer_norm(module: nn.Module, args: tuple[Any, ...]) -> None:
             f"expected an input whose last dimensions are {shape}, got shape {tuple(args[0].shape)}; "
             "change input_size or the layer before"
         )
+    _expect_floats(args[0])
 
 
 def _layer_norm(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Operations:
@@ -188,7 +205,7 @@ _CONVOLUTION = LayerRule(operations=_convolution, check=_check_convolution)
 _BATCH_NORM = LayerRule(operations=_batch_norm, check=_check_batch_norm, keras=_keras_batch_norm)
 
 RULES: Mapping[type[nn.Module], LayerRule] = {
-    nn.Linear: LayerRule(operations=_linear, check=_check_linear),
+    nn.Linear: LayerRule(operations=_linear, check=_check_linear, run=_run_linear),
     nn.Embedding: LayerRule(operations=_free, check=_check_embedding),
     nn.LayerNorm: LayerRule(operations=_layer_norm, check=_check_layer_norm),
     **dict.fromkeys((nn.Conv1d, nn.Conv2d), _CONVOLUTION),
@@ -213,6 +230,7 @@ def find_rule(module: nn.Module, custom: Mapping[type[nn.Module], Rule]) -> Laye
     Returns:
         The rule of its class or of the nearest parent class that has one; None if there is none.
     """
+    kind: Any
     for kind in type(module).__mro__:
         if kind in custom:
             return LayerRule(operations=custom[kind])

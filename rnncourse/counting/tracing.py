@@ -17,7 +17,7 @@ from rnncourse.counting.rules import LayerRule, find_rule
 from rnncourse.counting.shadow import shadow
 
 
-@dataclass
+@dataclass(eq=False)
 class _Tally:
     """A layer of the copy, and its calls so far."""
 
@@ -38,11 +38,16 @@ class _Tally:
         return self.rule is not None or not list(self.module.children())
 
 
-class _Tracer(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
+class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Books every operation on the layer that runs it, in the order of the first calls."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Nothing is compiled here, and guarding against it would import the compiler: seconds at the first count.
+        return False
+
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.running: list[_Tally] = []
         self.seen: list[_Tally] = []
 
@@ -243,10 +248,10 @@ def count(
         dtype: of the input, ``torch.long`` for token ids; default: that of the module's first parameter.
         input_requires_grad: whether the backward pass goes on to the input, as inside a larger network.
         rules: for further types of layers, a function of the layer, its positional arguments and its output that
-            returns :class:`Operations` of one call. A rule for a container counts it as one layer.
+            returns ``Operations`` of one call. A rule for a container counts it as one layer.
 
     Returns:
-        A :class:`Count`: totals, one row per layer, and a table.
+        A ``Count``: totals, one row per layer, and a table.
 
     Raises:
         TypeError: ``module`` is no module, ``input_size`` no tuple of integers, or ``dtype`` no dtype.
@@ -256,7 +261,8 @@ def count(
     if not isinstance(module, nn.Module):
         raise TypeError(f"module must be a torch.nn.Module, got {type(module).__name__}; build the layer first")
     sizes = _checked_size(input_size)
-    with torch.inference_mode(False), torch.enable_grad(), torch.device("meta"):
+    # Leaving inference mode also turns gradients on, whatever the caller has chosen.
+    with torch.inference_mode(False), torch.device("meta"):
         copy = shadow(module)
         x = _input(copy, sizes, dtype, tracked=input_requires_grad)
         tracer = _Tracer()

@@ -1,0 +1,228 @@
+"""``rnncourse count``: what it prints, what it refuses, and how it exits."""
+
+import contextlib
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from rnncourse import __main__ as cli
+from rnncourse.counting import LayerChain, count, module_from_text
+
+HW5 = "Sequential(RNN(64,32), RNN(32,64), Last(), Linear(64,512), Linear(512,10))"
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = cli.run(["count", *arguments])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def as_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    code, out, err = run(capsys, *arguments, "--json")
+    assert (code, err) == (0, "")
+    return json.loads(out)
+
+
+def test_the_table_shows_every_number_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, HW5, "--input", "1,50,64")
+    assert (code, err) == (0, "")
+    for text in ("(1, 50, 32)", "47,818", "310,400", "620,800", "66,048", "10,250", "1,007,498", "498,688"):
+        assert text in out
+    assert "…" not in out
+
+
+def test_json_holds_the_layers_and_the_total(capsys: pytest.CaptureFixture[str]) -> None:
+    content = as_json(capsys, "LSTM(1,64,num_layers=2)", "--input", "1,60,1", "--convention", "gemm")
+    assert content["total"] == {
+        "parameters": 50_432,
+        "macs": 2_964_480,
+        "bias_additions": 61_440,
+        "elementwise": 69_120,
+        "flops": 5_928_960,
+    }
+    assert content["layers"] == [{"layer": "(root)", "type": "LSTM", "output_shape": [1, 60, 64], **content["total"]}]
+
+
+@pytest.mark.parametrize(("convention", "flops"), [("gemm", 997_376), ("coursework", 1_007_498), ("all", 1_012_298)])
+def test_conventions(capsys: pytest.CaptureFixture[str], convention: str, flops: int) -> None:
+    content = as_json(capsys, HW5, "--input", "1,50,64", "--convention", convention)
+    assert content["total"]["flops"] == flops
+
+
+@pytest.mark.parametrize(("framework", "parameters"), [("torch", 50_432), ("keras", 49_920)])
+def test_frameworks(capsys: pytest.CaptureFixture[str], framework: str, parameters: int) -> None:
+    content = as_json(capsys, "LSTM(1,64,2)", "--input", "1,60,1", "--framework", framework)
+    assert content["total"]["parameters"] == parameters
+
+
+def test_token_ids(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "Sequential(Embedding(60000,100), GRU(100,128,bidirectional=True), Last(), BatchNorm1d(256))"
+    content = as_json(capsys, text, "--input", "1,79", "--dtype", "long", "--framework", "keras")
+    assert content["total"]["parameters"] == 6_000_000 + 176_640 + 1_024
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "Missing argument 'LAYER'"),
+        (["LSTM(1,2)"], "Missing option '--input'"),
+        (["LSTM(1,2)", "--input", "a,b"], "--input must be whole numbers joined by commas, such as 1,60,1, got 'a,b'"),
+        (["LSTM(1,2)", "--input", "0,2,1"], "--input must be a tuple of positive integers"),
+        (["LSTM(1,2)", "--input", "1,2,3"], "expected an input of shape (batch, time, feature) with 1 features"),
+        (["LSTM(1,2)", "--input", "1,2,1", "--convention", "macs"], "'gemm', 'coursework', 'all'"),
+        (["LSTM(1,2)", "--input", "1,2,1", "--bogus"], "No such option: --bogus"),
+        (["Embedding(9,2)", "--input", "1,2"], "expected integer token ids, got torch.float32; pass --dtype long"),
+        (["LSTM(1,2)", "--input", "1,2,1", "--dtype", "long"], "got torch.int64; pass --dtype float"),
+        (["LSTM(input_size=1)", "--input", "1,2,1"], "cannot build LSTM(input_size=1, batch_first=True)"),
+        (["Lstm(1,2)", "--input", "1,2,1"], "'Lstm' is not a known layer; known are Sequential, Last, RNN, LSTM"),
+        (["Linear(4,4)", "--input", f"{2**40},{2**40},4"], "more elements than a tensor can hold"),
+    ],
+)
+def test_misuse_is_one_sentence_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+) -> None:
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert sentence in err
+    assert err.startswith("rnncourse: ")
+    assert err.count("\n") == 1
+
+
+def test_an_unknown_or_missing_command_is_misuse(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["x-y-z"]) == 2
+    assert cli.run([]) == 2
+    assert capsys.readouterr().err == "rnncourse: No such command 'x-y-z'.\nrnncourse: Missing command.\n"
+
+
+def test_a_failure_is_one_sentence_and_exit_code_1(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("rnncourse.counting.count", fail)
+    assert run(capsys, "Linear(1,1)", "--input", "1,1") == (1, "", "rnncourse: no space left\n")
+
+
+def test_help_says_what_counts_and_loads_no_torch() -> None:
+    script = (
+        "import sys; from rnncourse.__main__ import run; code = run(['count', '--help']); "
+        "sys.exit(code + 10 * ('torch' in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    for text in ("Last()", "batch_first=False", "--convention", "--framework", "--json"):
+        assert text in done.stdout
+
+
+def test_main_is_the_entry_point(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["rnncourse", "count", "Linear(3,2)", "--input", "1,3"])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 0
+    assert "Linear" in capsys.readouterr().out
+
+
+# The expression
+
+
+@pytest.mark.parametrize(
+    ("text", "module"),
+    [
+        ("LSTM(1, 64, num_layers=2)", nn.LSTM(1, 64, 2, batch_first=True)),
+        ("LSTM(1, 64, 2, False, False, 0.0, True, 3)", nn.LSTM(1, 64, 2, False, False, 0.0, True, 3)),
+        ("RNN(2, 3, 1, 'relu')", nn.RNN(2, 3, 1, "relu", batch_first=True)),
+        ("GRU(2, 3, batch_first=False)", nn.GRU(2, 3)),
+        ("Conv2d(3, 4, kernel_size=(2, 3), padding='same')", nn.Conv2d(3, 4, (2, 3), padding="same")),
+        ("Linear(2**3, 4*5 - 1)", nn.Linear(8, 19)),
+        ("Softmax(dim=-1)", nn.Softmax(dim=-1)),
+        ("LayerNorm([4, 5], bias=False)", nn.LayerNorm([4, 5], bias=False)),
+        (" Sequential( ReLU(), Flatten(1) ) ", LayerChain(nn.ReLU(), nn.Flatten(1))),
+    ],
+)
+def test_an_expression_builds_the_layer_it_says(text: str, module: nn.Module) -> None:
+    built = module_from_text(text)
+    assert repr(built) == repr(module)
+    assert [p.shape for p in built.parameters()] == [p.shape for p in module.parameters()]
+    assert all(p.is_meta for p in built.parameters())
+
+
+def test_a_huge_layer_allocates_nothing() -> None:
+    c = count(module_from_text("Linear(10**9, 10**9)"), (1, 10**9))
+    assert (c.parameters, c.macs) == (10**18 + 10**9, 10**18)
+
+
+def test_sequences_pass_through_sequential_and_cells_too() -> None:
+    c = count(module_from_text("Sequential(LSTM(3, 4), Last(), LSTMCell(4, 5), Linear(5, 1))"), (2, 7, 3))
+    assert [layer.output_shape for layer in c.layers] == [(2, 7, 4), (2, 4), (2, 5), (2, 1)]
+    timed = count(module_from_text("Sequential(GRU(3, 4, batch_first=False), Last(dim=0))"), (7, 2, 3))
+    assert timed.layers[-1].output_shape == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "is not an expression"),
+        ("Linear(1, 2", "was never closed"),
+        ("1 + 1", "is not a layer"),
+        ("__import__('os').system('true')", "is not a layer"),
+        ("Linear.__class__(1, 2)", "is not a layer"),
+        ("open('x')", "'open' is not a known layer"),
+        ("Linear(open('x'), 2)", "is not a number, a word"),
+        ("Linear((lambda: 1)(), 2)", "is not a number, a word"),
+        ("Linear([i for i in (1, 2)], 2)", "is not a number, a word"),
+        ("Linear(True.real, 2)", "is not a number, a word"),
+        ("Linear(f'{1}', 2)", "is not a number, a word"),
+        ("Linear(*(1, 2))", "is not a number, a word"),
+        ("Linear(**{'in_features': 1})", "is not one of its arguments"),
+        ("Linear(1, 2, device='cpu')", "'device' of Linear is not one of its arguments"),
+        ("Linear(1, 2, True, 'cpu')", "takes at most 3 arguments"),
+        ("LSTM(1, 2, 1, True, True, 0, False, 0, 'cpu')", "takes at most 8 arguments"),
+        ("Linear(1, 'cuda')", "the word 'cuda' is not allowed"),
+        ("Linear(1, 2j)", "is not a number or a word"),
+        ("Linear(1, b'x')", "is not a number or a word"),
+        ("Linear(9**9**9, 1)", "exponent"),
+        ("Linear(2**64, 1)", "larger than 1,000,000,000,000"),
+        ("Linear(1e999, 1)", "larger than"),
+        ("Linear(1 // 0, 1)", "has no value"),
+        ("Linear('tanh' * 3, 1)", "is not a number"),
+        ("Linear(-1, 2)", "cannot build Linear"),
+        ("Linear(10**10, 10**10)", "cannot build Linear"),
+        ("Linear(1, 2, in_features=1)", "is given twice"),
+        ("LSTM(1, 2, num_layers=1001)", "num_layers of LSTM is 1001"),
+        ("LSTM(1, 2, 'tanh')", "num_layers of LSTM is 'tanh'"),
+        ("GRU(1, 2, nonlinearity='relu')", "'nonlinearity' of GRU is not one of its arguments"),
+        ("Sequential()", "one or more layers"),
+        ("Sequential(Linear(1, 1), bias=False)", "no keyword"),
+        ("Sequential(3)", "'3' is not a layer"),
+        ("Linear(" + "-" * 5_000 + "1, 1)", "nested too deeply"),
+        ("Linear(1, " + "1" * 10_000 + ")", "characters; at most 10000 are read"),
+    ],
+)
+def test_anything_else_is_refused_in_one_sentence(text: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=r".") as caught:
+        module_from_text(text)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@given(
+    st.one_of(
+        st.text(max_size=30),
+        st.text(alphabet="LSTMRNLinear(),=*-+1290.[]'\"_ {}:@\\\n", max_size=40),
+        st.tuples(st.sampled_from(["Linear", "LSTM", "RNN", "Conv1d", "Last"]), st.text(max_size=15)).map(
+            lambda parts: f"{parts[0]}({parts[1]})"
+        ),
+    )
+)
+@settings(max_examples=150, deadline=None)
+def test_any_text_is_a_module_or_a_value_error(text: str) -> None:
+    # Any other exception fails the test.
+    with contextlib.suppress(ValueError):
+        assert isinstance(module_from_text(text), nn.Module)
