@@ -14,8 +14,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 BUILD := _build
 SITE := $(BUILD)/html
-# Two threads everywhere: sums are split the same way on every machine, and two jobs share two cores.
+# Two threads everywhere: sums are split the same way on every machine. Two jobs share the cores, so a thread that waits
+# must not spin.
 export OMP_NUM_THREADS ?= 2
+export OMP_WAIT_POLICY ?= PASSIVE
 export PYTHONHASHSEED := 0
 
 .PHONY: help
