@@ -16,12 +16,22 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from panel_driver import front_end
 
-from rnncourse.cells import rnn_step
+from rnncourse.cells import rnn_sequence, rnn_step, rnn_step_backward
 from rnncourse.counting import count
-from rnncourse.widgets import CellExplorer, PageWidget, Panel, ParameterCalculator, StateError, panel
+from rnncourse.widgets import (
+    CellExplorer,
+    GateExplorer,
+    GradientExplorer,
+    PageWidget,
+    Panel,
+    ParameterCalculator,
+    StateError,
+    StatePath,
+    panel,
+)
 from rnncourse.widgets.base import HERE, module_source
 
-WIDGETS: list[type[PageWidget]] = [CellExplorer, ParameterCalculator]
+WIDGETS: list[type[PageWidget]] = [CellExplorer, GateExplorer, GradientExplorer, ParameterCalculator, StatePath]
 VIEW = "application/vnd.jupyter.widget-view+json"
 LIMITED = settings(max_examples=40, deadline=None)
 NUMBER = st.floats(-3, 3)
@@ -111,6 +121,17 @@ NOT_FITTING: list[tuple[type[PageWidget], str, Any]] = [
     (CellExplorer, "nonlinearity", None),
     (CellExplorer, "history", [[1.0, 2.0, 3.0]]),
     (CellExplorer, "history", [[0.0, 0.0]] * 51),
+    (GradientExplorer, "radius", 1.6),
+    (GradientExplorer, "radius", math.nan),
+    (GradientExplorer, "radius", True),
+    (GradientExplorer, "radius", "1"),
+    (GradientExplorer, "nonlinearity", "sigmoid"),
+    (GradientExplorer, "seq_len", 1),
+    (GradientExplorer, "input_scale", 0),
+    (GradientExplorer, "rotation", np.zeros((8, 8))),
+    (GradientExplorer, "rotation", np.eye(7)),
+    (GradientExplorer, "x", [1.0]),
+    (GradientExplorer, "dh_last", [0.0] * 8),
     (ParameterCalculator, "cell", "LTSM"),
     (ParameterCalculator, "input_size", 0),
     (ParameterCalculator, "hidden_size", 2.5),
@@ -173,6 +194,37 @@ def test_traits_can_be_observed() -> None:
     explorer.observe(lambda change: seen.append(change["new"]), "x")
     explorer.x = [1, 2]
     assert seen == [(1.0, 2.0)]
+
+
+@LIMITED
+@given(
+    radius=st.floats(0.5, 1.5),
+    input_scale=st.floats(0.05, 2),
+    seq_len=st.integers(2, 60),
+    nonlinearity=st.sampled_from(["tanh", "relu"]),
+)
+def test_the_gradient_explorer_follows_the_steps_of_cells(
+    radius: float, input_scale: float, seq_len: int, nonlinearity: Any
+) -> None:
+    explorer = GradientExplorer(radius=radius, input_scale=input_scale, seq_len=seq_len, nonlinearity=nonlinearity)
+    W_hh, W_xh = radius * np.array(explorer.rotation), input_scale * np.array(explorer.W_xh)[:, None]
+    xs = np.array(explorer.x)[:seq_len, None]
+    run = rnn_sequence(xs, np.zeros(8), W_xh, W_hh, np.zeros(8), nonlinearity=nonlinearity)
+    gradients = [np.array(explorer.dh_last)]
+    for step in run.steps[:0:-1]:
+        gradients.append(rnn_step_backward(step, gradients[-1]).dh_prev)
+    flow = explorer.flow
+    assert flow.state == pytest.approx(np.linalg.norm(run.h, axis=1), rel=1e-9)
+    assert flow.gradient == pytest.approx(np.linalg.norm(gradients[::-1], axis=1), rel=1e-9, abs=0)
+    assert (flow.gradient <= 10**flow.log10_bound * (1 + 1e-9)).all()
+
+
+def test_without_a_nonlinearity_the_gradient_meets_its_bound() -> None:
+    flow = GradientExplorer(nonlinearity="linear", radius=0.8, seq_len=11).flow
+    assert flow.ratio == pytest.approx(0.8**10)
+    assert flow.halved == 4
+    assert flow.gradient == pytest.approx(10**flow.log10_bound)
+    assert GradientExplorer(nonlinearity="linear", radius=1.1).flow.halved == -1
 
 
 STACKS = list(itertools.product(["RNN", "LSTM", "GRU"], [0, 1], [0, 1]))

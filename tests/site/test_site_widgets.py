@@ -5,13 +5,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from rnncourse.cells import rnn_step
+from rnncourse.cells import lstm_sequence, rnn_sequence, rnn_step, rnn_step_backward
 from rnncourse.counting import count
 from rnncourse.widgets.base import HERE, module_source
+from rnncourse.widgets.gate_explorer import GATE_SEQUENCES
+from rnncourse.widgets.gradient_explorer import GradientExplorer
+from rnncourse.widgets.state_path import StatePath
 
 HOST = 'class="rnn-widget-host"'
 READY = ".rnn-widget[data-ready='1']"
@@ -200,6 +204,27 @@ def test_the_explorer_steps_forward_back_and_starts_again(page: Page, server: st
     assert explorer_state(widget) == first
 
 
+def test_the_gate_explorer_steps_and_keeps_what_was_moved(page: Page, server: str, widget_pages: list[str]) -> None:
+    widget = on_page(page, server, widget_pages, "gate_explorer")
+    sequence = [list(step) for step in GATE_SEQUENCES["count"]]
+    widget.get_by_label("Sequence").select_option("count")
+    for turn, (column, label) in enumerate(
+        [(2, "candidate"), (1, "forget gate"), (3, "output gate"), (0, "input gate")]
+    ):
+        widget.get_by_role("slider", name=label).press("ArrowLeft")
+        sequence[turn][column] -= 0.25
+        expect(widget.get_by_label("Sequence")).to_have_value("own")
+        run = lstm_sequence(sequence, [0.0], [0.0], np.eye(4), np.zeros((4, 1)), np.zeros(4))
+        for name in ("kept", "written", "c", "h"):
+            shown_value = widget.locator(f"output[data-name='{name}']").get_attribute("data-value")
+            assert float(shown_value or "nan") == pytest.approx(getattr(run, name)[turn, 0], rel=1e-12, abs=1e-12)
+        last = widget.locator("output[data-name='last']").get_attribute("data-value")
+        assert float(last or "nan") == pytest.approx(run.c[-1, 0], rel=1e-12)
+        widget.get_by_role("button", name="Next step").click()
+    widget.get_by_role("button", name="Reset").click()
+    expect(widget.get_by_label("Sequence")).to_have_value("hold")
+
+
 def test_the_calculator_explains_what_does_not_fit(page: Page, server: str, widget_pages: list[str]) -> None:
     widget = on_page(page, server, widget_pages, "parameter_calculator")
     before = numbers(widget)
@@ -281,6 +306,107 @@ def test_the_calculators_arithmetic_is_that_of_counting(compute: Callable[..., A
         assert sum(layer["pytorch"] for layer in result["layers"]) == counted.parameters
 
 
+def test_the_gate_explorers_arithmetic_is_that_of_cells(compute: Callable[..., Any]) -> None:
+    rng = random.Random(3)
+    states = [
+        {"sequence": [[rng.uniform(-9, 9) for _ in range(4)] for _ in range(8)], "c_0": [rng.uniform(-3, 3)], "at": 1}
+        for _ in range(STATES)
+    ]
+    for state, steps in zip(states, compute("gate_explorer", states), strict=True):
+        run = lstm_sequence(state["sequence"], [0.0], state["c_0"], np.eye(4), np.zeros((4, 1)), np.zeros(4))
+        for shown_step, step in zip(steps, run.steps, strict=True):
+            for name in ("i", "f", "g", "o", "c_prev", "kept", "written", "c", "tanh_c", "h"):
+                assert shown_step[name] == pytest.approx(getattr(step, name)[0], rel=1e-12, abs=1e-13), name
+
+
+def test_the_gate_explorer_offers_the_sequences_of_the_package(page: Page) -> None:
+    offered = page.evaluate(RUN.format(body="module.sequences"), [as_function("gate_explorer"), None])
+    wanted = {name: [list(step) for step in steps] for name, steps in GATE_SEQUENCES.items()}
+    assert offered == wanted
+
+
+def test_the_gradient_explorers_arithmetic_is_that_of_cells(compute: Callable[..., Any]) -> None:
+    rng = random.Random(4)
+    states = []
+    for _ in range(STATES // 4):
+        chosen = {"radius": rng.uniform(0.5, 1.5), "input_scale": rng.uniform(0.05, 2), "seq_len": rng.randint(2, 200)}
+        widget = GradientExplorer(nonlinearity=rng.choice(["tanh", "relu"]), **chosen)
+        states.append({name: getattr(widget, name) for name in widget.state_names()})
+    for state, result in zip(states, compute("gradient_explorer", states), strict=True):
+        W_hh, W_xh = state["radius"] * np.array(state["rotation"]), state["input_scale"] * np.array(state["W_xh"])
+        xs = np.array(state["x"])[: state["seq_len"], None]
+        run = rnn_sequence(xs, np.zeros(8), W_xh[:, None], W_hh, np.zeros(8), nonlinearity=state["nonlinearity"])
+        gradients = [np.array(state["dh_last"])]
+        for step in run.steps[:0:-1]:
+            gradients.insert(0, rnn_step_backward(step, gradients[0]).dh_prev)
+        norms = np.linalg.norm(gradients, axis=1)
+        assert result["state"] == pytest.approx(np.linalg.norm(run.h, axis=1), rel=1e-9)
+        assert result["gradient"] == pytest.approx(norms, rel=1e-9, abs=0)
+        assert result["ratio"] == pytest.approx(norms[0] / norms[-1], rel=1e-9, abs=0)
+        below = np.flatnonzero(norms[::-1] <= 0.5 * norms[-1])
+        assert result["halved"] == (below[0] if below.size else -1)
+        assert result["log10_bound"] == pytest.approx(GradientExplorer(**state).flow.log10_bound, rel=1e-9, abs=1e-9)
+
+
+def test_the_gradient_explorer_is_exact_without_a_nonlinearity(compute: Callable[..., Any]) -> None:
+    widget = GradientExplorer(nonlinearity="linear", radius=0.8, seq_len=11)
+    (result,) = compute("gradient_explorer", [{name: getattr(widget, name) for name in widget.state_names()}])
+    assert result["ratio"] == pytest.approx(0.8**10)
+    assert result["halved"] == 4
+    assert 10 ** np.array(result["log10_bound"]) == pytest.approx(result["gradient"])
+
+
+def test_the_state_paths_arithmetic_is_that_of_cells(compute: Callable[..., Any]) -> None:
+    rng = random.Random(4)
+    states = [
+        {
+            "forget_bias": rng.uniform(-2, 8),
+            "output_bias": rng.uniform(-4, 4),
+            "input_strength": rng.uniform(0, 2),
+            "recurrent_scale": rng.uniform(0, 4),
+            "angle": rng.uniform(-180, 180),
+            "inputs": rng.choice(["constant", "alternating", "pulse", "noise"]),
+            "at": 1,
+        }
+        for _ in range(STATES)
+    ]
+    for state, result in zip(states, compute("state_path", states), strict=True):
+        path = StatePath(**state)
+        for name in ("c", "h"):
+            wanted = getattr(path.run, name)
+            # A path can double a last-digit difference of two machines' tanh at each of its first turns.
+            assert np.array(result[name]) == pytest.approx(wanted, rel=1e-9, abs=1e-9), state
+            assert result[f"norm_{name}"] == pytest.approx(np.linalg.norm(wanted, axis=1), rel=1e-9, abs=1e-9)
+        assert result["limit"] == pytest.approx(path.limit, rel=1e-12)
+
+
+def test_the_state_path_plays_steps_and_starts_again(page: Page, server: str, widget_pages: list[str]) -> None:
+    widget = on_page(page, server, widget_pages, "state_path")
+    time = widget.get_by_label("Time step")
+    first = numbers(widget)
+    widget.get_by_role("button", name="Step").click()
+    assert time.input_value() == "61"
+    widget.get_by_role("button", name="Play").click()
+    expect(widget.get_by_role("button", name="Back to the start")).to_be_visible()
+    assert time.input_value() == "100"
+    expect(widget.get_by_role("button", name="Step")).to_be_disabled()
+    widget.get_by_role("button", name="Back to the start").click()
+    assert time.input_value() == "1"
+    widget.get_by_role("button", name="Play").click()
+    widget.get_by_role("button", name="Pause").click()
+    widget.get_by_role("button", name="Reset").click()
+    assert numbers(widget) == first
+
+
+def test_the_state_path_does_not_move_by_itself_for_who_asked_for_less_motion(
+    page: Page, server: str, widget_pages: list[str]
+) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    widget = on_page(page, server, widget_pages, "state_path")
+    widget.get_by_role("button", name="Play").click()
+    assert widget.get_by_label("Time step").input_value() == "100"
+
+
 EXPLORER = {
     "x": [1, 2],
     "h_prev": [0, 0],
@@ -300,6 +426,9 @@ CALCULATOR = {
     "proj_size": 0,
     "seq_len": 1,
 }
+GRADIENT = {name: getattr(GradientExplorer(), name) for name in GradientExplorer.state_names()}
+GATES = {"sequence": [[0, 0, 0, 0]] * 8, "c_0": [0], "at": 1}
+PATH = {name: getattr(StatePath(), name) for name in StatePath.state_names()}
 MARKUP = "<img src=x onerror=alert(1)>"
 NOT_FITTING: list[tuple[str, dict[str, Any], str, Any]] = [
     ("cell_explorer", EXPLORER, "x", None),
@@ -316,6 +445,26 @@ NOT_FITTING: list[tuple[str, dict[str, Any], str, Any]] = [
     ("parameter_calculator", CALCULATOR, "seq_len", None),
     ("parameter_calculator", CALCULATOR, "bias", 1),
     ("parameter_calculator", CALCULATOR, "proj_size", 4),
+    ("gradient_explorer", GRADIENT, "radius", 1.6),
+    ("gradient_explorer", GRADIENT, "radius", MARKUP),
+    ("gradient_explorer", GRADIENT, "input_scale", None),
+    ("gradient_explorer", GRADIENT, "nonlinearity", MARKUP),
+    ("gradient_explorer", GRADIENT, "seq_len", 201),
+    ("gradient_explorer", GRADIENT, "rotation", [[1] * 8] * 8),
+    ("gradient_explorer", GRADIENT, "x", [1]),
+    ("gradient_explorer", GRADIENT, "dh_last", [0] * 8),
+    ("gate_explorer", GATES, "sequence", [[0, 0, 0, 0]] * 7),
+    ("gate_explorer", GATES, "sequence", [[0, 0, 0, MARKUP]] * 8),
+    ("gate_explorer", GATES, "c_0", 0),
+    ("gate_explorer", GATES, "c_0", [1e9]),
+    ("gate_explorer", GATES, "at", 9),
+    ("state_path", PATH, "forget_bias", 8.5),
+    ("state_path", PATH, "output_bias", MARKUP),
+    ("state_path", PATH, "input_strength", None),
+    ("state_path", PATH, "recurrent_scale", -1),
+    ("state_path", PATH, "angle", [0]),
+    ("state_path", PATH, "inputs", MARKUP),
+    ("state_path", PATH, "at", 0),
 ]
 RENDER = """(() => {
   const set = (key, value) => { states[key] = value; };
