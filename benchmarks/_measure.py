@@ -35,9 +35,7 @@ def interleaved(
         ValueError: no candidates, or ``repeats`` below 1.
     """
     if not candidates or repeats < 1:
-        raise ValueError(
-            f"expected at least one candidate and one repeat, got {len(candidates)} and {repeats}"
-        )
+        raise ValueError(f"expected at least one candidate and one repeat, got {len(candidates)} and {repeats}")
     names = list(candidates)
     times: dict[str, list[float]] = {name: [] for name in names}
     for round_ in range(warmup + repeats):

@@ -7,7 +7,8 @@ the backward pass, clipping and Adam, at the sizes of the coursework's power for
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -133,8 +134,8 @@ def run(*, repeats: int = 60, slow_repeats: int = 12, seed: int = 0) -> dict[str
     return {"setting": setting, "machine": machine(), "goal": GOAL, "rows": rows}
 
 
-def main() -> None:
-    result = run()
+def report(result: Mapping[str, Any]) -> None:
+    """Print the table of what `run` returned."""
     setting, rows = result["setting"], result["rows"]
     print("Training step relative to nn.LSTM,", ", ".join(f"{k} = {v}" for k, v in setting.items()))
     print(", ".join(str(value) for value in result["machine"].values()), "\n")
@@ -155,4 +156,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    report(run())

@@ -386,6 +386,7 @@ def test_the_state_path_plays_steps_and_starts_again(page: Page, server: str, wi
     first = numbers(widget)
     widget.get_by_role("button", name="Step").click()
     assert time.input_value() == "61"
+    time.evaluate("(s) => { s.value = 97; s.dispatchEvent(new Event('input', {bubbles: true})); }")
     widget.get_by_role("button", name="Play").click()
     expect(widget.get_by_role("button", name="Back to the start")).to_be_visible()
     assert time.input_value() == "100"

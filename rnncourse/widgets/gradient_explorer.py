@@ -1,0 +1,189 @@
+"""The gradient of a recurrent layer over time, with the spectral radius to move by hand."""
+
+import math
+import random
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import traitlets
+
+from rnncourse.cells import FloatArray
+from rnncourse.widgets.base import SYNCED, Choice, Numbers, PageWidget, StateError, WholeNumber, html_table
+
+__all__ = ["ExplorerFlow", "GradientExplorer"]
+
+UNITS, LONGEST = 8, 200
+
+
+class RealNumber(traitlets.TraitType):  # type: ignore[type-arg,misc,unused-ignore]
+    """A number from ``low`` to ``high``."""
+
+    metadata: ClassVar[dict[str, Any]] = SYNCED  # type: ignore[misc,unused-ignore]
+
+    def __init__(self, low: float, high: float, default_value: float) -> None:
+        self.low, self.high = low, high
+        super().__init__(default_value=default_value)
+
+    def validate(self, obj: Any, value: Any) -> float:
+        """Value as a ``float``; raises ``StateError`` for another type or a number out of range."""
+        real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+        if not real or not self.low <= value <= self.high:
+            raise StateError(
+                f"{type(obj).__name__}.{self.name} must be a number from {self.low} to {self.high}, "
+                f"but is {value!r}; choose one in that range."
+            )
+        return float(value)
+
+
+def _rotation(seed: int) -> list[list[float]]:
+    """An orthogonal matrix that comes out the same on every machine: a Hadamard matrix, rows and signs shuffled."""
+    rng = random.Random(seed)
+    order = rng.sample(range(UNITS), UNITS)
+    signs = [rng.choice((-1, 1)) for _ in range(UNITS)]
+    entry = 1 / math.sqrt(UNITS)
+    return [[sign * entry * (-1) ** (row & column).bit_count() for column, sign in enumerate(signs)] for row in order]
+
+
+def _noise(count: int, seed: int) -> list[float]:
+    """Normal numbers, rounded so that no machine's last digit shows."""
+    rng = random.Random(seed)
+    return [round(rng.gauss(0.0, 1.0), 3) for _ in range(count)]
+
+
+@dataclass(frozen=True, eq=False)
+class ExplorerFlow:
+    """What the widget draws, all for t = 1 to T.
+
+    Attributes:
+        state: norms of h_t, shape ``(time,)``.
+        gradient: norms of dL/dh_t, shape ``(time,)``.
+        log10_bound: log10 of the bound on ``gradient``, shape ``(time,)``; -inf where all units are cut off.
+    """
+
+    state: FloatArray
+    gradient: FloatArray
+    log10_bound: FloatArray
+
+    @property
+    def ratio(self) -> float:
+        """Gradient at the first step, relative to the last."""
+        return float(self.gradient[0] / self.gradient[-1])
+
+    @property
+    def halved(self) -> int:
+        """Steps back from the last until the gradient is half of what it was there or less; -1 for never."""
+        below = np.flatnonzero(self.gradient[::-1] <= 0.5 * self.gradient[-1])
+        return int(below[0]) if below.size else -1
+
+
+class GradientExplorer(PageWidget):
+    """Explorer of ``h = f(radius · Q h_prev + input_scale · W_xh x)``, eight units, with Q orthogonal.
+
+    It draws the norms of the state and of the gradient of a loss on the last state, and the bound on the gradient.
+
+    Args:
+        radius: spectral radius of the recurrent weights, 0.5 to 1.5; since Q is orthogonal, also their norm.
+        nonlinearity: ``"tanh"``, ``"relu"`` or ``"linear"``.
+        seq_len: time steps, 2 to 200.
+        input_scale: factor on the input, 0.05 to 2.
+        rotation: the orthogonal matrix Q, shape ``(8, 8)``.
+        W_xh: input weights, shape ``(8,)``, for one input feature.
+        x: input, shape ``(200,)``; the first ``seq_len`` entries are read.
+        dh_last: gradient of the loss by the last state, shape ``(8,)``.
+
+    Raises:
+        StateError: a value is out of range, has another shape, or Q is not orthogonal. It is a ``ValueError``.
+    """
+
+    module: ClassVar[str] = "gradient_explorer"
+
+    radius = RealNumber(0.5, 1.5, 1.0)
+    nonlinearity = Choice(("tanh", "relu", "linear"))
+    seq_len = WholeNumber(2, LONGEST, 100)
+    input_scale = RealNumber(0.05, 2.0, 0.5)
+    rotation = Numbers((UNITS, UNITS), _rotation(12))
+    W_xh = Numbers((UNITS,), _noise(UNITS, 1))
+    x = Numbers((LONGEST,), _noise(LONGEST, 2))
+    dh_last = Numbers((UNITS,), _noise(UNITS, 3))
+
+    @traitlets.validate("rotation")
+    def _orthogonal(self, proposal: Any) -> Any:
+        matrix = np.asarray(proposal["value"])
+        if np.abs(matrix @ matrix.T - np.eye(UNITS)).max() > 1e-9:
+            raise StateError(
+                f"{type(self).__name__}.rotation must be orthogonal, but its product with its transpose is not the "
+                "identity; pass the Q of a QR decomposition."
+            )
+        return proposal["value"]
+
+    @traitlets.validate("dh_last")
+    def _some_gradient(self, proposal: Any) -> Any:
+        if not any(proposal["value"]):
+            raise StateError(
+                f"{type(self).__name__}.dh_last must not be all zeros, for it is what the way back starts from; "
+                "give one entry another value."
+            )
+        return proposal["value"]
+
+    @property
+    def flow(self) -> ExplorerFlow:
+        """The curves of the widget, from the present traits."""
+        recurrent = self.radius * np.asarray(self.rotation)
+        incoming = self.input_scale * np.outer(self.x[: self.seq_len], self.W_xh)
+        states = [np.zeros(UNITS)]
+        for term in incoming:
+            states.append(_bend(recurrent @ states[-1] + term, self.nonlinearity))
+        h = np.stack(states[1:])
+        slopes = _slope(h, self.nonlinearity)
+        gradients = [np.asarray(self.dh_last)]
+        for slope in slopes[:0:-1]:
+            gradients.append(recurrent.T @ (gradients[-1] * slope))
+        gradient = np.linalg.norm(gradients[::-1], axis=1)
+        with np.errstate(divide="ignore"):
+            steps = np.log10(self.radius * slopes[:0:-1].max(axis=1))
+        bound = np.log10(gradient[-1]) + np.concatenate([[0.0], np.cumsum(steps)])[::-1]
+        return ExplorerFlow(np.linalg.norm(h, axis=1), gradient, bound)
+
+    def fallback_html(self) -> str:
+        """State, gradient and bound at five steps, one row each."""
+        flow = self.flow
+        chosen = sorted({1 + round(part * (self.seq_len - 1) / 4) for part in range(5)})
+        rows = [
+            (
+                str(t),
+                f"{flow.state[t - 1]:.2e}",
+                f"{flow.gradient[t - 1] / flow.gradient[-1]:.2e}",
+                f"{10 ** (flow.log10_bound[t - 1] - flow.log10_bound[-1]):.2e}",
+            )
+            for t in chosen
+        ]
+        caption = (
+            f"{self.nonlinearity}, spectral radius {self.radius:.2f}: norms of the state, and gradient and bound "
+            "relative to the last step"
+        )
+        return html_table(caption, ("step", "state norm", "gradient", "bound"), rows)
+
+    def summary(self) -> str:
+        """The first step's gradient relative to the last step's."""
+        return f"first gradient / last gradient = {self.flow.ratio:.2e}"
+
+
+def _bend(z: FloatArray, nonlinearity: str) -> FloatArray:
+    match nonlinearity:
+        case "tanh":
+            return np.tanh(z)
+        case "relu":
+            return np.maximum(z, 0.0)
+        case _:
+            return z
+
+
+def _slope(h: FloatArray, nonlinearity: str) -> FloatArray:
+    match nonlinearity:
+        case "tanh":
+            return 1.0 - h**2
+        case "relu":
+            return (h > 0).astype(np.float64)
+        case _:
+            return np.ones_like(h)
