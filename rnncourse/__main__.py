@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rnncourse._data_command import data_app
+from rnncourse._misuse import Misuse
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -24,12 +27,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.add_typer(data_app, name="data")
+
 # Every complaint of the parser derives from this class, whichever click typer brings.
 _UsageError: Any = typer.BadParameter.__mro__[1]
-
-
-class Misuse(Exception):
-    """A command was asked for something that it cannot do; the message is one sentence."""
 
 
 class Dtype(StrEnum):

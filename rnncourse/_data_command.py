@@ -1,0 +1,182 @@
+"""``rnncourse data list | fetch | check``: which data sets are here, and whether they are whole.
+
+Not inside ``rnncourse.data``, whose import loads pandas: the command line's ``--help`` answers at once.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rnncourse._misuse import Misuse
+
+if TYPE_CHECKING:
+    from rnncourse.data import Dataset
+    from rnncourse.data.downloads import Progress
+
+data_app = typer.Typer(help="List, fetch and check the data sets.", no_args_is_help=False)
+
+_Name = Annotated[str, typer.Argument(help="Name of the data set, as `rnncourse data list` shows it.", metavar="NAME")]
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """A data set that is missing or damaged is a failure (1), not a misuse (2)."""
+    from rnncourse.data import DataError
+
+    try:
+        yield
+    except DataError as error:
+        print(f"rnncourse: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+
+
+def _find(name: str) -> "Dataset":
+    from rnncourse.data import DataError, find
+
+    try:
+        return find(name)
+    except DataError as error:
+        raise Misuse(str(error)) from error
+
+
+@data_app.command("list")
+def list_command(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """List the data sets, and where each one lies."""
+    import json
+
+    from rnncourse.data import DATASETS
+
+    with _failures():
+        rows = [
+            {
+                "name": dataset.name,
+                "title": dataset.title,
+                "where": _where(dataset),
+                "source": dataset.source,
+                "licence": dataset.licence,
+                "citation": dataset.citation,
+            }
+            for dataset in DATASETS.values()
+        ]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    for row in rows:
+        typer.echo(f"{row['name']}: {row['title']}")
+        for key in ("where", "source", "licence", "citation"):
+            typer.echo(f"    {key:8}  {row[key]}")
+
+
+def _where(dataset: "Dataset") -> str:
+    from rnncourse.data import Kind, locate
+
+    if dataset.kind is Kind.ships:
+        return "ships with the installation"
+    if dataset.kind is Kind.generated:
+        return "generated on request; synthetic"
+    path = locate(dataset)
+    return f"not here; `rnncourse data fetch {dataset.name}` fetches it" if path is None else str(path)
+
+
+@data_app.command("fetch")
+def fetch_command(
+    name: _Name,
+    url: Annotated[str, typer.Option(help="Address of a mirror of the official archive.", metavar="URL")] = "",
+    sha256: Annotated[str, typer.Option(help="Checksum that the archive must have.", metavar="HEX")] = "",
+) -> None:
+    """Fetch a data set from its official source into the cache.
+
+    A broken transfer goes on where it stopped when you call again. The file takes its name only when it is whole
+    and its content is what it should be. RNNCOURSE_CACHE names another folder for the cache. What the folder in
+    RNNCOURSE_DATA holds is not fetched.
+    """
+    from rnncourse.data import Kind, fetch_power
+    from rnncourse.data.registry import POWER
+
+    dataset = _find(name)
+    if sha256 and not (len(sha256) == 64 and set(sha256.lower()) <= set("0123456789abcdef")):
+        raise Misuse(f"--sha256 must be 64 hexadecimal digits, got {sha256!r}")
+    if url and not url.startswith(("https://", "http://")):
+        raise Misuse(f"--url must begin with https:// or http://, got {url!r}")
+    if dataset.kind is not Kind.fetched:
+        if url or sha256:
+            raise Misuse(f"--url and --sha256 make no sense for {name}: it is not fetched")
+        typer.echo(f"{name}: nothing to fetch, it {_where(dataset).replace('generated', 'is generated')}.")
+        return
+    with _failures():
+        own = None if url else _in_own_folder(dataset)
+        if own is not None:
+            _check(dataset, own)
+            typer.echo("    RNNCOURSE_DATA holds it, so there is nothing to fetch.")
+            return
+    with _failures(), _transfer(name) as progress:
+        path = fetch_power(url=url or POWER.source, sha256=sha256.lower() or None, progress=progress)
+    typer.echo(f"{name}: {path}")
+    typer.echo(f"Please cite: {dataset.citation}")
+
+
+def _in_own_folder(dataset: "Dataset") -> Path | None:
+    """The file that would be read before any in the cache."""
+    from rnncourse.data import data_folder, locate
+
+    folder, path = data_folder(), locate(dataset)
+    return path if folder is not None and path is not None and path.is_relative_to(folder) else None
+
+
+@contextmanager
+def _transfer(name: str) -> Iterator["Progress"]:
+    """A progress bar on the error stream, quiet where that is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda have, total: bar.update(task, completed=have, total=total)
+
+
+@data_app.command("check")
+def check_command(
+    name: Annotated[
+        str, typer.Argument(help="Name of the data set; without it, all that are here.", metavar="[NAME]")
+    ] = "",
+    file: Annotated[Path | None, typer.Option(help="Check this file instead of the one found.", metavar="PATH")] = None,
+) -> None:
+    """Read a data set whole, compare it with what it must be, and report what is missing in it."""
+    from rnncourse.data import DATASETS, Kind, locate
+
+    if file is not None and (not name or _find(name).kind is not Kind.fetched):
+        raise Misuse("--file needs the name of a data set that is fetched, such as power")
+    if file is not None and not file.is_file():
+        raise Misuse(f"--file names {file}, which is not a file")
+    with _failures():
+        if name:
+            _check(_find(name), file)
+            return
+        for dataset in DATASETS.values():
+            if dataset.kind is Kind.fetched and locate(dataset) is None:
+                typer.echo(f"{dataset.name}: {_where(dataset)}")
+            else:
+                _check(dataset, None)
+
+
+def _check(dataset: "Dataset", file: Path | None) -> None:
+    from rnncourse import data
+    from rnncourse.data.folders import required
+
+    if dataset.kind is data.Kind.fetched:
+        checked = data.check_power(file or required(dataset))
+        lines = [str(checked.path), str(checked.fingerprint), str(checked.gaps)]
+    else:
+        series = data.seattle_weather() if dataset.kind is data.Kind.ships else data.synthetic_power(days=1)
+        lines = [f"{series.name}, {len(series):,} rows", str(data.gaps(series)), f"fingerprint {series.fingerprint}"]
+    typer.echo(f"{dataset.name}: whole")
+    for line in lines:
+        typer.echo(f"    {line}")

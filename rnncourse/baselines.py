@@ -1,0 +1,252 @@
+"""Forecasts that need no network: what any network has to beat.
+
+All follow one protocol: ``baseline.fit(train)`` returns a `Fitted`, whose ``predict(windows)`` gives one row per
+window. A forecast of a window uses nothing after its last row, which is when the forecast is made.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnncourse.data.windows import Windows
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A baseline after training.
+
+    Attributes:
+        name: what to call it in a table.
+        parameters: how many numbers it learned.
+        predict: from windows to predictions ``(n, outputs)``, in the unit of the windows.
+    """
+
+    name: str
+    parameters: int
+    predict: Callable[[Windows], Floats]
+
+
+class Baseline(Protocol):
+    """What every baseline can do."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in a table."""
+        ...
+
+    def fit(self, train: Windows) -> Fitted:
+        """Learn from training windows.
+
+        Args:
+            train: inputs ``(n, window, feature)`` and targets ``(n, outputs)``.
+
+        Returns:
+            The fitted baseline.
+        """
+        ...
+
+
+def _some(train: Windows) -> Windows:
+    if not len(train):
+        raise ValueError("train holds no window: there is nothing to fit.")
+    return train
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean of the training targets, always."""
+
+    name: str = "mean"
+
+    def fit(self, train: Windows) -> Fitted:
+        """Take the mean.
+
+        Args:
+            train: training windows, targets ``(n, outputs)``.
+
+        Returns:
+            A forecast with one parameter per output.
+
+        Raises:
+            ValueError: there is no training window.
+        """
+        level = _some(train).targets.mean(axis=0)
+        return Fitted(self.name, len(level), lambda windows: np.tile(level, (len(windows), 1)))
+
+
+@dataclass(frozen=True)
+class Persistence:
+    """The last value: tomorrow is as today."""
+
+    name: str = "persistence"
+
+    def fit(self, train: Windows) -> Fitted:
+        """Learn nothing.
+
+        Args:
+            train: training windows; not read.
+
+        Returns:
+            A forecast without parameters.
+        """
+        return Fitted(self.name, 0, _last)
+
+
+def _last(windows: Windows) -> Floats:
+    return windows.series.values[(windows.target_rows - windows.horizon)[:, None], windows.target]
+
+
+@dataclass(frozen=True)
+class SeasonalNaive:
+    """The value one season before the target, such as the same minute yesterday.
+
+    It looks further back than the window where it has to. Where that row is missing or lies before the series,
+    an earlier season stands in, and where there is none, the last value does.
+
+    Attributes:
+        season: steps in a season, at least 1.
+    """
+
+    season: int
+
+    def __post_init__(self) -> None:
+        if self.season < 1:
+            raise ValueError(f"season must be at least 1 step, got {self.season}.")
+
+    @property
+    def name(self) -> str:
+        """What to call it in a table."""
+        return f"seasonal naive ({self.season})"
+
+    def fit(self, train: Windows) -> Fitted:
+        """Learn nothing.
+
+        Args:
+            train: training windows; not read.
+
+        Returns:
+            A forecast without parameters.
+        """
+        return Fitted(self.name, 0, self._predict)
+
+    def _predict(self, windows: Windows) -> Floats:
+        values = windows.series.values[:, windows.target]
+        # Whole seasons, as many as it takes to reach back to what is known when the forecast is made.
+        rows = windows.target_rows - self.season * -(-windows.horizon // self.season)
+        prediction = np.full((len(windows), len(windows.target)), np.nan)
+        open_ = np.isnan(prediction)
+        while (open_.any(axis=1) & (rows >= 0)).any():
+            seen = np.where(rows[:, None] >= 0, values[np.maximum(rows, 0)], np.nan)
+            prediction = np.where(open_, seen, prediction)
+            open_ = np.isnan(prediction)
+            rows = rows - self.season
+        return np.where(open_, _last(windows), prediction)
+
+
+@dataclass(frozen=True)
+class LinearAutoregression:
+    """A linear function of the last ``lags`` rows, fitted by least squares, with an intercept.
+
+    Attributes:
+        lags: rows to read, at most the window; 0 reads the whole window.
+    """
+
+    lags: int = 0
+
+    def __post_init__(self) -> None:
+        if self.lags < 0:
+            raise ValueError(f"lags must be at least 0, got {self.lags}.")
+
+    @property
+    def name(self) -> str:
+        """What to call it in a table."""
+        return f"AR({self.lags})" if self.lags else "AR(window)"
+
+    def fit(self, train: Windows) -> Fitted:
+        """Fit by least squares.
+
+        Args:
+            train: inputs ``(n, window, feature)``, targets ``(n, outputs)``.
+
+        Returns:
+            A forecast with ``outputs · (lags · feature + 1)`` parameters.
+
+        Raises:
+            ValueError: there is no training window, or ``lags`` exceeds the window.
+        """
+        lags = self.lags or train.window
+        return _linear(f"AR({lags})", train, lambda windows: _lagged(windows, lags))
+
+
+@dataclass(frozen=True)
+class HarmonicRegression:
+    """A linear function of the last ``lags`` rows and of sines and cosines of the calendar.
+
+    With ``lags`` 0 it is a climatology: it knows the time of the target and nothing else.
+
+    Attributes:
+        period: steps in a period, such as 365.25 days of a year or 1,440 minutes of a day.
+        harmonics: how many multiples of its frequency, at least 1.
+        lags: rows to read, at most the window.
+    """
+
+    period: float
+    harmonics: int = 2
+    lags: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.period > 1:
+            raise ValueError(f"period must be longer than 1 step, got {self.period}.")
+        if self.harmonics < 1 or self.lags < 0:
+            raise ValueError(f"harmonics must be at least 1 and lags at least 0, got {self.harmonics} and {self.lags}.")
+
+    @property
+    def name(self) -> str:
+        """What to call it in a table."""
+        return f"AR({self.lags}) + harmonics" if self.lags else "climatology"
+
+    def fit(self, train: Windows) -> Fitted:
+        """Fit by least squares.
+
+        Args:
+            train: inputs ``(n, window, feature)``, targets ``(n, outputs)``.
+
+        Returns:
+            A forecast with ``outputs · (lags · feature + 2 · harmonics + 1)`` parameters.
+
+        Raises:
+            ValueError: there is no training window, or ``lags`` exceeds the window.
+        """
+        return _linear(self.name, train, self._features)
+
+    def _features(self, windows: Windows) -> Floats:
+        # Counted from a fixed day, so that the phase does not depend on where a series begins.
+        since = windows.series.start.astype("datetime64[s]") - np.datetime64("2000-01-01T00:00:00")
+        steps = since / windows.series.step + windows.target_rows
+        angles = 2 * np.pi * steps[:, None] * np.arange(1, self.harmonics + 1) / self.period
+        return np.hstack((_lagged(windows, self.lags), np.sin(angles), np.cos(angles)))
+
+
+def _lagged(windows: Windows, lags: int) -> Floats:
+    if lags > windows.window:
+        raise ValueError(f"lags must be at most the window of {windows.window} rows, got {lags}.")
+    return windows.inputs[:, windows.window - lags :].reshape(len(windows), -1)
+
+
+def _linear(name: str, train: Windows, features: Callable[[Windows], Floats]) -> Fitted:
+    from sklearn.linear_model import LinearRegression
+
+    model = LinearRegression().fit(features(_some(train)), train.targets)
+
+    def predict(windows: Windows) -> Floats:
+        if not len(windows):
+            return np.empty((0, len(windows.target)))
+        prediction: Floats = model.predict(features(windows)).reshape(len(windows), -1)
+        return prediction
+
+    return Fitted(name, int(model.coef_.size + model.intercept_.size), predict)

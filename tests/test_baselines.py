@@ -1,0 +1,170 @@
+"""Baselines: known answers, one protocol, no look ahead, and the coursework's data."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rnncourse.baselines import (
+    Baseline,
+    HarmonicRegression,
+    LinearAutoregression,
+    Mean,
+    Persistence,
+    SeasonalNaive,
+)
+from rnncourse.data import Series, Windows, chronological, make_windows, seattle_weather
+from rnncourse.metrics import mae, mse, rmse
+
+ALL: tuple[Baseline, ...] = (
+    Mean(),
+    Persistence(),
+    SeasonalNaive(5),
+    LinearAutoregression(3),
+    LinearAutoregression(),
+    HarmonicRegression(7.5, 2),
+    HarmonicRegression(7.5, 1, 3),
+)
+
+
+def series(values: np.ndarray) -> Series:
+    table = np.asarray(values, dtype=float).reshape(len(values), -1)
+    names = tuple("abc"[: table.shape[1]])
+    start, step = np.datetime64("2007-01-01T00:00"), np.timedelta64(1, "m")
+    return Series("house", table, names, ("kW",) * len(names), start, step)
+
+
+def windows(values: np.ndarray, *, window: int = 6, horizon: int = 1) -> Windows:
+    return make_windows(series(values), window=window, horizon=horizon)
+
+
+@pytest.mark.parametrize("baseline", ALL, ids=lambda b: b.name)
+@pytest.mark.parametrize("features", [1, 2])
+@pytest.mark.parametrize("horizon", [1, 4])
+def test_all_follow_one_protocol(baseline: Baseline, features: int, horizon: int) -> None:
+    data = windows(np.random.default_rng(0).normal(size=(60, features)), horizon=horizon)
+    fitted = baseline.fit(data[:40])
+    for part in (data[40:], data[:40], data[:1], data[:0]):
+        assert fitted.predict(part).shape == part.targets.shape
+    assert fitted.name
+    # Matrix products of another shape may differ in the last bit.
+    np.testing.assert_allclose(fitted.predict(data[40:])[:3], fitted.predict(data[40:43]), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("baseline", ALL, ids=lambda b: b.name)
+@given(seed=st.integers(0, 1000), cut=st.integers(20, 58), horizon=st.integers(1, 8))
+@settings(deadline=None, max_examples=8)
+def test_no_forecast_looks_ahead(baseline: Baseline, seed: int, cut: int, horizon: int) -> None:
+    """Rows from ``cut`` on change; forecasts made before that, from windows that end before it, do not."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=60)
+    other = np.concatenate((values[:cut], rng.normal(9, 9, size=60 - cut)))
+    fitted = baseline.fit(windows(rng.normal(size=60), horizon=horizon))
+    one, two = (windows(v, horizon=horizon) for v in (values, other))
+    known = one.target_rows - horizon < cut
+    np.testing.assert_allclose(fitted.predict(one[known]), fitted.predict(two[known]), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("baseline", ALL, ids=lambda b: b.name)
+def test_training_reads_training_windows_only(baseline: Baseline) -> None:
+    values = np.random.default_rng(3).normal(size=60)
+    other = values.copy()
+    other[40:] += 5
+    one, two = (windows(v) for v in (values, other))
+    a, b = (baseline.fit(w.between(0, 40)) for w in (one, two))
+    np.testing.assert_array_equal(a.predict(one), b.predict(one))
+
+
+def test_mean_and_persistence_by_hand() -> None:
+    data = windows(np.arange(10.0), window=3, horizon=2)
+    assert Mean().fit(data[:2]).predict(data).tolist() == [[4.5]] * len(data)
+    np.testing.assert_array_equal(Persistence().fit(data).predict(data), data.targets - 2)
+    assert (Mean().fit(data).parameters, Persistence().fit(data).parameters) == (1, 0)
+
+
+def test_seasonal_naive_is_exact_on_a_season_and_knows_what_to_do_without_one() -> None:
+    season = np.tile([1.0, 5.0, 2.0, 8.0, 3.0], 6)
+    data = windows(season, window=2, horizon=7)  # further ahead than a season: it looks two seasons back
+    assert mae(SeasonalNaive(5).fit(data).predict(data)[4:], data.targets[4:]) == 0
+    holes = np.tile([1.0, 5.0, 2.0, 8.0, 3.0], 6)
+    holes[11] = np.nan
+    data = windows(holes, window=2)
+    predicted = SeasonalNaive(5).fit(data).predict(data)[:, 0]
+    by_target = dict(zip(data.target_rows.tolist(), predicted.tolist(), strict=True))
+    assert by_target[16] == 5.0  # row 11 is missing; row 6 stands in
+    assert by_target[2] == 5.0  # no season before the series: the last value
+    assert by_target[22] == 2.0
+
+
+def test_autoregression_finds_the_rule_that_made_the_series() -> None:
+    values = [1.0, 0.5]
+    for _ in range(200):
+        values.append(1.6 * values[-1] - 0.95 * values[-2] + 0.3)
+    data = windows(np.array(values))
+    fitted = LinearAutoregression(2).fit(data[:100])
+    assert rmse(fitted.predict(data[100:]), data.targets[100:]) < 1e-8
+    assert (fitted.name, fitted.parameters) == ("AR(2)", 3)
+    assert LinearAutoregression().fit(data).name == "AR(6)"
+
+
+def test_harmonics_find_the_season_and_keep_its_phase() -> None:
+    time = np.arange(400)
+    wave = 3 + np.sin(2 * np.pi * time / 31.7) + 0.4 * np.cos(4 * np.pi * time / 31.7)
+    data = windows(wave)
+    fitted = HarmonicRegression(31.7, 2).fit(data[:200])
+    assert rmse(fitted.predict(data[200:]), data.targets[200:]) < 1e-8
+    assert (fitted.name, fitted.parameters) == ("climatology", 5)
+    # The same moments in a series that begins later.
+    later = make_windows(series(wave).between(57, 400), window=6)
+    np.testing.assert_allclose(fitted.predict(later), fitted.predict(data)[57:], atol=1e-9)
+    assert HarmonicRegression(31.7, 2, 3).fit(data).parameters == 8
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (lambda: SeasonalNaive(0), "season must be at least 1 step, got 0"),
+        (lambda: LinearAutoregression(-1), "lags must be at least 0, got -1"),
+        (lambda: HarmonicRegression(1.0), "period must be longer than 1 step, got 1.0"),
+        (lambda: HarmonicRegression(float("nan")), "period must be longer"),
+        (lambda: HarmonicRegression(7.0, 0), "harmonics must be at least 1"),
+        (lambda: LinearAutoregression(7).fit(windows(np.arange(20.0))), "lags must be at most the window of 6 rows"),
+        (lambda: HarmonicRegression(7.0, 1, 7).fit(windows(np.arange(20.0))), "at most the window of 6 rows, got 7"),
+        (lambda: Mean().fit(windows(np.arange(20.0))[:0]), "train holds no window"),
+        (lambda: LinearAutoregression(2).fit(windows(np.arange(20.0))[:0]), "train holds no window"),
+    ],
+)
+def test_they_refuse(make: object, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        make()  # type: ignore[operator]
+
+
+# Seattle, temp_max, last 20 % of the days, °C: MAE, RMSE.
+@pytest.mark.parametrize(
+    ("baseline", "absolute", "root"),
+    [
+        (Persistence(), 2.36, 3.06),
+        (LinearAutoregression(30), 2.25, 2.85),
+        (HarmonicRegression(365.25, 2), 2.96, 3.76),
+        (HarmonicRegression(365.25, 2, 7), 2.19, 2.78),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_seattle(baseline: Baseline, absolute: float, root: float) -> None:
+    split = chronological(seattle_weather().select("temp_max"), window=30, train=0.8, validation=0.0)
+    degrees = split.scaler.inverse(baseline.fit(split.train).predict(split.test))
+    wanted = split.scaler.inverse(split.test.targets)
+    assert len(wanted) == 293
+    # Half a digit more than rounding: the fit differs in the last digits between machines.
+    assert mae(degrees, wanted) == pytest.approx(absolute, abs=0.0055)
+    assert rmse(degrees, wanted) == pytest.approx(root, abs=0.0055)
+
+
+def test_the_coursework_split() -> None:
+    """HW6 Q3, not scaled: samples 0–799 train, 800–999 validation, 1000– test."""
+    data = make_windows(seattle_weather().select("temp_max"), window=10)
+    train, validation, test = data[:800], data[800:1000], data[1000:]
+    for baseline, expected in ((Persistence(), (10.67, 8.11)), (LinearAutoregression(), (9.44, 7.10))):
+        fitted = baseline.fit(train)
+        scores = [mse(fitted.predict(part), part.targets) for part in (validation, test)]
+        assert scores == pytest.approx(expected, abs=0.0055)
