@@ -16,7 +16,7 @@ import anywidget
 import numpy as np
 import traitlets
 
-__all__ = ["Choice", "Flag", "Numbers", "PageWidget", "StateError", "WholeNumber", "module_source"]
+__all__ = ["Choice", "Flag", "Numbers", "PageWidget", "RealNumber", "StateError", "WholeNumber", "module_source"]
 
 HERE = Path(__file__).parent
 SYNCED = {"sync": True}
@@ -88,6 +88,26 @@ class Numbers(traitlets.TraitType):  # type: ignore[type-arg,misc,unused-ignore]
 def _nested(array: Any) -> Any:
     """Nested tuples of plain floats, which nobody can change in place behind the trait's back."""
     return float(array) if np.ndim(array) == 0 else tuple(_nested(entry) for entry in array)
+
+
+class RealNumber(traitlets.TraitType):  # type: ignore[type-arg,misc,unused-ignore]
+    """A number from ``low`` to ``high``."""
+
+    metadata: ClassVar[dict[str, Any]] = SYNCED  # type: ignore[misc,unused-ignore]
+
+    def __init__(self, low: float, high: float, default_value: float) -> None:
+        self.low, self.high = low, high
+        super().__init__(default_value=default_value)
+
+    def validate(self, obj: Any, value: Any) -> float:
+        """Value as a ``float``; raises ``StateError`` for another type or a number out of range."""
+        real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+        if not real or not self.low <= value <= self.high:
+            raise StateError(
+                f"{type(obj).__name__}.{self.name} must be a number from {self.low} to {self.high}, "
+                f"but is {value!r}; choose one in that range."
+            )
+        return float(value)
 
 
 class WholeNumber(traitlets.TraitType):  # type: ignore[type-arg,misc,unused-ignore]

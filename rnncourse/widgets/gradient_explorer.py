@@ -9,31 +9,11 @@ import numpy as np
 import traitlets
 
 from rnncourse.cells import FloatArray
-from rnncourse.widgets.base import SYNCED, Choice, Numbers, PageWidget, StateError, WholeNumber, html_table
+from rnncourse.widgets.base import Choice, Numbers, PageWidget, RealNumber, StateError, WholeNumber, html_table
 
 __all__ = ["ExplorerFlow", "GradientExplorer"]
 
 UNITS, LONGEST = 8, 200
-
-
-class RealNumber(traitlets.TraitType):  # type: ignore[type-arg,misc,unused-ignore]
-    """A number from ``low`` to ``high``."""
-
-    metadata: ClassVar[dict[str, Any]] = SYNCED  # type: ignore[misc,unused-ignore]
-
-    def __init__(self, low: float, high: float, default_value: float) -> None:
-        self.low, self.high = low, high
-        super().__init__(default_value=default_value)
-
-    def validate(self, obj: Any, value: Any) -> float:
-        """Value as a ``float``; raises ``StateError`` for another type or a number out of range."""
-        real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-        if not real or not self.low <= value <= self.high:
-            raise StateError(
-                f"{type(obj).__name__}.{self.name} must be a number from {self.low} to {self.high}, "
-                f"but is {value!r}; choose one in that range."
-            )
-        return float(value)
 
 
 def _rotation(seed: int) -> list[list[float]]:
