@@ -93,7 +93,7 @@ notebooks: $(VENV)/.full ## run every chapter and compare each output with the c
 
 .PHONY: site
 site: book $(VENV)/.full ## the built pages, in a real browser
-	CHROMIUM="$$($(BIN)/python -m tools.chromium)" $(BIN)/pytest tests/site
+	CHROMIUM="$$($(BIN)/python -m tools.chromium)" $(BIN)/pytest tests/site -n $(JOBS) --dist loadfile
 
 .PHONY: bench
 bench: $(VENV)/.full ## measure speed on this machine and record it in book/results
