@@ -29,7 +29,7 @@ SECONDS = 8.0  # about how long to measure each module and size; slow machines g
 PARTS: Mapping[str, tuple[str, ...]] = {
     "kernel": ("lstm", "gru"),
     "product": ("addmm", "addmm_", "mm"),
-    "activations": ("sigmoid", "add", "addcmul"),
+    "activations": ("sigmoid", "mul_", "sub_"),
     "recurrence": ("mul", "addcmul_"),
 }
 

@@ -339,8 +339,10 @@ def _check_state(state: Tensor, name: str, shape: tuple[int, ...], x: Tensor) ->
 
 def _trace(rnn: nn.LSTM | nn.GRU, layers: list[list[_Direction]], steps: _Steps, initial: list[Tensor]) -> GateTrace:
     shape = (*initial[0].shape[:2], steps.seq_len, steps.batch_size)
-    gates = _room(steps.data, *shape, len(GATE_NAMES[rnn.mode]), rnn.hidden_size)
-    cell = _room(steps.data, *shape, rnn.hidden_size) if rnn.mode == "LSTM" else None
+    shapes = [(*shape, len(GATE_NAMES[rnn.mode]), rnn.hidden_size)]
+    if rnn.mode == "LSTM":
+        shapes.append((*shape, rnn.hidden_size))
+    gates, *cell = _room(steps.data, *shapes)
     data, outputs = steps.data, []
     for k, layer in enumerate(layers):
         x = _padded(data, steps)
@@ -348,20 +350,23 @@ def _trace(rnn: nn.LSTM | nn.GRU, layers: list[list[_Direction]], steps: _Steps,
         outputs.append(_padded(data, steps))
         for d, (weights, states) in enumerate(zip(layer, outputs[k].chunk(len(layer), -1), strict=True)):
             reading = _reading(weights, x, states, [state[k, d] for state in initial], steps, backward=d == 1)
-            if cell is None:
-                _read_gru(reading, gates[k, d])
+            if cell:
+                _read_lstm(reading, gates[k, d], cell[0][k, d])
             else:
-                _read_lstm(reading, gates[k, d], cell[k, d])
+                _read_gru(reading, gates[k, d])
     return _wrap(rnn.mode, gates, cell, outputs, initial, steps, layers)
 
 
-def _room(like: Tensor, *shape: int) -> Tensor:
-    """Memory for a result, not yet written."""
-    if like.device.type != "cpu":
-        return like.new_empty(shape)
-    # NumPy asks the system for huge pages where torch does not, and at tens of megabytes the
-    # first touch of small pages costs a third of a forward pass.
-    return torch.from_numpy(np.empty(shape, dtype=str(like.dtype).removeprefix("torch.")))
+def _room(like: Tensor, *shapes: tuple[int, ...]) -> list[Tensor]:
+    """Memory for results of these shapes, side by side and not yet written."""
+    sizes = [math.prod(shape) for shape in shapes]
+    if like.device.type == "cpu":
+        # NumPy asks the system for huge pages where torch does not: at these sizes the first touch of
+        # small pages can cost as much as the forward pass.
+        memory = torch.from_numpy(np.empty(sum(sizes), dtype=str(like.dtype).removeprefix("torch.")))
+    else:
+        memory = like.new_empty(sum(sizes))
+    return [part.view(shape) for part, shape in zip(torch.split(memory, sizes), shapes, strict=True)]
 
 
 def _run_kernel(mode: str, layer: list[_Direction], data: Tensor, steps: _Steps, initial: list[Tensor]) -> Tensor:
@@ -414,9 +419,9 @@ def _read_lstm(reading: _Reading, gates: Tensor, cell: Tensor) -> None:
     bias = None if b_ih is None or b_hh is None else b_ih + b_hh
     i, f, g, _ = gates.unbind(2)
     c_prev = reading.initial[1]
-    for block in _blocks(gates, backward=reading.backward):
+    for block, sums in _blocks(gates, backward=reading.backward):
         rows = gates[block].flatten(2).flatten(0, 1)
-        sums = _affine(reading.x[block], w_ih, bias, out=torch.empty_like(rows))
+        _affine(reading.x[block], w_ih, bias, out=sums)
         sums.addmm_(_before(reading, block).flatten(0, 1), w_hh.t())
         torch.sigmoid(sums, out=rows)
         _to_tanh(g[block])
@@ -439,21 +444,21 @@ def _recur(cell: Tensor, keep: Tensor, c_prev: Tensor, *, backward: bool) -> Ten
 def _read_gru(reading: _Reading, gates: Tensor) -> None:
     """Write r, z, n of every step into ``gates`` ``(time, batch, gate, hidden)``."""
     w_ih, w_hh, b_ih, b_hh = _for_sigmoid(reading.weights, gates.shape[-1])
-    width = 2 * gates.shape[-1]
+    hidden = gates.shape[-1]
     b_hn = None
     if b_ih is not None and b_hh is not None:
-        b_ih[:width] += b_hh[:width]
-        b_hn = b_hh[width:]
-    for block in _blocks(gates, backward=reading.backward):
+        b_ih[: 2 * hidden] += b_hh[: 2 * hidden]
+        b_hn = b_hh[2 * hidden :]
+    for block, sums in _blocks(gates, backward=reading.backward):
         rows, h_prev = gates[block].flatten(2).flatten(0, 1), _before(reading, block)
-        sums = _affine(reading.x[block], w_ih, b_ih, out=torch.empty_like(rows))
-        sums[:, :width].addmm_(h_prev.flatten(0, 1), w_hh[:width].t())
-        torch.sigmoid(sums[:, :width], out=rows[:, :width])
         r, _, n = rows.chunk(3, 1)
+        _affine(reading.x[block], w_ih, b_ih, out=sums[:, : 3 * hidden])
+        both = sums[:, : 2 * hidden].addmm_(h_prev.flatten(0, 1), w_hh[: 2 * hidden].t())
+        torch.sigmoid(both, out=rows[:, : 2 * hidden])
         # n = tanh(W_in x + b_in + r (W_hn h + b_hn)): the recurrent part stays apart for r.
-        recurrent = _affine(h_prev, w_hh[width:], b_hn, out=n.new_empty(n.shape))
-        torch.addcmul(sums[:, width:], r, recurrent, out=recurrent)
-        torch.sigmoid(recurrent, out=n)
+        candidate, recurrent = sums.chunk(4, 1)[2:]
+        _affine(h_prev, w_hh[2 * hidden :], b_hn, out=recurrent)
+        torch.sigmoid(candidate.addcmul_(r, recurrent), out=n)
         _to_tanh(n)
 
 
@@ -467,13 +472,19 @@ def _before(reading: _Reading, block: slice) -> Tensor:
     return earlier if block.start else torch.cat([h_0, earlier])
 
 
-def _blocks(gates: Tensor, *, backward: bool) -> Iterator[slice]:
-    """Runs of steps in reading order, about a thousand rows each, so that their sums stay in the cache."""
-    seq_len, batch_size = gates.shape[:2]
-    steps = max(16, 1024 // batch_size)
+def _blocks(gates: Tensor, *, backward: bool) -> Iterator[tuple[slice, Tensor]]:
+    """Runs of steps in reading order, each with room for its weighted sums, ``(rows, 4 * hidden)``.
+
+    A run has about a thousand rows, so that its sums stay in the processor's cache; the room is the
+    same for every run. Four columns of gates serve an LSTM, and a GRU whose n keeps two sums apart.
+    """
+    seq_len, batch_size, _, hidden_size = gates.shape
+    steps = min(seq_len, max(16, 1024 // batch_size))
+    room = gates.new_empty(steps * batch_size, 4 * hidden_size)
     starts = range(0, seq_len, steps)
     for start in reversed(starts) if backward else starts:
-        yield slice(start, min(start + steps, seq_len))
+        block = slice(start, min(start + steps, seq_len))
+        yield block, room[: (block.stop - start) * batch_size]
 
 
 def _for_sigmoid(weights: _Direction, width: int) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
@@ -492,7 +503,7 @@ def _for_sigmoid(weights: _Direction, width: int) -> tuple[Tensor, Tensor, Tenso
 
 def _to_tanh(squashed: Tensor) -> Tensor:
     """Turn ``sigmoid(2 a)`` into ``tanh(a)``, in place."""
-    return torch.add(squashed.new_tensor(-1.0), squashed, alpha=2, out=squashed)
+    return squashed.mul_(2).sub_(1)
 
 
 def _affine(x: Tensor, weight: Tensor, bias: Tensor | None, *, out: Tensor) -> Tensor:
@@ -506,7 +517,7 @@ def _affine(x: Tensor, weight: Tensor, bias: Tensor | None, *, out: Tensor) -> T
 def _wrap(
     kind: str,
     gates: Tensor,
-    cell: Tensor | None,
+    cell: list[Tensor],
     outputs: list[Tensor],
     initial: list[Tensor],
     steps: _Steps,
@@ -514,14 +525,14 @@ def _wrap(
 ) -> GateTrace:
     if steps.outside is not None:
         gates.masked_fill_(steps.outside[..., None], torch.nan)
-        for states in outputs if cell is None else [*outputs, cell]:
+        for states in outputs + cell:
             states.masked_fill_(steps.outside, torch.nan)
     views = gates.transpose(2, 3).unbind(4)
     projections = [weights.w_hr for layer in layers for weights in layer if weights.w_hr is not None]
     return GateTrace(
         kind=kind,
         gates=MappingProxyType(dict(zip(GATE_NAMES[kind], views, strict=True))),
-        cell=None if cell is None else cell.transpose(2, 3),
+        cell=cell[0].transpose(2, 3) if cell else None,
         lengths=steps.lengths,
         _outputs=tuple(outputs),
         # Copies: the trace stays as it is while its owner goes on with states and weights.
