@@ -101,10 +101,10 @@ def gradient_flow(rnn: Rnn, x: Tensor, loss: Callable[[Tensor], Tensor]) -> Grad
         layers = _record(rnn, steps, rnn.num_layers)
     value, upstream = _loss_gradient(loss, layers[-1])
     with _exactly(steps.device):
-        norms = _norms(layers, upstream, _plain_norm)
+        norms = [squares.sqrt() for squares in _measured(layers, upstream, _square)]
         # Squares leave the range of float64 long before the entries do: then again, each norm scaled.
         if not all(((part > 1e-140) & (part < 1e140)).all() for part in norms):
-            norms = _norms(layers, upstream, _scaled_norm)
+            norms = _measured(layers, upstream, _scaled_norm)
     # Weights, input and loss are finite: what is not finite here has overflowed.
     hidden, *cell = (part.nan_to_num(nan=torch.inf, posinf=torch.inf) for part in norms)
     return GradientFlow(value, hidden, cell[0] if cell else None)
@@ -137,6 +137,7 @@ def state_jacobians(rnn: Rnn, x: Tensor, *, layer: int = -1) -> StateJacobians:
         raise ValueError(f"x holds {steps.shape[1]} sequences, each with Jacobians of its own; pass one at a time.")
     with _exactly(steps.device):
         tape = _record(rnn, steps, layer % rnn.num_layers + 1)[-1][0]
+        _check_range(torch.stack(tape.states))
         products, log10_scales = _products(tape.jacobians()[:, 0])
         full = torch.linalg.svdvals(products)
         floor = 1e-12 * full[:, :1]
@@ -175,6 +176,7 @@ def spectral_bound(rnn: nn.RNN, x: Tensor, *, layer: int = -1) -> Tensor:
     _check_one_way(rnn, layer)
     with _exactly(steps.device):
         tape = _record(rnn, steps, layer % rnn.num_layers + 1)[-1][0]
+        _check_range(torch.stack(tape.states))
         assert isinstance(tape, RnnTape)
         norm = torch.linalg.matrix_norm(tape.weights.recurrent, ord=2)
         per_step = (torch.stack(tape.slopes).amax(dim=-1) * norm).log10()
@@ -246,11 +248,14 @@ def _record(rnn: Rnn, steps: Tensor, depth: int) -> list[list[Tape]]:
     for layer in range(depth):
         tapes = [record(rnn, layer, d, _turned(inputs, d)) for d in range(1 + rnn.bidirectional)]
         inputs = _outputs(tapes)
-        # A finite sum proves finite entries.
-        if not torch.isfinite(torch.stack([step.sum() for step in inputs])).all():
-            raise ValueError(f"layer {layer} of rnn leaves the range of float64 on this x; scale the weights down.")
         layers.append(tapes)
     return layers
+
+
+def _check_range(states: Tensor) -> None:
+    # A finite sum proves finite entries.
+    if not torch.isfinite(states.sum()):
+        raise ValueError("the states of rnn leave the range of float64 on this x; scale the weights down.")
 
 
 def _turned(steps: list[Tensor], direction: int) -> list[Tensor]:
@@ -270,7 +275,9 @@ def _loss_gradient(loss: Callable[[Tensor], Tensor], tapes: list[Tape]) -> tuple
     """Value of the loss and its gradient at the output alone, ``(batch, state * directions)`` at each step."""
     device = tapes[0].states[0].device
     with torch.inference_mode(False), torch.enable_grad(), torch.autocast(device.type, enabled=False):
-        output = torch.stack(_outputs(tapes), dim=1).requires_grad_()
+        output = torch.stack(_outputs(tapes), dim=1)
+        _check_range(output)
+        output.requires_grad_()
         try:
             value = loss(output)
         except RuntimeError as error:
@@ -294,22 +301,22 @@ def _check_loss(value: object) -> None:
     _check_finite("the loss", value.detach())
 
 
-def _norms(layers: list[list[Tape]], upstream: list[Tensor], norm: Measure) -> list[Tensor]:
-    """Norms of dL/dh_t and, with a cell state, of dL/dc_t: ``(layers, time)`` or ``(layers, directions, time)``."""
-    adjoints = _adjoints(layers, upstream, norm)
+def _measured(layers: list[list[Tape]], upstream: list[Tensor], measure: Measure) -> list[Tensor]:
+    """A measure of each dL/dh_t and, with a cell state, of each dL/dc_t, stacked as ``_stacked`` does."""
+    adjoints = _adjoints(layers, upstream, measure)
     hidden = [[_turned(part.hidden, d) for d, part in enumerate(layer)] for layer in adjoints]
     cell = [[_turned(part.cell, d) for d, part in enumerate(layer)] for layer in adjoints]
     return [_stacked(hidden), _stacked(cell)] if cell[0][0] else [_stacked(hidden)]
 
 
-def _adjoints(layers: list[list[Tape]], upstream: list[Tensor], norm: Measure) -> list[list[Adjoint]]:
+def _adjoints(layers: list[list[Tape]], upstream: list[Tensor], measure: Measure) -> list[list[Adjoint]]:
     """Gradients of all states, layer by layer from the top; each layer hands its input's gradient down."""
     adjoints: list[list[Adjoint]] = []
     for depth in reversed(range(len(layers))):
         ways = zip(*(step.chunk(len(layers[depth]), dim=-1) for step in upstream), strict=True)
         layer = [
             # Nothing stands below the lowest layer: the gradient of x is not computed.
-            tape.adjoint(_turned(list(way), d), tape.weights.matrix if depth else tape.weights.recurrent, norm)
+            tape.adjoint(_turned(list(way), d), tape.weights.matrix if depth else tape.weights.recurrent, measure)
             for d, (tape, way) in enumerate(zip(layers[depth], ways, strict=True))
         ]
         adjoints.insert(0, layer)
@@ -318,20 +325,22 @@ def _adjoints(layers: list[list[Tape]], upstream: list[Tensor], norm: Measure) -
     return adjoints
 
 
-def _plain_norm(gradient: Tensor) -> Tensor:
+def _square(gradient: Tensor) -> Tensor:
+    """Squared Frobenius norm."""
     values = gradient.reshape(-1)
-    return torch.dot(values, values).sqrt()
+    return torch.dot(values, values)
 
 
 def _scaled_norm(gradient: Tensor) -> Tensor:
+    """Frobenius norm, right as long as the largest entry is a float64."""
     largest = gradient.abs().amax()
     scale = torch.where(largest > 0, largest, 1.0)
-    return scale * _plain_norm(gradient / scale)
+    return scale * _square(gradient / scale).sqrt()
 
 
-def _stacked(norms: list[list[list[Tensor]]]) -> Tensor:
+def _stacked(measures: list[list[list[Tensor]]]) -> Tensor:
     """``(layers, time)``, or ``(layers, directions, time)`` where there are two directions."""
-    stacked = torch.stack([torch.stack([torch.stack(way) for way in layer]) for layer in norms])
+    stacked = torch.stack([torch.stack([torch.stack(way) for way in layer]) for layer in measures])
     return stacked if stacked.shape[1] == 2 else stacked.squeeze(1)
 
 

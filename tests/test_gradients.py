@@ -475,7 +475,12 @@ BAD: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "state overflows": (
         lambda: gradient_flow(scalar_rnn(10.0, "relu"), torch.ones(400, 1, 1), torch.sum),
         ValueError,
-        "layer 0 of rnn leaves the range of float64",
+        "the states of rnn leave the range of float64",
+    ),
+    "state overflows before its jacobian": (
+        lambda: state_jacobians(scalar_rnn(10.0, "relu"), torch.ones(400, 1)),
+        ValueError,
+        "the states of rnn leave the range of float64",
     ),
     "jacobians of a batch": (lambda: state_jacobians(build("gru", 3, 4), X), ValueError, "x holds 2 sequences"),
     "jacobians both ways": (
