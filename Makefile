@@ -14,6 +14,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 BUILD := _build
 SITE := $(BUILD)/html
+# Marks a complete environment, and whose torch is in it: another TORCH_INDEX is another mark.
+FULL := $(VENV)/.full-$(subst /,_,$(subst :,,$(TORCH_INDEX)))
 # Two threads everywhere: sums are split the same way on every machine. Two jobs share the cores, so a thread that waits
 # must not spin.
 export OMP_NUM_THREADS ?= 2
@@ -29,14 +31,15 @@ help: ## list these commands
 $(VENV)/.book: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=…")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip --disable-pip-version-check install --quiet 'pip>=25.1'  # the first with --group
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet pip==26.3  # the tool is locked like what it installs
 	$(PIP) --group book
 	touch $@
 
-$(VENV)/.full: $(VENV)/.book
-	$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch==2.13.0
-	$(PIP) --group test --editable .
-	touch $@
+$(FULL): $(VENV)/.book
+	$(PIP) --no-deps --force-reinstall $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch==2.13.0
+	$(PIP) --group test
+	$(PIP) --no-build-isolation --editable .
+	rm -f $(VENV)/.full* && touch $@
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
@@ -53,15 +56,15 @@ serve: book ## build the site and serve it on this machine
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 .PHONY: execute
-execute: $(VENV)/.full ## run the chapters again and write their notebooks (ONLY=05 for one)
+execute: $(FULL) ## run the chapters again and write their notebooks (ONLY=05 for one)
 	$(BIN)/python -m tools.execute --jobs $(JOBS) $(ONLY)
 
 .PHONY: numbers
-numbers: $(VENV)/.full ## refresh every ledger link in prose from book/numbers.toml
+numbers: $(FULL) ## refresh every ledger link in prose from book/numbers.toml
 	$(BIN)/python -m tools.prose
 
 .PHONY: lab
-lab: $(VENV)/.full ## open the chapters in JupyterLab, text and notebook kept in step
+lab: $(FULL) ## open the chapters in JupyterLab, text and notebook kept in step
 	$(BIN)/jupyter lab book/notebooks
 
 .PHONY: lock
@@ -78,26 +81,26 @@ lock: $(VENV)/.book ## resolve every dependency again and write constraints.txt
 test: lint unit notebooks site ## check everything
 
 .PHONY: lint
-lint: $(VENV)/.full ## style and types
+lint: $(FULL) ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 .PHONY: unit
-unit: $(VENV)/.full ## the package, the ledger, the prose
+unit: $(FULL) ## the package, the ledger, the prose
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --ignore tests/site
 
 .PHONY: notebooks
-notebooks: $(VENV)/.full ## run every chapter and compare each output with the committed one
+notebooks: $(FULL) ## run every chapter and compare each output with the committed one
 	$(BIN)/pytest --nbval book/notebooks -n $(JOBS) --dist loadfile --nbval-cell-timeout=120 -p no:cacheprovider
 
 .PHONY: site
-site: book $(VENV)/.full ## the built pages, in a real browser
+site: book $(FULL) ## the built pages, in a real browser
 	CHROMIUM="$$($(BIN)/python -m tools.chromium)" $(BIN)/pytest tests/site -n $(JOBS) --dist loadfile
 
 .PHONY: bench
-bench: $(VENV)/.full ## measure speed on this machine and record it in book/results
-	$(BIN)/python -m benchmarks
+bench: $(FULL) ## measure the instruments' speed on this machine (RECORD=1 keeps it as the book's record)
+	$(BIN)/python -m benchmarks $(if $(RECORD),--record)
 
 .PHONY: clean
 clean: ## remove what the commands above made

@@ -102,15 +102,8 @@ def record(rnn: nn.RNN | nn.LSTM | nn.GRU, layer: int, direction: int, xs: Seque
     weights = Weights(torch.cat([w_ih, w_hh], dim=1), b_ih + b_hh, w_ih.shape[1])
     if isinstance(rnn, nn.LSTM):
         projection = getattr(rnn, f"weight_hr_{suffix}").detach().double() if rnn.proj_size else None
-        return LstmTape.record(_lstm_weights(weights, projection), xs)
+        return LstmTape.record(weights._replace(projection=projection), xs)
     return RnnTape.record(weights, xs, rnn.nonlinearity)
-
-
-def _lstm_weights(weights: Weights, projection: Tensor | None) -> Weights:
-    """Rows i, f, g, o reordered to i, f, o, g: the three sigmoids become one block."""
-    i, f, g, o = torch.arange(weights.bias.numel(), device=weights.bias.device).chunk(4)
-    rows = torch.cat([i, f, o, g])
-    return Weights(weights.matrix[rows], weights.bias[rows], weights.input_size, projection)
 
 
 def _gru_weights(w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor) -> Weights:
@@ -200,16 +193,16 @@ class LstmStep(NamedTuple):
     Attributes:
         by_i: ``∂c_t / ∂a_i = g i (1 - i)``.
         by_f: ``∂c_t / ∂a_f = c_{t-1} f (1 - f)``.
-        by_o: of o tanh(c_t) by a_o, ``tanh(c_t) o (1 - o)``.
         by_g: ``∂c_t / ∂a_g = i (1 - g²)``.
+        by_o: of o tanh(c_t) by a_o, ``tanh(c_t) o (1 - o)``.
         by_c: of o tanh(c_t) by c_t, ``o (1 - tanh² c_t)``.
         f: ``∂c_t / ∂c_{t-1}``, the forget gate itself.
     """
 
     by_i: Tensor
     by_f: Tensor
-    by_o: Tensor
     by_g: Tensor
+    by_o: Tensor
     by_c: Tensor
     f: Tensor
 
@@ -225,21 +218,19 @@ class LstmTape:
     @classmethod
     def record(cls, weights: Weights, xs: Sequence[Tensor]) -> LstmTape:
         """Run the layer over ``xs``."""
-        hidden_size, projection = weights.bias.numel() // 4, weights.projection
-        affine, h, tape = _affine(weights, xs), _zero_state(weights, xs), cls(weights, [], [])
-        c = xs[0].new_zeros(xs[0].shape[0], hidden_size)
-        tanh_c = torch.empty_like(c)
+        affine, projection = _affine(weights, xs), weights.projection
+        h, c = _zero_state(weights, xs), xs[0].new_zeros(xs[0].shape[0], weights.bias.numel() // 4)
+        tape = cls(weights, [], [])
         for x in xs:
-            a = affine(x, h)
-            a[:, : 3 * hidden_size].sigmoid_()
-            a[:, 3 * hidden_size :].tanh_()
-            i, f, o, g = a.chunk(4, dim=1)
-            by_i, by_f, by_g = _through_sigmoid(g, i), _through_sigmoid(c, f), _through_tanh(i, g)
-            torch.tanh(c.mul_(f).addcmul_(i, g), out=tanh_c)
+            ai, af, ag, ao = affine(x, h).chunk(4, dim=1)
+            i, f, g, o = ai.sigmoid(), af.sigmoid(), ag.tanh(), ao.sigmoid()
+            by_f = _through_sigmoid(c, f)
+            c = (f * c).addcmul_(i, g)
+            tanh_c = c.tanh()
             h = o * tanh_c if projection is None else (o * tanh_c) @ projection.t()
             by_o, by_c = _through_sigmoid(tanh_c, o), _through_tanh(o, tanh_c)
             tape.states.append(h)
-            tape.steps.append(LstmStep(by_i, by_f, by_o, by_g, by_c, f.clone()))
+            tape.steps.append(LstmStep(_through_sigmoid(g, i), by_f, _through_tanh(i, g), by_o, by_c, f))
         return tape
 
     def adjoint(self, upstream: Sequence[Tensor], matrix: Tensor, measure: Measure) -> Adjoint:
@@ -247,11 +238,11 @@ class LstmTape:
         d_pair, columns, da = _pull_back(upstream, matrix)
         carry, projection = torch.zeros_like(self.steps[0].f), self.weights.projection
         inputs, hidden, cell = [], [], []
-        for (by_i, by_f, by_o, by_g, by_c, f), direct in zip(reversed(self.steps), reversed(upstream), strict=True):
+        for (by_i, by_f, by_g, by_o, by_c, f), direct in zip(reversed(self.steps), reversed(upstream), strict=True):
             dh = direct + d_pair[:, columns:]
             dm = dh if projection is None else dh @ projection
             dc = torch.addcmul(carry, dm, by_c)
-            d_pair = torch.cat([dc * by_i, dc * by_f, dm * by_o, dc * by_g], dim=1, out=da) @ matrix
+            d_pair = torch.cat([dc * by_i, dc * by_f, dc * by_g, dm * by_o], dim=1, out=da) @ matrix
             carry = dc * f
             hidden.append(measure(dh))
             cell.append(measure(dc))
@@ -260,8 +251,8 @@ class LstmTape:
 
     def jacobians(self) -> Tensor:
         """``∂(h_t, c_t) / ∂(h_{t-1}, c_{t-1})``, shape ``(time, batch, state + hidden, state + hidden)``."""
-        by_i, by_f, by_o, by_g, by_c, f = (torch.stack(part) for part in zip(*self.steps, strict=True))
-        w_i, w_f, w_o, w_g = self.weights.recurrent.chunk(4)
+        by_i, by_f, by_g, by_o, by_c, f = (torch.stack(part) for part in zip(*self.steps, strict=True))
+        w_i, w_f, w_g, w_o = self.weights.recurrent.chunk(4)
         cell_hidden = _diagonal(by_i) * w_i + _diagonal(by_f) * w_f + _diagonal(by_g) * w_g
         hidden_hidden = _diagonal(by_c) * cell_hidden + _diagonal(by_o) * w_o
         hidden = torch.cat([hidden_hidden, torch.diag_embed(by_c * f)], dim=-1)

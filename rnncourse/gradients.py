@@ -90,7 +90,7 @@ def gradient_flow(rnn: Rnn, x: Tensor, loss: Callable[[Tensor], Tensor]) -> Grad
 
     Raises:
         TypeError: ``rnn`` is another kind of module, ``x`` is no floating tensor (a packed sequence, say), or
-            ``loss`` returns no tensor.
+            ``loss`` returns no tensor or mixes another dtype with the output.
         ValueError: sizes or devices do not fit, the sequence is empty, a number is not finite, the module drops
             out between layers in training mode, or the loss is no scalar or does not depend on the output.
 
@@ -281,8 +281,9 @@ def _loss_gradient(loss: Callable[[Tensor], Tensor], tapes: list[Tape]) -> tuple
         try:
             value = loss(output)
         except RuntimeError as error:
-            error.add_note("The loss is given the output in float64: convert the heads and targets it uses.")
-            raise
+            raise TypeError(
+                f"loss failed on the float64 output it is given ({error}); convert the heads and targets it uses."
+            ) from error
         _check_loss(value)
         (gradient,) = torch.autograd.grad(value.sum(), output, allow_unused=True)
     if gradient is None:

@@ -168,7 +168,7 @@ const STYLE = `
 .rnn-plane .rnn-grid { stroke: var(--rnn-line); stroke-width: .6; opacity: .7; }
 .rnn-plane .rnn-axis { stroke: var(--rnn-muted); stroke-width: 1; }
 .rnn-plane .rnn-reach { fill: var(--rnn-green); fill-opacity: .09; stroke: var(--rnn-green); stroke-opacity: .5; stroke-dasharray: 2 3; }
-.rnn-plane .rnn-tick { font-size: 9px; fill: var(--rnn-muted); }
+.rnn-plane .rnn-tick { font-size: 10px; fill: var(--rnn-muted); }
 .rnn-plane .rnn-path { fill: none; stroke: var(--rnn-muted); stroke-width: 1.2; stroke-dasharray: 1 3; stroke-linecap: round; }
 .rnn-plane .rnn-past { fill: var(--rnn-muted); }
 .rnn-plane .rnn-arrow line { stroke: currentColor; stroke-width: 2.4; }

@@ -191,7 +191,7 @@ const STYLE = `
 .rnn-valves { display: block; width: 100%; max-width: 27rem; margin: 0 auto .8rem; }
 .rnn-valves text { font-size: 11px; fill: var(--rnn-muted); }
 .rnn-valves .rnn-name { font-weight: 700; }
-.rnn-valves .rnn-tick { font-size: 10px; }
+.rnn-valves .rnn-tick { font-size: 11px; }
 .rnn-valves .rnn-plus { font-size: 18px; fill: var(--rnn-text); }
 .rnn-valves .rnn-inside { fill: var(--rnn-text); paint-order: stroke; stroke: var(--rnn-surface); stroke-width: 3px; }
 .rnn-valves text:is(.rnn-kept, .rnn-written, .rnn-shown) { fill: currentColor; }

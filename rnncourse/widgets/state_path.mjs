@@ -169,8 +169,8 @@ const STYLE = `
 .rnn-paths .rnn-course { fill: none; stroke: currentColor; stroke-width: 1.8; stroke-linejoin: round; }
 .rnn-paths .rnn-later { stroke-opacity: .3; stroke-width: 1.1; }
 .rnn-paths .rnn-here { fill: currentColor; stroke: var(--rnn-surface); stroke-width: 1.2; }
-.rnn-paths .rnn-tick { font-size: 11px; fill: var(--rnn-muted); }
-.rnn-paths .rnn-name { font-size: 13px; font-weight: 700; fill: currentColor; }
+.rnn-paths .rnn-tick { font-size: 13px; fill: var(--rnn-muted); }
+.rnn-paths .rnn-name { font-size: 14px; font-weight: 700; fill: currentColor; }
 .rnn-c { color: var(--rnn-accent); } .rnn-h { color: var(--rnn-violet); } .rnn-bounded { color: var(--rnn-green); }
 .rnn-path-buttons, .rnn-path-time, .rnn-path-readings { margin-bottom: .9rem; }
 `;
