@@ -151,7 +151,7 @@ class Working:
 
 
 _PLAIN: tuple[tuple[str, str], ...] = (
-    (r"\\frac\{\\partial L\}\{\\partial ((?:[^{}]|\{[^{}]*\})*)\}", r"dL/d\1"),
+    (r"\\frac\{\\partial \\mathcal\{L\}\}\{\\partial ((?:[^{}]|\{[^{}]*\})*)\}", r"dL/d\1"),
     (r"\\begin\{bmatrix\} ", "["),
     (r" \\end\{bmatrix\}", "]"),
     (r" \\\\ ", "; "),
@@ -161,7 +161,7 @@ _PLAIN: tuple[tuple[str, str], ...] = (
     (r"e\^\{([^{}]*)\}", r"exp(\1)"),
     (r"\\operatorname\{(\w+)\}", r"\1"),
     (r"\\(?:cdots|vdots|ddots)", "…"),
-    (r"\\circ", "∘"),
+    (r"\\odot", "⊙"),
     (r"\\approx", "≈"),
     (r"\\sigma", "σ"),
     (r"\\(tanh|max)", r"\1"),
@@ -349,7 +349,7 @@ def _hadamard(pen: _Pen, label: _Label, a: _Shown, b: _Shown, value: FloatArray)
     result = pen.show(value, exact=a.exact & b.exact, zero=(a.values == 0) | (b.values == 0))
     expanded = pen.column([f"({x})({y})" for x, y in zip(a.texts, b.texts, strict=True)])
     sides = [
-        (_given(a, b), rf"{pen.column(a.texts)} \circ {pen.column(b.texts)}"),
+        (_given(a, b), rf"{pen.column(a.texts)} \odot {pen.column(b.texts)}"),
         ("=", expanded),
         (_given(result), pen.column(result.texts)),
     ]
@@ -416,7 +416,7 @@ def rnn_working(step: RNNStep, *, digits: int = 4, limit: int = 6) -> Working:
 
 
 def _by(variable: str) -> str:
-    return rf"\frac{{\partial L}}{{\partial {variable}}}"
+    return rf"\frac{{\partial \mathcal{{L}}}}{{\partial {variable}}}"
 
 
 def rnn_backward_working(gradients: RNNGradients, *, digits: int = 4, limit: int = 6) -> Working:
@@ -438,7 +438,7 @@ def rnn_backward_working(gradients: RNNGradients, *, digits: int = 4, limit: int
     pen = _Pen(digits, limit)
     slope_line, slope = _slope(pen, gradients)
     factor = "(1 - h_t^2)" if gradients.step.nonlinearity == "tanh" else slope_line.symbol
-    label = _Label("dz", "Back through the nonlinearity", _by("z_t"), rf"{_by('h_t')} \circ {factor}")
+    label = _Label("dz", "Back through the nonlinearity", _by("z_t"), rf"{_by('h_t')} \odot {factor}")
     error, dz = _hadamard(pen, label, pen.show(gradients.dh), slope, gradients.dz)
     after = (*_weight_gradients(pen, gradients, dz), *_passed_back(pen, gradients, dz))
     return Working("Back through one step of an RNN", (slope_line, error, *after))
@@ -606,7 +606,7 @@ def lstm_working(step: LSTMStep, *, digits: int = 4, limit: int = 6) -> Working:
 
 def _lstm_states(pen: _Pen, step: LSTMStep, gates: dict[str, _Shown]) -> list[Line]:
     """The cell state and the hidden state from the gates."""
-    keeping, writing = r"f_t \circ c_{t-1}", r"i_t \circ g_t"
+    keeping, writing = r"f_t \odot c_{t-1}", r"i_t \odot g_t"
     label = _Label("c", "What the cell keeps", keeping)
     kept_line, kept = _hadamard(pen, label, gates["f"], pen.show(step.c_prev), step.kept)
     label = _Label("c", "What the step writes", writing)
@@ -614,7 +614,7 @@ def _lstm_states(pen: _Pen, step: LSTMStep, gates: dict[str, _Shown]) -> list[Li
     label = _Label("c", "The new cell state", "c_t", f"{keeping} + {writing}")
     cell_line, c = _total(pen, label, [kept, written], step.c)
     tanh_line, tanh_c = _tanh(pen, _Label("h", "The cell state, bounded", r"\tanh(c_t)"), c, step.tanh_c)
-    label = _Label("h", "What the cell shows", "h_t", r"o_t \circ \tanh(c_t)")
+    label = _Label("h", "What the cell shows", "h_t", r"o_t \odot \tanh(c_t)")
     output_line, _ = _hadamard(pen, label, gates["o"], tanh_c, step.h)
     return [kept_line, written_line, cell_line, tanh_line, output_line]
 
@@ -662,9 +662,9 @@ def _gru_candidate(pen: _Pen, gate: _Gate, step: GRUStep, r: _Shown) -> tuple[li
     products, (incoming, recurrent) = _gate_products(pen, gate, step)
     label = _Label("n", "Candidate: what there is to reset", "m_t", r"W_{hn} h_{t-1} + b_{hn}")
     memory_line, memory = _total(pen, label, [recurrent, pen.show(step.b_hh[rows])], step.memory)
-    label = _Label("n", "Candidate: what the reset gate lets through", r"r_t \circ m_t")
+    label = _Label("n", "Candidate: what the reset gate lets through", r"r_t \odot m_t")
     reset_line, reset = _hadamard(pen, label, r, memory, step.reset_memory)
-    label = _Label("n", "Candidate: input, bias and that", "a_n", r"W_{in} x_t + b_{in} + r_t \circ m_t")
+    label = _Label("n", "Candidate: input, bias and that", "a_n", r"W_{in} x_t + b_{in} + r_t \odot m_t")
     total, a = _total(pen, label, [incoming, pen.show(step.b_ih[rows]), reset], step.a_n)
     value, n = _tanh(pen, _Label("n", "Candidate: its value", "n_t", r"\tanh(a_n)"), a, step.n)
     return [*products, memory_line, reset_line, total, value], n
@@ -676,7 +676,7 @@ def _gru_state(pen: _Pen, step: GRUStep, z: _Shown, n: _Shown) -> list[Line]:
     rest = pen.show(share, scale=1.0, exact=z.exact)
     label = _Label("h", "The share of the candidate", "1 - z_t")
     rest_line = _mapped(pen, label, "1 - {}".format, z, rest, share)
-    writing, keeping = r"(1 - z_t) \circ n_t", r"z_t \circ h_{t-1}"
+    writing, keeping = r"(1 - z_t) \odot n_t", r"z_t \odot h_{t-1}"
     label = _Label("h", "What the step writes", writing)
     written_line, written = _hadamard(pen, label, rest, n, step.written)
     label = _Label("h", "What the state keeps", keeping)

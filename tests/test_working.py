@@ -131,8 +131,8 @@ def test_the_text_a_terminal_shows() -> None:
         "  1 - h_t^2 ≈ [1 - (0.5227)^2; 1 - (-0.8306)^2]",
         "            ≈ [0.7268; 0.3101]",
         "Back through the nonlinearity",
-        "  dL/dz_t = dL/dh_t ∘ (1 - h_t^2)",
-        "          ≈ [1; -0.5] ∘ [0.7268; 0.3101]",
+        "  dL/dz_t = dL/dh_t ⊙ (1 - h_t^2)",
+        "          ≈ [1; -0.5] ⊙ [0.7268; 0.3101]",
         "          = [(1)(0.7268); (-0.5)(0.3101)]",
     ]
     assert "  dL/dW_xh = dL/dz_t x_tᵀ" in lines
@@ -218,7 +218,7 @@ def evaluate(side: str, digits: int) -> list[list[Printed]] | None:
     blocks = [[[entry(cell) for cell in row] for row in block] for block in matrices(side)]
     if not blocks:
         return None if re.search(r"[a-zA-Z]_", side) else [[entry(side)]]
-    if r" \circ " in side:
+    if r" \odot " in side:
         return [[x[0] * y[0]] for x, y in zip(*blocks, strict=True)]
     if r"\end{bmatrix} \begin{bmatrix}" in side:
         left, right = blocks
@@ -259,7 +259,7 @@ def check_latex(working: Working) -> None:
     """Only macros of MathJax's base and AMS packages; braces and environments balanced; no minus zero."""
     latex = working.latex
     assert set(re.findall(r"\\([a-zA-Z]+)", latex)) <= {
-        *("begin", "end", "text", "approx", "circ", "tanh", "sigma", "max", "operatorname"),
+        *("begin", "end", "text", "approx", "odot", "mathcal", "tanh", "sigma", "max", "operatorname"),
         *("frac", "partial", "top", "times", "cdots", "vdots", "ddots"),
     }
     depth = 0
