@@ -91,7 +91,8 @@ def excess_width(page: Page, scheme: Literal["light", "dark"]) -> int:
     """By how many pixels the page is wider than a telephone, in this colour scheme."""
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size(NARROW)
-    assert page.evaluate("() => document.documentElement.dataset.theme") == scheme
+    # The theme follows the system's setting in an event of its own, a moment later.
+    page.wait_for_function("scheme => document.documentElement.dataset.theme === scheme", arg=scheme)
     excess: int = page.evaluate(OVERFLOW)
     page.set_viewport_size(WIDE)
     page.emulate_media(color_scheme="light")
