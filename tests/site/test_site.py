@@ -92,7 +92,7 @@ def excess_width(page: Page, scheme: Literal["light", "dark"]) -> int:
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size(NARROW)
     # The theme follows the system's setting in an event of its own, a moment later.
-    page.wait_for_function("scheme => document.documentElement.dataset.theme === scheme", arg=scheme)
+    page.locator(f'html[data-theme="{scheme}"]').wait_for(state="attached")
     excess: int = page.evaluate(OVERFLOW)
     page.set_viewport_size(WIDE)
     page.emulate_media(color_scheme="light")
