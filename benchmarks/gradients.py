@@ -20,7 +20,7 @@ from rnncourse.gradients import gradient_flow
 SEQ_LEN, BATCH_SIZE, HIDDEN_SIZE = 200, 64, 64
 THREADS = 2
 BASE = "retain_grad loop"
-GOAL = 0.55  # gradient_flow on an LSTM, relative to that loop
+GOAL = 0.55  # gradient_flow, relative to that loop
 CELLS: dict[str, tuple[Callable[..., nn.Module], Callable[..., nn.Module]]] = {
     "LSTM": (nn.LSTM, nn.LSTMCell),
     "GRU": (nn.GRU, nn.GRUCell),
