@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 ID = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+")
+# Finds the ids in what `number` displayed: the mark that an executed cell leaves.
+CHECKED = re.compile(r'data-ledger="([^"]+)"')
 VERDICTS = {"holds": "Holds", "condition": "Holds with a condition", "fails": "Does not hold"}
 # float64: a sum of a few hundred terms on another BLAS differs in the last digits only; 1e-9 leaves room for that
 # and none for a wrong formula. float32: the same argument with 24 bits.

@@ -67,11 +67,12 @@ def links(page: Path, book: ledger.Ledger) -> Iterator[Link]:
             yield Link(page.stem, match["target"], match["text"])
 
 
-def loose_numbers(page: Path, given: list[str]) -> tuple[list[str], set[str]]:
+def loose_numbers(page: Path, book: ledger.Ledger, given: list[str]) -> tuple[list[str], set[str]]:
     """Numbers in the prose of a page that are neither ledger links nor given inputs.
 
     Args:
         page: a source.
+        book: the ledger that links may lead to.
         given: regular expressions of what may stand as plain text.
 
     Returns:
@@ -80,7 +81,6 @@ def loose_numbers(page: Path, given: list[str]) -> tuple[list[str], set[str]]:
     text = CODE_BLOCK.sub("\n", markdown_of(page))
     for pattern in (COMMENT, LIST_MARK, OPTION_LINE, TARGET):
         text = pattern.sub("", text)
-    book = ledger.load(pairs.BOOK / "numbers.toml")
     text = LINK.sub(lambda m: " " if book.resolves(m["target"]) else m["text"], text)
     loose: list[str] = []
     used: set[str] = set()

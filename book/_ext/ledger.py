@@ -20,12 +20,11 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from rnncourse.ledger import VERDICTS, Entry, Ledger, load
+from rnncourse.ledger import CHECKED, VERDICTS, Entry, Ledger, load
 
 logger = logging.getLogger(__name__)
 BOOK = Path(__file__).resolve().parent.parent
 NUMBERS_PAGE = "book/numbers"
-CHECKED = re.compile(r'data-ledger="([^"]+)"')
 
 
 def checked_in() -> dict[str, str]:

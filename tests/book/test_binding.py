@@ -5,13 +5,12 @@ import tomllib
 
 import pytest
 
-from rnncourse.ledger import VERDICTS, load
+from rnncourse.ledger import CHECKED, VERDICTS, load
 from tools import pairs, prose
 
 BOOK = load(pairs.BOOK / "numbers.toml")
 PAGES = prose.pages()
 NAMES = [page.stem for page in PAGES]
-CHECKED = re.compile(r'data-ledger="([^"]+)"')
 
 
 def checked_ids() -> set[str]:
@@ -34,7 +33,7 @@ def test_links_show_what_the_ledger_says(page) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_every_number_in_prose_is_a_link_or_a_given_input(page) -> None:
     everywhere, by_page = prose.given_inputs()
-    loose, _ = prose.loose_numbers(page, everywhere + by_page.get(page.stem, []))
+    loose, _ = prose.loose_numbers(page, BOOK, everywhere + by_page.get(page.stem, []))
     assert not loose, f"{page.name}: link these to the ledger, or allow inputs in given.toml: {loose}"
 
 
@@ -44,7 +43,7 @@ def test_the_allow_list_has_no_dead_patterns() -> None:
     used_everywhere: set[str] = set()
     for page in PAGES:
         own = by_page.get(page.stem, [])
-        _, used = prose.loose_numbers(page, everywhere + own)
+        _, used = prose.loose_numbers(page, BOOK, everywhere + own)
         used_everywhere |= used
         assert set(own) <= used, f"given.toml allows what {page.name} does not say: {set(own) - used}"
     assert set(everywhere) <= used_everywhere

@@ -163,7 +163,7 @@ def test_a_link_to_an_unknown_id_is_seen(book: Path) -> None:
 )
 def test_a_loose_result_is_seen(book: Path, sentence: str) -> None:
     replace(chapter(book), "The network has", f"{sentence}\n\nThe network has")
-    loose, _ = prose.loose_numbers(chapter(book), [])
+    loose, _ = prose.loose_numbers(chapter(book), load(book / "numbers.toml"), [])
     assert loose
 
 
@@ -180,9 +180,12 @@ def test_a_loose_result_is_seen(book: Path, sentence: str) -> None:
 )
 def test_what_is_no_result_is_left_alone(book: Path, sentence: str) -> None:
     replace(chapter(book), "The network has", f"{sentence}\n\nThe network has")
-    assert prose.loose_numbers(chapter(book), []) == ([], set())
+    assert prose.loose_numbers(chapter(book), load(book / "numbers.toml"), []) == ([], set())
 
 
 def test_given_inputs_are_allowed_and_unused_ones_show(book: Path) -> None:
     replace(chapter(book), "The network has", "It reads 50 time steps. The network has")
-    assert prose.loose_numbers(chapter(book), [r"50 time steps", r"60 minutes"]) == ([], {r"50 time steps"})
+    assert prose.loose_numbers(chapter(book), load(book / "numbers.toml"), [r"50 time steps", r"60 minutes"]) == (
+        [],
+        {r"50 time steps"},
+    )

@@ -1,25 +1,16 @@
 """The built site, a server for it and one browser, shared by all tests of this folder."""
 
-import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from _server import LOOPBACK, serve
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tools import chromium
+
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def _tool(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +33,6 @@ def server(site: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One Chromium for the whole run."""
-    chromium = _tool("chromium")
     try:
         path = chromium.find()
     except chromium.NoChromium as problem:
