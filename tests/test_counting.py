@@ -243,6 +243,16 @@ def test_agrees_with_numel_and_the_unfused_flop_counter(case: Case) -> None:
     assert c.layers[-1].output_shape == shape
 
 
+@pytest.mark.parametrize("learns", ["weight_hr_l0", "weight_hh_l0", "weight_hr_l1", "weight_ih_l1", "bias_hh_l0"])
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_backward_counts_where_one_parameter_learns(learns: str, steps: int) -> None:
+    lstm = nn.LSTM(3, 4, 2, proj_size=2)
+    for name, parameter in lstm.named_parameters():
+        parameter.requires_grad_(name == learns)
+    case = Case(lstm, torch.randn(steps, 5, 3), tracked=False)
+    assert case.counted.backward_flops == torch_flops(case, onednn=False)[1]
+
+
 @settings(max_examples=50, deadline=None)
 @given(recurrent_cases())
 def test_agrees_with_the_fused_flop_counter_once_registered(case: Case) -> None:

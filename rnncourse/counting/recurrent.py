@@ -27,7 +27,7 @@ class Direction:
     trains_input: bool
     trains_recurrent: bool
     trains_projection: bool
-    trains_any: bool
+    trains_gates: bool
 
 
 def _per_unit(table: dict[type[Any], int], module: nn.Module) -> int:
@@ -53,7 +53,7 @@ def _directions(module: nn.RNNBase, layer: int) -> Iterator[Direction]:
             trains_input=trains["weight_ih"],
             trains_recurrent=trains["weight_hh"],
             trains_projection=trains.get("weight_hr", False),
-            trains_any=any(trains.values()),
+            trains_gates=any(trained for name, trained in trains.items() if name != "weight_hr"),
         )
 
 
@@ -149,17 +149,21 @@ def sequence_operations(module: nn.Module, args: tuple[Any, ...], output: Any) -
     wanted = x.requires_grad
     macs = biases = units = backward = 0
     for layer in range(module.num_layers):
-        directions = list(_directions(module, layer))
-        for one in directions:
-            tracked = wanted or one.trains_any or any(state.requires_grad for state in states)
+        above = wanted
+        for one in _directions(module, layer):
+            # Where the projection alone learns, the first step's gates depend on nothing that needs a gradient.
+            from_the_first = wanted or one.trains_gates or any(state.requires_grad for state in states)
+            tracked = from_the_first or one.trains_projection
             into_state = steps - 1 + initial if tracked else 0
+            into_unprojected = steps if from_the_first else steps - 1 if tracked else 0
             macs += steps * batch * (one.input_macs + one.recurrent_macs + one.projection_macs)
             biases += steps * batch * one.bias_elements
             units += steps * batch * module.hidden_size
             backward += steps * batch * one.input_macs * (one.trains_input + wanted)
             backward += batch * one.recurrent_macs * (steps * one.trains_recurrent + into_state)
-            backward += steps * batch * one.projection_macs * (one.trains_projection + tracked)
-        wanted = wanted or any(one.trains_any for one in directions) or any(s.requires_grad for s in states)
+            backward += batch * one.projection_macs * (steps * one.trains_projection + into_unprojected)
+            above = above or tracked
+        wanted = above
     return Operations(
         macs=macs,
         bias_additions=biases,
