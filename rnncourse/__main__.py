@@ -13,6 +13,7 @@ import typer
 
 from rnncourse._data_command import data_app
 from rnncourse._misuse import Misuse
+from rnncourse._study_command import study_app
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 
 app.add_typer(data_app, name="data")
+app.add_typer(study_app, name="study")
 
 # Every complaint of the parser derives from this class, whichever click typer brings.
 _UsageError: Any = typer.BadParameter.__mro__[1]

@@ -19,19 +19,35 @@ from panel_driver import front_end
 from rnncourse.cells import rnn_sequence, rnn_step, rnn_step_backward
 from rnncourse.counting import count
 from rnncourse.widgets import (
+    CausalityExplorer,
     CellExplorer,
+    ForecastExplorer,
     GateExplorer,
+    GateScrubber,
     GradientExplorer,
     PageWidget,
     Panel,
     ParameterCalculator,
+    ReceptiveField,
+    SkipExplorer,
     StateError,
     StatePath,
     panel,
 )
 from rnncourse.widgets.base import HERE, module_source
 
-WIDGETS: list[type[PageWidget]] = [CellExplorer, GateExplorer, GradientExplorer, ParameterCalculator, StatePath]
+WIDGETS: list[type[PageWidget]] = [
+    CausalityExplorer,
+    CellExplorer,
+    ForecastExplorer,
+    GateExplorer,
+    GateScrubber,
+    GradientExplorer,
+    ParameterCalculator,
+    ReceptiveField,
+    SkipExplorer,
+    StatePath,
+]
 VIEW = "application/vnd.jupyter.widget-view+json"
 LIMITED = settings(max_examples=40, deadline=None)
 NUMBER = st.floats(-3, 3)
@@ -121,6 +137,31 @@ NOT_FITTING: list[tuple[type[PageWidget], str, Any]] = [
     (CellExplorer, "nonlinearity", None),
     (CellExplorer, "history", [[1.0, 2.0, 3.0]]),
     (CellExplorer, "history", [[0.0, 0.0]] * 51),
+    (ForecastExplorer, "days", [1.0] * 10),
+    (ForecastExplorer, "days", [1.0] * 121),
+    (ForecastExplorer, "network", [18.0]),
+    (ForecastExplorer, "network", [math.nan] * 14),
+    (ForecastExplorer, "weights", [1.0] * 9),
+    (ForecastExplorer, "intercept", 51),
+    (ForecastExplorer, "at", 15),
+    (ForecastExplorer, "at", 0),
+    (ForecastExplorer, "keep", 1.3),
+    (ForecastExplorer, "keep", "1"),
+    (ForecastExplorer, "usual", None),
+    (GateScrubber, "series", [1.0] * 11),
+    (GateScrubber, "series", [1.0] * 181),
+    (GateScrubber, "series", [math.nan] * 60),
+    (GateScrubber, "W_ih", [[1.0]] * 31),
+    (GateScrubber, "W_hh", np.zeros((8, 32))),
+    (GateScrubber, "b", [math.inf] * 32),
+    (GateScrubber, "jump_at", 61),
+    (GateScrubber, "jump_at", 0),
+    (GateScrubber, "size", 3.25),
+    (GateScrubber, "size", "2"),
+    (GateScrubber, "at", 61),
+    (GateScrubber, "at", 1.5),
+    (GateScrubber, "unit", 9),
+    (GateScrubber, "unit", True),
     (GradientExplorer, "radius", 1.6),
     (GradientExplorer, "radius", math.nan),
     (GradientExplorer, "radius", True),
@@ -143,6 +184,15 @@ NOT_FITTING: list[tuple[type[PageWidget], str, Any]] = [
     (ParameterCalculator, "bidirectional", "yes"),
     (ParameterCalculator, "proj_size", 64),
     (ParameterCalculator, "proj_size", -1),
+    (ReceptiveField, "kernel_size", 0),
+    (ReceptiveField, "kernel_size", 2.5),
+    (ReceptiveField, "depth", 11),
+    (ReceptiveField, "growth", "2"),
+    (ReceptiveField, "seq_len", 1),
+    (ReceptiveField, "seq_len", True),
+    (ReceptiveField, "keep", 1.01),
+    (ReceptiveField, "keep", math.nan),
+    (ReceptiveField, "keep", None),
 ]
 
 
@@ -302,3 +352,28 @@ def test_a_panels_control_moves_through_the_kernel() -> None:
         assert b64decode(after["image/png"]) == drawn
         assert "The picture shows size = 5." in caption["text/html"]
         assert kernel.run("print(calls)")[0]["text"] == "[2, 5]\n"
+
+
+@LIMITED
+@given(
+    days=st.lists(st.floats(-10, 40), min_size=11, max_size=40),
+    weights=st.tuples(*[st.floats(-1, 1)] * 10),
+    keep=st.floats(0, 1.2),
+    usual=st.floats(-10, 40),
+)
+def test_the_forecast_explorer_forecasts_from_the_ten_days_before(
+    days: list[float], weights: Any, keep: float, usual: float
+) -> None:
+    network = days[10:]
+    explorer = ForecastExplorer(days=days, network=network, weights=weights, intercept=1.5, keep=keep, usual=usual)
+    made = explorer.forecasts
+    for k, target in enumerate(days[10:]):
+        seen = days[k : k + 10]
+        assert made["persistence"][k] == seen[-1]
+        assert made["linear"][k] == pytest.approx(1.5 + sum(w * s for w, s in zip(weights, seen[::-1], strict=True)))
+        assert made["yours"][k] == pytest.approx(usual + keep * (seen[-1] - usual))
+        assert explorer.targets[k] == target
+    assert explorer.errors["network"] == 0.0
+    steps = np.diff(days)[9:]
+    assert explorer.errors["persistence"] == pytest.approx(np.mean(steps**2))
+    assert ForecastExplorer(days=days, network=network, keep=1.0).errors["yours"] == pytest.approx(np.mean(steps**2))

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from rnncourse.counting.records import Operations
 from rnncourse.counting.tensors import empty_output, expect_dtype
+from rnncourse.variants import SkipGRU
 
 GATES = {nn.RNN: 1, nn.LSTM: 4, nn.GRU: 3, nn.RNNCell: 1, nn.LSTMCell: 4, nn.GRUCell: 3}
 """Blocks of rows in each weight matrix."""
@@ -227,7 +228,7 @@ def second_biases(module: nn.Module) -> int:
     Returns:
         One bias per gate for an RNN or LSTM; 0 for a GRU, which has two biases in both frameworks.
     """
-    if isinstance(module, nn.GRU | nn.GRUCell):
+    if isinstance(module, nn.GRU | nn.GRUCell | SkipGRU):
         return 0
     biases = [p for name, p in module.named_parameters() if "bias_hh" in name]
     return sum(bias.numel() for bias in biases)

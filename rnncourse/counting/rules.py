@@ -8,9 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rnncourse.counting import recurrent
+from rnncourse.ablation import AblatedLSTM
+from rnncourse.counting import recurrent, variants
 from rnncourse.counting.records import Operations, Rule
 from rnncourse.counting.tensors import empty_output, expect_dtype
+from rnncourse.lstm_variants import LoopLSTM
+from rnncourse.variants import ConvLSTM, ConvLSTMCell, SkipGRU, SkipLSTM
 
 
 def _accept(module: nn.Module, args: tuple[Any, ...]) -> None:
@@ -210,8 +213,13 @@ RULES: Mapping[type[nn.Module], LayerRule] = {
     nn.LayerNorm: LayerRule(operations=_layer_norm, check=_check_layer_norm),
     **dict.fromkeys((nn.Conv1d, nn.Conv2d), _CONVOLUTION),
     **dict.fromkeys((nn.BatchNorm1d, nn.BatchNorm2d), _BATCH_NORM),
-    **dict.fromkeys((nn.RNN, nn.LSTM, nn.GRU), _SEQUENCE),
+    # An ablated LSTM runs on the full matrices: rows that do not learn are multiplied all the same.
+    **dict.fromkeys((nn.RNN, nn.LSTM, nn.GRU, AblatedLSTM), _SEQUENCE),
     **dict.fromkeys((nn.RNNCell, nn.LSTMCell, nn.GRUCell), _CELL),
+    LoopLSTM: LayerRule(operations=variants.loop_operations, keras=_keras_recurrent),
+    ConvLSTM: LayerRule(operations=variants.convolutional_operations, keras=_keras_recurrent),
+    ConvLSTMCell: LayerRule(operations=variants.cell_operations, keras=_keras_recurrent),
+    **dict.fromkeys((SkipLSTM, SkipGRU), LayerRule(operations=variants.skip_operations, keras=_keras_recurrent)),
     **dict.fromkeys(_ACTIVATIONS, LayerRule(operations=_one_per_element)),
     **dict.fromkeys(FREE, LayerRule(operations=_free)),
     **dict.fromkeys((*_POOLS_1D, nn.MaxPool2d, nn.AvgPool2d), LayerRule(operations=_window_pooling)),

@@ -291,7 +291,9 @@ def test_every_public_module_has_an_api_page(site: Path) -> None:
         path.parent.name for path in package.glob("*/__init__.py")
     }
     public = {name for name in modules if not name.startswith("_")}
-    assert public == {path.stem for path in (site / "book" / "api").glob("*.html")}
+    pages = {path.stem for path in (site / "book" / "api").glob("*.html")}
+    # Of `data`, the generators of tasks are large enough for pages of their own.
+    assert public <= pages <= public | {path.stem for path in package.glob("data/[a-z]*.py")}
 
 
 # ---- The teeth: each fault is seen

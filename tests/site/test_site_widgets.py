@@ -13,8 +13,13 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from rnncourse.cells import lstm_sequence, rnn_sequence, rnn_step, rnn_step_backward
 from rnncourse.counting import count
 from rnncourse.widgets.base import HERE, module_source
+from rnncourse.widgets.causality_explorer import NETWORKS, CausalityExplorer
+from rnncourse.widgets.forecast_explorer import ForecastExplorer
 from rnncourse.widgets.gate_explorer import GATE_SEQUENCES
+from rnncourse.widgets.gate_scrubber import GateScrubber
 from rnncourse.widgets.gradient_explorer import GradientExplorer
+from rnncourse.widgets.receptive_field import ReceptiveField
+from rnncourse.widgets.skip_explorer import SkipExplorer
 from rnncourse.widgets.state_path import StatePath
 
 HOST = 'class="rnn-widget-host"'
@@ -325,6 +330,38 @@ def test_the_gate_explorer_offers_the_sequences_of_the_package(page: Page) -> No
     assert offered == wanted
 
 
+def test_the_gate_scrubbers_arithmetic_is_that_of_cells(compute: Callable[..., Any]) -> None:
+    rng = np.random.default_rng(6)
+    states = []
+    for _ in range(STATES // 4):
+        count = int(rng.integers(12, 61))
+        weights = {"W_ih": rng.normal(size=(32, 1)), "W_hh": rng.normal(size=(32, 8)) / 3, "b": rng.normal(size=32)}
+        chosen = {"jump_at": int(rng.integers(1, count + 1)), "size": rng.uniform(-3, 3), "at": count, "unit": 3}
+        widget = GateScrubber(series=rng.normal(size=count), **weights, **chosen)
+        states.append({name: getattr(widget, name) for name in widget.state_names()})
+    for state, result in zip(states, compute("gate_scrubber", states), strict=True):
+        widget = GateScrubber(**state)
+        for unit in (3, 0):
+            widget.unit = unit
+            [found] = [result] if unit else compute("gate_scrubber", [{**state, "unit": 0}])
+            for which, name in enumerate(("jumped", "plain")):
+                assert found[name]["load"] == pytest.approx(widget.loads[which], rel=1e-12, abs=1e-13)
+                for gate in ("f", "i", "o"):
+                    assert found[name][gate] == pytest.approx(widget.gate(gate)[which], rel=1e-9, abs=1e-10)
+
+
+def test_the_gate_scrubber_shows_both_readings(page: Page, server: str, widget_pages: list[str]) -> None:
+    widget = on_page(page, server, widget_pages, "gate_scrubber")
+    difference = widget.locator("output[data-name='f_difference']")
+    widget.get_by_role("button", name="Next minute").click()
+    widget.get_by_role("button", name="To the jump").click()
+    assert abs(float(difference.get_attribute("data-value") or "nan")) > 1e-3
+    widget.get_by_label("Minute shown").press("ArrowLeft")
+    assert difference.get_attribute("data-value") == "0"
+    widget.get_by_role("button", name="Reset").click()
+    assert float(difference.get_attribute("data-value") or "nan") != 0
+
+
 def test_the_gradient_explorers_arithmetic_is_that_of_cells(compute: Callable[..., Any]) -> None:
     rng = random.Random(4)
     states = []
@@ -408,6 +445,147 @@ def test_the_state_path_does_not_move_by_itself_for_who_asked_for_less_motion(
     assert widget.get_by_label("Time step").input_value() == "100"
 
 
+def test_the_receptive_fields_arithmetic_is_that_of_the_package(compute: Callable[..., Any]) -> None:
+    rng = random.Random(6)
+    states = [
+        {
+            "kernel_size": rng.randint(1, 9),
+            "depth": rng.randint(1, 10),
+            "growth": rng.randint(1, 3),
+            "seq_len": rng.randint(2, 128),
+            "keep": rng.choice([0.0, 1.0, rng.random()]),
+        }
+        for _ in range(STATES)
+    ]
+    for state, result in zip(states, compute("receptive_field", states), strict=True):
+        widget = ReceptiveField(**state)
+        for name in ("field", "reached", "layers_needed", "width", "fading_width"):
+            assert result[name] == getattr(widget.reach, name), (state, name)
+        assert result["dilations"] == list(widget.dilations)
+        assert result["paths"] == pytest.approx(widget.reach.paths, rel=1e-9, abs=1e-300)
+        assert result["fading"] == pytest.approx(widget.reach.fading, rel=1e-9, abs=1e-300)
+
+
+def test_the_receptive_field_grows_with_its_dilations(page: Page, server: str, widget_pages: list[str]) -> None:
+    widget = on_page(page, server, widget_pages, "receptive_field")
+    first = numbers(widget)
+
+    def read(name: str) -> float:
+        return float(widget.locator(f"output[data-name='{name}']").get_attribute("data-value") or "nan")
+
+    assert (read("field"), read("reached"), read("layers_needed")) == (9, 9, 16)
+    widget.get_by_label("Dilation, times per layer").press("ArrowRight")
+    assert (read("field"), read("reached"), read("layers_needed")) == (31, 31, 5)
+    widget.get_by_label("Kernel size").evaluate(
+        "(s) => { s.value = 1; s.dispatchEvent(new Event('input', {bubbles: true})); }"
+    )
+    expect(widget.locator("output[data-name='layers_needed']")).to_have_text("never")
+    widget.get_by_role("button", name="Reset").click()
+    assert numbers(widget) == first
+
+
+def test_the_skip_explorers_arithmetic_is_that_of_the_package(compute: Callable[..., Any]) -> None:
+    rng = random.Random(9)
+    states = [
+        {
+            "start": rng.randint(1, 32),
+            "lasts": rng.randint(1, 8),
+            "waiting": rng.uniform(0.01, 0.99),
+            "after": rng.choice([rng.uniform(0.01, 0.99), 0.01, 0.1, 0.25, 0.5]),
+        }
+        for _ in range(STATES)
+    ]
+    for state, result in zip(states, compute("skip_explorer", states), strict=True):
+        path = SkipExplorer(**state).path
+        assert (result["looks"], result["met"]) == (list(path.looks), path.met), state
+        assert result["probability"] == pytest.approx(path.probability, rel=1e-12), state
+        assert result["share"] == pytest.approx(path.share), state
+
+
+def test_the_causality_explorers_arithmetic_is_that_of_the_package(compute: Callable[..., Any]) -> None:
+    rng = random.Random(8)
+    states = [
+        {"network": network, "step": step, "push": rng.uniform(-2, 2)} for network in NETWORKS for step in range(1, 11)
+    ]
+    for state, result in zip(states, compute("causality_explorer", states), strict=True):
+        widget = CausalityExplorer(**state)
+        for name in ("before", "after"):
+            series = [np.nan if value is None else value for value in result[name]]
+            assert series == pytest.approx(getattr(widget, name), rel=1e-9, abs=1e-12, nan_ok=True), state
+        assert np.array(result["influence"]) == pytest.approx(widget.influence, rel=1e-9, abs=1e-12), state
+        assert (np.array(result["influence"]) > 0).tolist() == (widget.influence > 0).tolist(), state
+        assert (result["earlier"], result["later"]) == (widget.earlier, widget.later), state
+
+
+def test_the_causality_explorer_shows_what_looks_ahead(page: Page, server: str, widget_pages: list[str]) -> None:
+    widget = on_page(page, server, widget_pages, "causality_explorer")
+
+    def read(name: str) -> int:
+        return int(widget.locator(f"output[data-name='{name}']").get_attribute("data-value") or -1)
+
+    seen = {}
+    for network in NETWORKS:
+        widget.get_by_label("Network", exact=True).select_option(network)
+        seen[network] = (read("earlier"), read("later"), read("ahead"))
+    # Input 5 of ten: four outputs before it, six from it on; windows of four forecast steps 6 to 9 from it.
+    assert seen == {
+        "forwards": (0, 6, 0),
+        "both ways": (4, 6, 45),
+        "past windows": (0, 4, 0),
+        "centred average": (2, 3, 17),
+    }
+    widget.get_by_label("Push").evaluate("s => { s.value = 0; s.dispatchEvent(new Event('input', {bubbles: true})); }")
+    assert (read("earlier"), read("later"), read("ahead")) == (0, 0, 0)
+
+
+def test_the_forecast_explorers_arithmetic_is_that_of_the_package(compute: Callable[..., Any]) -> None:
+    rng = random.Random(7)
+    states = []
+    for _ in range(STATES):
+        length = rng.randint(11, 120)
+        states.append(
+            {
+                "days": [rng.uniform(-5, 36) for _ in range(length)],
+                "network": [rng.uniform(-5, 36) for _ in range(length - 10)],
+                "weights": [rng.uniform(-1, 1) for _ in range(10)],
+                "intercept": rng.uniform(-50, 50),
+                "at": rng.randint(1, length - 10),
+                "keep": rng.uniform(0, 1.2),
+                "usual": rng.uniform(-10, 40),
+            }
+        )
+    for state, result in zip(states, compute("forecast_explorer", states), strict=True):
+        widget = ForecastExplorer(**state)
+        assert result["targets"] == pytest.approx(widget.targets)
+        for name, made in widget.forecasts.items():
+            assert result["forecasts"][name] == pytest.approx(made, rel=1e-9, abs=1e-9), (state, name)
+            so_far = float(np.mean((made[: state["at"]] - widget.targets[: state["at"]]) ** 2))
+            assert result["so_far"][name] == pytest.approx(so_far, rel=1e-9), (state, name)
+        assert result["errors"] == pytest.approx(widget.errors, rel=1e-9)
+
+
+def test_in_the_forecast_explorer_keeping_all_of_today_is_persistence(
+    page: Page, server: str, widget_pages: list[str]
+) -> None:
+    widget = on_page(page, server, widget_pages, "forecast_explorer")
+    first = numbers(widget)
+
+    def read(name: str) -> float:
+        return float(widget.locator(f"output[data-name='{name}']").get_attribute("data-value") or "nan")
+
+    widget.get_by_label("Keep of today").evaluate(
+        "(s) => { s.value = 1; s.dispatchEvent(new Event('input', {bubbles: true})); }"
+    )
+    assert read("yours_all") == pytest.approx(read("persistence_all"))
+    before, at = read("persistence_forecast"), read("control_at")
+    widget.get_by_role("button", name="Next day").click()
+    assert read("control_at") == at + 1
+    assert read("persistence_forecast") != before
+    assert read("persistence_so_far") != pytest.approx(read("persistence_error") ** 2)
+    widget.get_by_role("button", name="Reset").click()
+    assert numbers(widget) == first
+
+
 EXPLORER = {
     "x": [1, 2],
     "h_prev": [0, 0],
@@ -430,6 +608,10 @@ CALCULATOR = {
 GRADIENT = {name: getattr(GradientExplorer(), name) for name in GradientExplorer.state_names()}
 GATES = {"sequence": [[0, 0, 0, 0]] * 8, "c_0": [0], "at": 1}
 PATH = {name: getattr(StatePath(), name) for name in StatePath.state_names()}
+FIELD = {name: getattr(ReceptiveField(), name) for name in ReceptiveField.state_names()}
+CAUSALITY = {name: getattr(CausalityExplorer(), name) for name in CausalityExplorer.state_names()}
+SKIP = {"start": 18, "lasts": 8, "waiting": 0.2, "after": 0.2}
+FORECAST = {name: getattr(ForecastExplorer(), name) for name in ForecastExplorer.state_names()}
 MARKUP = "<img src=x onerror=alert(1)>"
 NOT_FITTING: list[tuple[str, dict[str, Any], str, Any]] = [
     ("cell_explorer", EXPLORER, "x", None),
@@ -466,6 +648,29 @@ NOT_FITTING: list[tuple[str, dict[str, Any], str, Any]] = [
     ("state_path", PATH, "angle", [0]),
     ("state_path", PATH, "inputs", MARKUP),
     ("state_path", PATH, "at", 0),
+    ("skip_explorer", SKIP, "start", 33),
+    ("skip_explorer", SKIP, "lasts", 1.5),
+    ("skip_explorer", SKIP, "waiting", 0),
+    ("skip_explorer", SKIP, "after", MARKUP),
+    ("causality_explorer", CAUSALITY, "network", MARKUP),
+    ("causality_explorer", CAUSALITY, "step", 11),
+    ("causality_explorer", CAUSALITY, "step", 1.5),
+    ("causality_explorer", CAUSALITY, "push", None),
+    ("causality_explorer", CAUSALITY, "push", 2.5),
+    ("forecast_explorer", FORECAST, "days", [1.0] * 10),
+    ("forecast_explorer", FORECAST, "days", MARKUP),
+    ("forecast_explorer", FORECAST, "network", [1.0]),
+    ("forecast_explorer", FORECAST, "weights", None),
+    ("forecast_explorer", FORECAST, "intercept", 51),
+    ("forecast_explorer", FORECAST, "at", 15),
+    ("forecast_explorer", FORECAST, "keep", MARKUP),
+    ("forecast_explorer", FORECAST, "usual", -11),
+    ("receptive_field", FIELD, "kernel_size", 10),
+    ("receptive_field", FIELD, "depth", MARKUP),
+    ("receptive_field", FIELD, "growth", 1.5),
+    ("receptive_field", FIELD, "seq_len", None),
+    ("receptive_field", FIELD, "keep", -0.1),
+    ("receptive_field", FIELD, "keep", MARKUP),
 ]
 RENDER = """(() => {
   const set = (key, value) => { states[key] = value; };

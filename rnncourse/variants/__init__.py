@@ -1,0 +1,28 @@
+"""Recurrent layers beyond ``nn.RNN``, ``nn.LSTM`` and ``nn.GRU``, called like them.
+
+* `ConvLSTM` keeps a map instead of a vector: its products are convolutions. On one pixel with a 1 × 1 kernel it is an
+  LSTM.
+* `SkipLSTM` and `SkipGRU` learn at which steps to update. Where they always update they are their base.
+* `ResidualRNN` adds a layer's input to its output; with one layer it is ``nn.LSTM`` (or its siblings).
+* `DilatedRNN` reads the state of several steps ago; with dilation 1 it is a plain stack.
+
+All take ``(time, batch, feature)``, or ``(batch, time, feature)`` with ``batch_first=True``, and an optional state, and
+return ``output, state``. Parameters carry the names and the row order of torch's layers or cells (gates i, f, g, o or
+r, z, n), so weights can be copied to and from them. All compute the input products of a layer in one call before the
+loop over time, or leave the loop to torch's own kernels.
+"""
+
+from rnncourse.variants.convolutional import ConvLSTM, ConvLSTMCell
+from rnncourse.variants.skipping import SkipGRU, SkipLSTM, SkipRun, straight_through_step
+from rnncourse.variants.stacks import DilatedRNN, ResidualRNN
+
+__all__ = [
+    "ConvLSTM",
+    "ConvLSTMCell",
+    "DilatedRNN",
+    "ResidualRNN",
+    "SkipGRU",
+    "SkipLSTM",
+    "SkipRun",
+    "straight_through_step",
+]

@@ -1,0 +1,87 @@
+"""What the variants ask of their arguments, in one place so that every complaint reads alike."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+def positive(name: str, value: object) -> int:
+    """``value`` as a size: a whole number of at least 1, or an error that names it."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} is {value!r}; expected a whole number of at least 1")
+    if value < 1:
+        raise ValueError(f"{name} is {value}; expected a whole number of at least 1")
+    return value
+
+
+def probability(name: str, value: float) -> float:
+    """``value`` as a share in [0, 1), or an error that names it."""
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} is {value}; expected a number from 0 to below 1")
+    return value
+
+
+def time_major(x: object, weight: Tensor, *, batch_first: bool, size: int, axes: Sequence[str]) -> Tensor:
+    """The input with time first, after checking that it is a sequence this layer can read.
+
+    Args:
+        x: what the caller gave.
+        weight: a weight of the layer, for its dtype.
+        batch_first: whether ``x`` has the batch first.
+        size: entries expected in the first of ``axes``.
+        axes: names of the axes behind batch and time: ``feature``, or ``channel``, ``height``, ``width``.
+    """
+    names = (*(("batch", "time") if batch_first else ("time", "batch")), *axes)
+    layout = f"({', '.join(names)})"
+    if not isinstance(x, Tensor):
+        raise TypeError(f"input is a {type(x).__name__}; expected a tensor {layout}; pad the sequences to one length")
+    if x.dim() != len(names) or x.shape[2] != size or 0 in x.shape:
+        raise ValueError(
+            f"input has shape {tuple(x.shape)}; expected {layout} with {size} in the axis {axes[0]!r} and no axis of "
+            f"length 0; reshape it, or build the layer for this input"
+        )
+    expect_dtype(x, weight)
+    return x.transpose(0, 1) if batch_first else x
+
+
+def expect_dtype(x: Tensor, weight: Tensor) -> None:
+    """Refuse an input whose dtype is not that of the weights."""
+    if x.dtype != weight.dtype and not torch.is_autocast_enabled(x.device.type):
+        raise ValueError(f"input is {x.dtype} but the weights are {weight.dtype}; convert one of them with .to()")
+
+
+def initial_states(given: object, names: Sequence[str], shape: tuple[int, ...], like: Tensor) -> tuple[Tensor, ...]:
+    """Checked initial states, each of ``shape``; zeros where none are given."""
+    if given is None:
+        return tuple(like.new_zeros(shape) for _ in names)
+    states = (given,) if isinstance(given, Tensor) else given
+    if not isinstance(states, tuple | list) or len(states) != len(names):
+        raise TypeError(f"state is {type(given).__name__}; expected ({', '.join(names)})")
+    for name, state in zip(names, states, strict=True):
+        if not isinstance(state, Tensor) or tuple(state.shape) != shape:
+            got = tuple(state.shape) if isinstance(state, Tensor) else type(state).__name__
+            raise ValueError(f"{name} has shape {got}; expected {shape}: one row per layer, then the batch")
+    return tuple(states)
+
+
+def uniform(shape: Sequence[int], bound: float) -> nn.Parameter:
+    """A weight drawn uniformly from ±``bound``, as torch's recurrent layers start."""
+    return nn.Parameter(torch.empty(*shape).uniform_(-bound, bound))
+
+
+def lstm_update(z: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+    """One step of torch's LSTM from its pre-activations, gates i, f, g, o side by side in axis 1."""
+    z_i, z_f, z_g, z_o = z.chunk(4, dim=1)
+    # c = σ(z_f) c_prev + σ(z_i) tanh(z_g),  h = σ(z_o) tanh(c)
+    cell = torch.sigmoid(z_f) * cell + torch.sigmoid(z_i) * torch.tanh(z_g)
+    return torch.sigmoid(z_o) * torch.tanh(cell), cell
+
+
+def gru_update(from_input: Tensor, from_state: Tensor, hidden: Tensor) -> Tensor:
+    """One step of torch's GRU from the two halves of its pre-activations, r, z, n side by side in axis 1."""
+    x_r, x_z, x_n = from_input.chunk(3, dim=1)
+    h_r, h_z, h_n = from_state.chunk(3, dim=1)
+    # n = tanh(x_n + r h_n),  h = (1 - z) n + z h_prev
+    new = torch.tanh(x_n + torch.sigmoid(x_r + h_r) * h_n)
+    return torch.lerp(new, hidden, torch.sigmoid(x_z + h_z))

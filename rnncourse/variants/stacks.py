@@ -1,0 +1,208 @@
+"""Shortcuts past layers and past steps, on torch's own kernels.
+
+`ResidualRNN` lets the signal pass a layer by: its output is its input plus what the layer adds. `DilatedRNN` lets it
+pass steps by: a layer with dilation d reads its state of d steps ago, so its signal from T steps back takes T / d
+steps. Both are made of one-layer ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU``, and run at their speed.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rnncourse.variants._arguments import initial_states, positive, probability, time_major
+
+__all__ = ["DilatedRNN", "ResidualRNN"]
+
+KINDS: dict[str, type[nn.RNN] | type[nn.LSTM] | type[nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+
+
+def _layers(kind: str, input_size: int, hidden_size: int, num_layers: int, *, bias: bool) -> nn.ModuleList:
+    """One-layer modules, time first, each reading the one below."""
+    if kind not in KINDS:
+        raise ValueError(f"kind is {kind!r}; expected one of {', '.join(KINDS)}")
+    sizes = [positive("input_size", input_size)] + [positive("hidden_size", hidden_size)] * (num_layers - 1)
+    return nn.ModuleList(KINDS[kind](size, hidden_size, bias=bias) for size in sizes)
+
+
+def _state_names(kind: str) -> tuple[str, ...]:
+    return ("h_0", "c_0") if kind == "lstm" else ("h_0",)
+
+
+def _packed(parts: Sequence[Tensor]) -> Any:
+    """A state as torch hands it: ``(h, c)`` for an LSTM, h alone for the others."""
+    return tuple(parts) if len(parts) > 1 else parts[0]
+
+
+def _unpacked(state: Any) -> tuple[Tensor, ...]:
+    return state if isinstance(state, tuple) else (state,)
+
+
+class ResidualRNN(nn.Module):
+    """A stack whose layers add to their input; called like ``nn.LSTM``.
+
+    ``x_{l+1} = x_l + layer_l(x_l)`` wherever the two have one size: in every layer from the second on, and in the
+    first where ``input_size`` equals ``hidden_size``. A one-layer stack of another input size is torch's own layer.
+
+    Args:
+        kind: ``rnn``, ``lstm`` or ``gru``.
+        input_size: features of the input.
+        hidden_size: units of each layer.
+        num_layers: layers.
+        bias: whether the layers have biases.
+        batch_first: whether input and output are ``(batch, time, feature)``.
+        dropout: share of the entries dropped between layers while training.
+
+    Raises:
+        ValueError: ``kind`` is unknown, a size is below 1, or ``dropout`` is not in [0, 1).
+
+    Source: He et al. (2016), Deep residual learning; between recurrent layers Wu et al. (2016), section 3.1.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.kind, self.input_size, self.hidden_size = kind, input_size, hidden_size
+        self.num_layers = positive("num_layers", num_layers)
+        self.batch_first, self.dropout = batch_first, probability("dropout", dropout)
+        self.layers = _layers(kind, input_size, hidden_size, num_layers, bias=bias)
+
+    def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
+        """Run the sequence.
+
+        Args:
+            input: ``(batch, time, feature)`` with ``batch_first``, else ``(time, batch, feature)``.
+            hx: ``(h_0, c_0)`` of an LSTM, else ``h_0``, each ``(layers, batch, hidden)``; zeros if None.
+
+        Returns:
+            ``output, state``, as torch's layers: ``(…, hidden)`` and the states after the last step.
+
+        Raises:
+            TypeError: ``input`` is not a tensor, or the state not a state.
+            ValueError: a shape or a dtype does not fit, or the sequence is empty.
+        """
+        weight = self.get_parameter("layers.0.weight_ih_l0")
+        steps = time_major(input, weight, batch_first=self.batch_first, size=self.input_size, axes=("feature",))
+        shape = (self.num_layers, steps.shape[1], self.hidden_size)
+        initial = initial_states(hx, _state_names(self.kind), shape, steps)
+        last = []
+        for index, layer in enumerate(self.layers):
+            added, state = layer(steps, _packed([part[index : index + 1] for part in initial]))
+            steps = steps + added if steps.shape == added.shape else added
+            last.append(_unpacked(state))
+            if index < self.num_layers - 1:
+                steps = functional.dropout(steps, self.dropout, self.training)
+        output = steps.transpose(0, 1) if self.batch_first else steps
+        return output, _packed([torch.cat(parts) for parts in zip(*last, strict=True)])
+
+    def extra_repr(self) -> str:
+        """Layout, for ``repr``; the layers show the sizes."""
+        return f"{self.kind}, batch_first={self.batch_first}, dropout={self.dropout}"
+
+
+class DilatedRNN(nn.Module):
+    """A stack whose layers look several steps back: ``h_t = S(x_t, h_{t-d})``.
+
+    A layer with dilation d is d interleaved sequences with the same weights, so torch's kernel runs it, with d times
+    the batch and a d-th of the steps.
+
+    Args:
+        kind: ``rnn``, ``lstm`` or ``gru``.
+        input_size: features of the input.
+        hidden_size: units of each layer.
+        dilations: steps that each layer looks back; ``(1, 1)`` is a plain stack of two.
+        bias: whether the layers have biases.
+        batch_first: whether input and output are ``(batch, time, feature)``.
+
+    Raises:
+        ValueError: ``kind`` is unknown, there are no dilations, or a size or a dilation is below 1.
+
+    Source: Chang et al. (2017), Dilated recurrent neural networks.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        input_size: int,
+        hidden_size: int,
+        dilations: Sequence[int],
+        *,
+        bias: bool = True,
+        batch_first: bool = False,
+    ) -> None:
+        super().__init__()
+        if not dilations:
+            raise ValueError("dilations is empty; give one number of steps per layer, such as (1, 2, 4)")
+        self.kind, self.input_size, self.hidden_size = kind, input_size, hidden_size
+        self.dilations = tuple(positive("a dilation", dilation) for dilation in dilations)
+        self.batch_first = batch_first
+        self.layers = _layers(kind, input_size, hidden_size, len(self.dilations), bias=bias)
+
+    def forward(self, input: Tensor, hx: Sequence[Any] | None = None) -> tuple[Tensor, tuple[Any, ...]]:
+        """Run the sequence.
+
+        Args:
+            input: ``(batch, time, feature)`` with ``batch_first``, else ``(time, batch, feature)``.
+            hx: one state per layer: ``(h, c)`` of an LSTM, else h, each ``(dilation, batch, hidden)``, the one that
+                the first step reads first; zeros if None.
+
+        Returns:
+            ``output, state``: the output as of torch's layers, the state like ``hx``, ready for the next pass.
+
+        Raises:
+            TypeError: ``input`` is not a tensor, or the state not a state.
+            ValueError: a shape or a dtype does not fit, or the sequence is empty.
+        """
+        weight = self.get_parameter("layers.0.weight_ih_l0")
+        steps = time_major(input, weight, batch_first=self.batch_first, size=self.input_size, axes=("feature",))
+        given = [None] * len(self.dilations) if hx is None else list(hx)
+        if len(given) != len(self.dilations):
+            raise ValueError(f"state has {len(given)} entries; expected one per layer, {len(self.dilations)}")
+        last = []
+        for layer, dilation, state in zip(self.layers, self.dilations, given, strict=True):
+            shape = (dilation, steps.shape[1], self.hidden_size)
+            initial = initial_states(state, _state_names(self.kind), shape, steps)
+            steps, final = _dilated(layer, steps, initial, dilation)
+            last.append(_packed(final))
+        return (steps.transpose(0, 1) if self.batch_first else steps), tuple(last)
+
+    def extra_repr(self) -> str:
+        """Dilations and layout, for ``repr``; the layers show the sizes."""
+        return f"{self.kind}, dilations={self.dilations}, batch_first={self.batch_first}"
+
+
+def _dilated(
+    layer: nn.Module, steps: Tensor, state: Sequence[Tensor], dilation: int
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """One layer over ``(time, batch, feature)``, its states ``(dilation, batch, hidden)`` before and after."""
+    whole, rest = divmod(len(steps), dilation)
+    outputs, state = [], tuple(state)
+    if whole:
+        output, state = _interleaved(layer, steps[: whole * dilation], state)
+        outputs.append(output)
+    if rest:
+        # The steps left over belong to the first states alone; rotated, the next step's state comes first again.
+        output, moved = _interleaved(layer, steps[whole * dilation :], [part[:rest] for part in state])
+        outputs.append(output)
+        state = tuple(torch.cat([part[rest:], new]) for part, new in zip(state, moved, strict=True))
+    return torch.cat(outputs), state
+
+
+def _interleaved(layer: nn.Module, steps: Tensor, state: Sequence[Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Run k interleaved sequences side by side; ``state`` has k entries and k divides the steps."""
+    phases, batch = state[0].shape[:2]
+    folded = steps.reshape(len(steps) // phases, phases * batch, -1)
+    output, final = layer(folded, _packed([part.reshape(1, phases * batch, -1) for part in state]))
+    unfolded = output.reshape(len(steps), batch, -1)
+    return unfolded, tuple(part.reshape(phases, batch, -1) for part in _unpacked(final))

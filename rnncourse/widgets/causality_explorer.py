@@ -1,0 +1,126 @@
+"""Push one input of a short series, and see which outputs move: forwards, both ways, on past windows, averaged."""
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from rnncourse.cells import FloatArray, rnn_sequence
+from rnncourse.widgets.base import Choice, PageWidget, RealNumber, WholeNumber, html_table
+from rnncourse.widgets.cell_explorer import fixed
+
+__all__ = ["CausalityExplorer"]
+
+INPUTS = np.array([0.3, -0.5, 0.8, 0.1, -0.7, 0.4, 0.6, -0.2, -0.4, 0.5])
+STEPS = len(INPUTS)
+WINDOW = 4
+# Input weights, recurrent weights and readout of two tanh units in each direction.
+FORWARD = (np.array([[0.9], [-0.6]]), np.array([[0.5, 0.3], [-0.2, 0.6]]), np.array([1.0, 0.7]))
+BACKWARD = (np.array([[0.7], [0.8]]), np.array([[0.4, -0.3], [0.5, 0.3]]), np.array([0.8, -0.6]))
+
+
+def _forwards(x: FloatArray) -> FloatArray:
+    W_xh, W_hh, readout = FORWARD
+    run: FloatArray = rnn_sequence(x[:, None], np.zeros(2), W_xh, W_hh, np.zeros(2)).h @ readout
+    return run
+
+
+def _backwards(x: FloatArray) -> FloatArray:
+    W_xh, W_hh, readout = BACKWARD
+    run: FloatArray = rnn_sequence(x[::-1, None], np.zeros(2), W_xh, W_hh, np.zeros(2)).h[::-1] @ readout
+    return run
+
+
+def _windows(x: FloatArray) -> FloatArray:
+    """Each direction read where it has finished its window; no forecast before the first window is full."""
+    forecasts = [_forwards(x[t - WINDOW : t])[-1] + _backwards(x[t - WINDOW : t])[0] for t in range(WINDOW, STEPS)]
+    return np.array([np.nan] * WINDOW + forecasts)
+
+
+def _average(x: FloatArray) -> FloatArray:
+    return np.convolve(x, np.ones(5), mode="same") / 5
+
+
+NETWORKS = {
+    "forwards": _forwards,
+    "both ways": lambda x: _forwards(x) + _backwards(x),
+    "past windows": _windows,
+    "centred average": _average,
+}
+
+
+class CausalityExplorer(PageWidget):
+    """Outputs of a small layer on ten inputs, before and after one input is pushed.
+
+    The weights are fixed: two tanh units in each direction, read by a linear sum. *Past windows* is the layer that
+    reads both ways, on the four values before each step; it forecasts steps 5 to 10.
+
+    Args:
+        network: ``"forwards"``, ``"both ways"``, ``"past windows"`` or ``"centred average"`` (of five values).
+        step: the input that is pushed, 1 to 10.
+        push: what is added to it, −2 to 2.
+
+    Raises:
+        StateError: a value is of another type or out of range. It is a ``ValueError``.
+    """
+
+    module: ClassVar[str] = "causality_explorer"
+
+    network = Choice(tuple(NETWORKS))
+    step = WholeNumber(1, STEPS, 5)
+    push = RealNumber(-2.0, 2.0, 1.0)
+
+    def outputs(self, x: ArrayLike) -> FloatArray:
+        """Outputs of the present network.
+
+        Args:
+            x: ten inputs, ``(10,)``.
+
+        Returns:
+            ``(10,)``, NaN where there is no output.
+        """
+        return NETWORKS[self.network](np.asarray(x, dtype=np.float64))
+
+    @property
+    def before(self) -> FloatArray:
+        """Outputs without the push, ``(10,)``."""
+        return self.outputs(INPUTS)
+
+    @property
+    def influence(self) -> FloatArray:
+        """How far each output moves when each input is pushed, ``(outputs, inputs)``; 0 where there is no output."""
+        moved = [self.outputs(INPUTS + self.push * unit) - self.before for unit in np.eye(STEPS)]
+        return np.nan_to_num(np.abs(moved)).T
+
+    @property
+    def after(self) -> FloatArray:
+        """Outputs with the push, ``(10,)``."""
+        return self.outputs(INPUTS + self.push * np.eye(STEPS)[self.step - 1])
+
+    @property
+    def earlier(self) -> int:
+        """How many outputs before the pushed step move."""
+        return int((self.influence[: self.step - 1, self.step - 1] > 0).sum())
+
+    @property
+    def later(self) -> int:
+        """How many outputs at the pushed step and after it move."""
+        return int((self.influence[self.step - 1 :, self.step - 1] > 0).sum())
+
+    def fallback_html(self) -> str:
+        """Input and output at each step, before and after the push."""
+        pushed = INPUTS + self.push * np.eye(STEPS)[self.step - 1]
+
+        def text(value: float) -> str:
+            return "–" if np.isnan(value) else fixed(value, 3)
+
+        rows = [
+            (str(t + 1), *(text(float(series[t])) for series in (pushed, self.before, self.after)))
+            for t in range(STEPS)
+        ]
+        caption = f"Input {self.step} of ten is pushed by {fixed(self.push, 2)}; network: {self.network}"
+        return html_table(caption, ("step", "input", "output before", "output after"), rows)
+
+    def summary(self) -> str:
+        """How many outputs move, and where."""
+        return f"input {self.step} pushed, {self.network}: {self.earlier} earlier and {self.later} later outputs move"

@@ -1,0 +1,106 @@
+"""A window that slides over a series of days, four forecasts of the next day, and who is ahead so far."""
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+import traitlets
+
+from rnncourse.cells import FloatArray
+from rnncourse.widgets.base import Numbers, PageWidget, RealNumber, StateError, WholeNumber, html_table
+from rnncourse.widgets.cell_explorer import fixed
+
+__all__ = ["ForecastExplorer"]
+
+WINDOW = 10
+MOST = 120
+NAMES = {"persistence": "as today", "linear": "autoregression", "network": "network", "yours": "yours"}
+_MADE_UP = tuple(18.0 + 6.0 * math.sin(0.7 * t) * math.cos(0.13 * t) for t in range(24))
+
+
+class ForecastExplorer(PageWidget):
+    """Forecasts of the next day from the ten before it: persistence, a linear autoregression, a network, and yours.
+
+    Yours is ``usual + keep · (today - usual)``: some way from today back to what you call usual.
+
+    Args:
+        days: the series, 11 to 120 numbers, such as daily maxima in °C.
+        network: recorded forecasts of a network for ``days[10]``, ``days[11]``, …: ten numbers fewer.
+        weights: weights of the autoregression, the latest day first, ten numbers.
+        intercept: its constant, −50 to 50.
+        at: which forecast is shown, from 1 to the number of forecasts.
+        keep: how much of today's distance from the usual your forecast keeps, 0 to 1.2.
+        usual: what you take for usual, −10 to 40.
+
+    Raises:
+        StateError: a value does not fit, or the numbers of days, forecasts and ``at`` disagree. It is a ``ValueError``.
+    """
+
+    module: ClassVar[str] = "forecast_explorer"
+
+    days = Numbers((None,), _MADE_UP, most=MOST)
+    network = Numbers((None,), (18.0,) * (len(_MADE_UP) - WINDOW), most=MOST - WINDOW)
+    weights = Numbers((WINDOW,), (0.8, 0.1, 0, 0, 0, 0, 0, 0, 0, 0.05))
+    intercept = RealNumber(-50.0, 50.0, 0.9)
+    at = WholeNumber(1, MOST - WINDOW, 1)
+    keep = RealNumber(0.0, 1.2, 0.7)
+    usual = RealNumber(-10.0, 40.0, 18.0)
+
+    @traitlets.validate("days", "network", "at")
+    def _lengths_agree(self, proposal: Any) -> Any:
+        """``proposal.value``, unless it parts the series from its forecasts; raises ``StateError`` then."""
+        held = {"days": self.days, "network": self.network, "at": self.at, proposal.trait.name: proposal.value}
+        count = len(held["days"]) - WINDOW
+        if count < 1:
+            raise StateError(
+                f"ForecastExplorer.days must hold {WINDOW + 1} to {MOST} numbers, but holds {len(held['days'])}; "
+                "pass a longer series."
+            )
+        if len(held["network"]) != count:
+            raise StateError(
+                f"ForecastExplorer.network must hold a forecast for each day after the tenth, {count} for "
+                f"{len(held['days'])} days, but holds {len(held['network'])}; pass that many."
+            )
+        if held["at"] > count:
+            raise StateError(
+                f"ForecastExplorer.at must be at most {count}, but is {held['at']}; choose an earlier one."
+            )
+        return proposal.value
+
+    @property
+    def targets(self) -> FloatArray:
+        """What was to be forecast, the days from the eleventh on."""
+        return np.asarray(self.days)[WINDOW:]
+
+    @property
+    def forecasts(self) -> dict[str, FloatArray]:
+        """The four forecasts of each target, by the keys ``persistence``, ``linear``, ``network`` and ``yours``."""
+        windows = np.lib.stride_tricks.sliding_window_view(np.asarray(self.days), WINDOW)[:-1]
+        today = windows[:, -1]
+        return {
+            "persistence": today.copy(),
+            "linear": self.intercept + windows[:, ::-1] @ np.asarray(self.weights),
+            "network": np.asarray(self.network),
+            "yours": self.usual + self.keep * (today - self.usual),
+        }
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """Mean squared error of each forecast over all targets, in squared units of the days."""
+        return {name: float(np.mean((made - self.targets) ** 2)) for name, made in self.forecasts.items()}
+
+    def fallback_html(self) -> str:
+        """The four forecasts of the day that is shown, and their errors over all days."""
+        target, errors = self.targets[self.at - 1], self.errors
+        rows = [
+            (NAMES[name], fixed(made[self.at - 1], 2), fixed(made[self.at - 1] - target, 2), fixed(errors[name], 2))
+            for name, made in self.forecasts.items()
+        ]
+        caption = f"Forecasts of day {self.at + WINDOW}, which came to {fixed(target, 1)}"
+        return html_table(caption, ("forecast", "of that day", "error", "mean squared error, all days"), rows)
+
+    def summary(self) -> str:
+        """Mean squared error of each forecast over all targets."""
+        return "mean squared error " + ", ".join(
+            f"{NAMES[name]} {fixed(error, 2)}" for name, error in self.errors.items()
+        )

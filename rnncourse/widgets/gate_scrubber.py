@@ -1,0 +1,124 @@
+"""The gates of a small LSTM along a series, with and without a jump that the reader adds."""
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+import traitlets
+
+from rnncourse.cells import FloatArray, LSTMSequence, lstm_sequence
+from rnncourse.widgets.base import Numbers, PageWidget, RealNumber, StateError, WholeNumber, html_table
+from rnncourse.widgets.cell_explorer import fixed
+
+__all__ = ["GateScrubber"]
+
+HIDDEN = 8
+LEAST, MOST = 12, 180
+GATES = {"f": "forget", "i": "input", "o": "output"}
+OFFSETS = (-5, -1, 0, 1, 5, 15)  # minutes from the jump that the table shows
+_UNITS = tuple(-1.0 + 2.0 * unit / (HIDDEN - 1) for unit in range(HIDDEN))
+# A cell to start from when no weights are given: units that differ in how open they stand, and no recurrence.
+_MADE_UP = {
+    "W_ih": [[base + slope * u] for base, slope in ((0.6, 0.2), (-0.8, 0.3), (0.5, 1.0), (0.0, 0.2)) for u in _UNITS],
+    "W_hh": [[0.0] * HIDDEN] * (4 * HIDDEN),
+    "b": [base + slope * u for base, slope in ((-0.5, 1.0), (1.5, 1.0), (0.0, 0.0), (0.0, 1.0)) for u in _UNITS],
+}
+_WAVE = tuple(round(0.4 * math.sin(0.35 * t), 3) for t in range(60))
+
+
+class GateScrubber(PageWidget):
+    """A trained LSTM layer of eight units that reads a series twice: as it is, and with a jump added.
+
+    From minute ``jump_at`` on, ``size`` is added to every value. Before it the two readings are the same, so whatever
+    differs afterwards is the cell's answer.
+
+    Args:
+        series: what is read, 12 to 180 numbers, in standard deviations.
+        W_ih: input weights, rows in torch's order i, f, g, o, shape ``(32, 1)``.
+        W_hh: recurrent weights, shape ``(32, 8)``.
+        b: sum of both biases, shape ``(32,)``.
+        jump_at: first minute of the jump, from 1.
+        size: what is added from there on, −3 to 3; 0 adds nothing.
+        at: the minute that is shown, from 1.
+        unit: which unit's gates are shown, from 1 to 8; 0 for their mean.
+
+    Raises:
+        StateError: a value does not fit, or a minute lies beyond the series. It is a ``ValueError``.
+    """
+
+    module: ClassVar[str] = "gate_scrubber"
+
+    series = Numbers((None,), _WAVE, most=MOST)
+    W_ih = Numbers((4 * HIDDEN, 1), _MADE_UP["W_ih"])
+    W_hh = Numbers((4 * HIDDEN, HIDDEN), _MADE_UP["W_hh"])
+    b = Numbers((4 * HIDDEN,), _MADE_UP["b"])
+    jump_at = WholeNumber(1, MOST, 20)
+    size = RealNumber(-3.0, 3.0, 2.0)
+    at = WholeNumber(1, MOST, 20)
+    unit = WholeNumber(0, HIDDEN, 0)
+
+    @traitlets.validate("series", "jump_at", "at")
+    def _minutes_exist(self, proposal: Any) -> Any:
+        """``proposal.value``, unless a minute lies beyond the series; raises ``StateError`` then."""
+        held = {"series": self.series, "jump_at": self.jump_at, "at": self.at, proposal.trait.name: proposal.value}
+        count = len(held["series"])
+        if count < LEAST:
+            raise StateError(
+                f"GateScrubber.series must hold {LEAST} to {MOST} numbers, but holds {count}; pass a longer series."
+            )
+        for name in ("jump_at", "at"):
+            if held[name] > count:
+                raise StateError(
+                    f"GateScrubber.{name} must be at most {count}, the length of the series, but is {held[name]}; "
+                    "choose an earlier minute."
+                )
+        return proposal.value
+
+    def _read(self, series: FloatArray) -> LSTMSequence:
+        nothing = np.zeros(HIDDEN)
+        return lstm_sequence(series[:, None], nothing, nothing, self.W_ih, self.W_hh, self.b)
+
+    @property
+    def loads(self) -> tuple[FloatArray, FloatArray]:
+        """The series with the jump and without it, ``(time,)`` each."""
+        plain = np.asarray(self.series)
+        return plain + self.size * (np.arange(len(plain)) >= self.jump_at - 1), plain
+
+    @property
+    def runs(self) -> tuple[LSTMSequence, LSTMSequence]:
+        """Every step with the jump and without it, computed by ``rnncourse.cells.lstm_sequence``."""
+        jumped, plain = self.loads
+        return self._read(jumped), self._read(plain)
+
+    def gate(self, name: str) -> tuple[FloatArray, FloatArray]:
+        """One gate along the series, with the jump and without it.
+
+        Args:
+            name: ``f``, ``i`` or ``o``.
+
+        Returns:
+            ``(time,)`` each: the unit chosen, or the mean over units.
+        """
+        jumped, plain = (getattr(run, name) for run in self.runs)
+        if self.unit:
+            return jumped[:, self.unit - 1], plain[:, self.unit - 1]
+        return jumped.mean(axis=1), plain.mean(axis=1)
+
+    def _whose(self) -> str:
+        return f"unit {self.unit}" if self.unit else f"mean of {HIDDEN} units"
+
+    def fallback_html(self) -> str:
+        """Load and gates some minutes before and after the jump, with it and without it in brackets."""
+        tracks = [self.loads, *(self.gate(name) for name in GATES)]
+        minutes = [self.jump_at + offset for offset in OFFSETS if 1 <= self.jump_at + offset <= len(self.series)]
+        rows = [
+            (str(t), *(f"{fixed(jumped[t - 1], 3)} ({fixed(plain[t - 1], 3)})" for jumped, plain in tracks))
+            for t in minutes
+        ]
+        caption = f"Jump of {fixed(self.size, 2)} at minute {self.jump_at}, and without it; gates: {self._whose()}"
+        return html_table(caption, ("minute", "load", *(f"{name} gate" for name in GATES.values())), rows)
+
+    def summary(self) -> str:
+        """The three gates at the minute shown, with the jump and without it."""
+        pairs = ((name, *(track[self.at - 1] for track in self.gate(name))) for name in GATES)
+        return f"minute {self.at}: " + ", ".join(f"{name} {fixed(a, 3)} ({fixed(b, 3)})" for name, a, b in pairs)

@@ -1,0 +1,122 @@
+"""What one output of a stack of convolutions sees of its input, beside a recurrence that lets its past fade."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from rnncourse.cells import FloatArray
+from rnncourse.widgets.base import PageWidget, RealNumber, WholeNumber, html_table
+
+__all__ = ["FieldReach", "ReceptiveField"]
+
+SHARE = 0.95
+
+
+@dataclass(frozen=True, eq=False)
+class FieldReach:
+    """What the widget draws and shows, all for the last of T outputs.
+
+    Attributes:
+        field: steps that the stack can see in a sequence long enough.
+        reached: steps of this sequence that it sees.
+        layers_needed: layers with which it would see the whole sequence; -1 if none do, for a kernel of 1.
+        paths: paths through the stack from each input to the output, as a share of all of them, shape ``(time,)``.
+        fading: weight of each input in a linear recurrence, as a share of all of them, shape ``(time,)``.
+        width: last inputs that hold 95 % of the paths.
+        fading_width: last inputs that hold 95 % of the recurrence's weight.
+    """
+
+    field: int
+    reached: int
+    layers_needed: int
+    paths: FloatArray
+    fading: FloatArray
+    width: int
+    fading_width: int
+
+
+class ReceptiveField(PageWidget):
+    """Explorer of the receptive field of causal convolutions, beside ``h = keep · h_prev + x``.
+
+    Layer number l has the dilation ``growth ** (l - 1)``: 1 everywhere at growth 1, doubling at growth 2.
+
+    Args:
+        kernel_size: steps under a kernel, 1 to 9.
+        depth: layers, 1 to 10.
+        growth: factor from one layer's dilation to the next's, 1 to 3.
+        seq_len: time steps, 2 to 128.
+        keep: what the recurrence keeps of its state at each step, 0 to 1.
+
+    Raises:
+        StateError: a value is out of range. It is a ``ValueError``.
+    """
+
+    module: ClassVar[str] = "receptive_field"
+
+    kernel_size = WholeNumber(1, 9, 3)
+    depth = WholeNumber(1, 10, 4)
+    growth = WholeNumber(1, 3, 1)
+    seq_len = WholeNumber(2, 128, 32)
+    keep = RealNumber(0.0, 1.0, 0.9)
+
+    @property
+    def dilations(self) -> tuple[int, ...]:
+        """Dilation of each layer, the one next to the input first."""
+        return tuple(self.growth**layer for layer in range(self.depth))
+
+    @property
+    def reach(self) -> FieldReach:
+        """What the widget shows, from the present traits."""
+        field = 1 + (self.kernel_size - 1) * sum(self.dilations)
+        paths = np.zeros(self.seq_len)
+        paths[-1] = 1.0
+        for dilation in reversed(self.dilations):
+            paths = sum(_earlier(paths, tap * dilation) for tap in range(self.kernel_size)) / self.kernel_size
+        paths /= paths.sum()
+        fading = self.keep ** np.arange(self.seq_len - 1, -1, -1.0)
+        fading /= fading.sum()
+        reached = int(np.count_nonzero(paths))
+        return FieldReach(field, reached, self._layers_needed(), paths, fading, _width(paths), _width(fading))
+
+    def _layers_needed(self) -> int:
+        if self.kernel_size == 1:
+            return -1
+        seen, dilation, layers = 1, 1, 0
+        while seen < self.seq_len:
+            seen += (self.kernel_size - 1) * dilation
+            dilation *= self.growth
+            layers += 1
+        return layers
+
+    def fallback_html(self) -> str:
+        """The convolutions and the recurrence in numbers, side by side."""
+        reach = self.reach
+        rows = [
+            ("inputs that can reach the last output", str(reach.reached), str(self.seq_len if self.keep else 1)),
+            ("inputs that hold 95 % of the weight", str(reach.width), str(reach.fading_width)),
+            ("products that must follow one another", str(self.depth), str(self.seq_len)),
+        ]
+        caption = (
+            f"{self.depth} convolutions with kernel {self.kernel_size} and dilations "
+            f"{', '.join(map(str, self.dilations))} see {reach.field} steps; the sequence has {self.seq_len}"
+        )
+        return html_table(caption, ("last output", "convolutions", f"recurrence, keep {self.keep:.2f}"), rows)
+
+    def summary(self) -> str:
+        """The receptive field, and how much of the sequence it covers."""
+        reach = self.reach
+        return f"{reach.field} steps, {reach.reached} of the {self.seq_len} inputs"
+
+
+def _earlier(weights: FloatArray, steps: int) -> FloatArray:
+    """The weights moved towards the start; what would fall off it meets only padding."""
+    if steps >= len(weights):
+        return np.zeros_like(weights)
+    return np.concatenate([weights[steps:], np.zeros(steps)])
+
+
+def _width(weights: FloatArray) -> int:
+    """How many last entries hold the share."""
+    held = np.cumsum(weights[::-1])
+    return int(np.count_nonzero(held < SHARE - 1e-9)) + 1

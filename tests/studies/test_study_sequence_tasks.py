@@ -1,0 +1,93 @@
+"""The study of sequence tasks: its grid, its baselines, and networks of comparable size."""
+
+from collections import Counter
+
+import pytest
+import torch
+from torch import nn
+
+from rnncourse.readers import CausalConvolutions, SequenceReader
+from rnncourse.studies import find
+from rnncourse.studies import sequence_tasks as study
+from rnncourse.studies.sequence_tasks import DISTANCES, LENGTHS, MODELS, Config
+
+
+def test_the_study_is_registered_with_a_grid_of_distinct_runs() -> None:
+    assert find("sequence-tasks") is study.STUDY
+    full = study.grid("full", 5)
+    assert len(set(full)) == len(full)
+    assert {config.task for config in full} == set(MODELS)
+    assert set(Counter((c.task, c.model, c.setting) for c in full).values()) == {5}
+    assert set(study.grid("small", 2)) < set(full)
+
+
+@pytest.mark.parametrize(("task", "chance"), [("images", 10), ("sentiment", 50)])
+def test_the_most_frequent_class_scores_about_chance(task: str, chance: float) -> None:
+    accuracy = study.run(Config(task, "majority", "", 0), "cpu")["accuracy"]
+    assert isinstance(accuracy, float)
+    assert accuracy == pytest.approx(chance, abs=4)
+
+
+def test_the_most_frequent_tag_is_right_where_the_word_decides_and_half_the_time_elsewhere() -> None:
+    metrics = study.run(Config("tags", "majority", "", 0), "cpu")
+    assert metrics["word"] == 100
+    for decider in ("left", "right"):
+        assert 40 < float(metrics[decider]) < 62  # type: ignore[arg-type]
+
+
+def test_counting_symbols_says_nothing_about_their_order() -> None:
+    accuracies = study.run(Config("lengths", "bag", "", 0), "cpu")["accuracies"]
+    assert isinstance(accuracies, list)
+    assert len(accuracies) == len(LENGTHS)
+    assert all(abs(accuracy - 50) < 9 for accuracy in accuracies)
+
+
+def test_counting_words_fails_where_a_clause_is_turned_and_pairs_do_better() -> None:
+    bag, pairs = (study.run(Config("sentiment", model, "", 0), "cpu") for model in ("bag", "pairs"))
+    assert float(bag["plain"]) > 80 > float(pairs["turned"]) > float(bag["turned"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("model", MODELS["distance"])
+def test_a_short_run_learns_what_lies_within_sight(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study, "_learn", lambda *args, **options: None)
+    metrics = study.run(Config("distance", model, "16", 0), "cpu")
+    assert metrics["reach_untrained"] == (11 if model == "cnn" else 17)
+    assert metrics["parameters"] == pytest.approx(1900, rel=0.04)
+    if model == "cnn":
+        assert metrics["gradient_untrained"] == metrics["flip_untrained"] == 0
+    assert metrics["width_untrained"] == metrics["width_trained"]
+
+
+def test_turning_a_sign_finds_the_one_step_that_counts() -> None:
+    class Reads(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.stack([x[:, 2, 0], torch.zeros(len(x))], dim=1)
+
+    effects = study._flips(Reads(), torch.ones(4, 5, 2))
+    assert effects.tolist() == [0, 0, 2, 0, 0]
+
+
+def test_strings_move_to_the_end_with_their_order() -> None:
+    moved = study._to_the_end(torch.tensor([[1, 2, 0, 0], [3, 1, 2, 4]]).numpy())
+    assert moved.tolist() == [[0, 0, 1, 2], [3, 1, 2, 4]]
+
+
+def test_neighbours_of_one_opinion_are_counted() -> None:
+    words = [*study.toys.POSITIVE, *study.toys.NEGATIVE]
+    net = SequenceReader(
+        CausalConvolutions(2, 2, kernel_size=1, dilations=(1,)), width=2, num_classes=2, num_embeddings=len(words) + 1
+    )
+    assert net.embedding is not None
+    side = torch.tensor([[1.0, 0.1]] * 8 + [[-1.0, 0.1]] * 8)
+    with torch.no_grad():
+        net.embedding.weight[1:] = side
+    assert study.same_opinion(net, words) == 100
+
+
+@pytest.mark.parametrize("setting", ["raw", "spectrogram"])
+def test_the_tone_networks_read_their_input(setting: str) -> None:
+    steps, features = (128, 1) if setting == "raw" else (7, 17)
+    for model in ("cnn", "rnn", "lstm"):
+        net = study._tone_network(model, setting)
+        assert net(torch.zeros(2, steps, features)).shape == (2, 4)
+    assert max(DISTANCES) == 64
