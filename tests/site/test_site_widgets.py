@@ -534,7 +534,9 @@ def test_the_causality_explorer_shows_what_looks_ahead(page: Page, server: str, 
         "past windows": (0, 4, 0),
         "centred average": (2, 3, 17),
     }
-    widget.get_by_label("Push").evaluate("s => { s.value = 0; s.dispatchEvent(new Event('input', {bubbles: true})); }")
+    widget.get_by_label("Push", exact=True).evaluate(
+        "s => { s.value = 0; s.dispatchEvent(new Event('input', {bubbles: true})); }"
+    )
     assert (read("earlier"), read("later"), read("ahead")) == (0, 0, 0)
 
 
@@ -612,6 +614,7 @@ FIELD = {name: getattr(ReceptiveField(), name) for name in ReceptiveField.state_
 CAUSALITY = {name: getattr(CausalityExplorer(), name) for name in CausalityExplorer.state_names()}
 SKIP = {"start": 18, "lasts": 8, "waiting": 0.2, "after": 0.2}
 FORECAST = {name: getattr(ForecastExplorer(), name) for name in ForecastExplorer.state_names()}
+SCRUBBER = {name: getattr(GateScrubber(), name) for name in GateScrubber.state_names()}
 MARKUP = "<img src=x onerror=alert(1)>"
 NOT_FITTING: list[tuple[str, dict[str, Any], str, Any]] = [
     ("cell_explorer", EXPLORER, "x", None),
@@ -671,6 +674,15 @@ NOT_FITTING: list[tuple[str, dict[str, Any], str, Any]] = [
     ("receptive_field", FIELD, "seq_len", None),
     ("receptive_field", FIELD, "keep", -0.1),
     ("receptive_field", FIELD, "keep", MARKUP),
+    ("gate_scrubber", SCRUBBER, "series", [1, 2]),
+    ("gate_scrubber", SCRUBBER, "series", [MARKUP] * 20),
+    ("gate_scrubber", SCRUBBER, "W_ih", [[1]]),
+    ("gate_scrubber", SCRUBBER, "W_hh", None),
+    ("gate_scrubber", SCRUBBER, "b", [0]),
+    ("gate_scrubber", SCRUBBER, "jump_at", 0),
+    ("gate_scrubber", SCRUBBER, "at", 61),
+    ("gate_scrubber", SCRUBBER, "unit", 9),
+    ("gate_scrubber", SCRUBBER, "size", MARKUP),
 ]
 RENDER = """(() => {
   const set = (key, value) => { states[key] = value; };
