@@ -566,6 +566,7 @@ def test_names_the_packed_row_that_is_not_finite() -> None:
         trace_gates(nn.LSTM(2, 3), PackedSequence(rows, torch.tensor([2, 1])))
 
 
+# The only path with kernels of its own; without a device there is none to compare.
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_equals_cpu() -> None:
     rnn, x = nn.LSTM(3, 4, num_layers=2, bidirectional=True).double(), torch.randn(5, 2, 3).double()

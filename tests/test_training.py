@@ -22,6 +22,7 @@ from rnncourse.training import ArrayBatches, Diverged, History, fit, predict, se
 from rnncourse.training.plan import Plan
 
 FEW = settings(deadline=None, max_examples=15)
+# Where there is no device there is nothing to move to; choosing one is tested without it.
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 
