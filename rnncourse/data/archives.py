@@ -4,6 +4,7 @@ A download is a stranger's file. Before a byte of it is unpacked, its members, t
 compression are compared with what is expected; while it is unpacked, the size is held to the limit again.
 """
 
+import gzip
 import lzma
 import stat
 import struct
@@ -97,6 +98,29 @@ def read_xz(path: Path, *, limit: int = MAX_BYTES) -> bytes:
     except lzma.LZMAError as error:
         raise DataError(f"{path.name} is not a whole xz file ({error}).") from error
     return b"".join(parts)
+
+
+def read_gzip(path: Path, *, limit: int = MAX_BYTES) -> bytes:
+    """The content of a gzip file.
+
+    Args:
+        path: the file.
+        limit: largest size of the content, in bytes.
+
+    Returns:
+        The content, its checksum verified.
+
+    Raises:
+        DataError: the file is not gzip, is damaged or cut short, or unpacks to more than ``limit`` bytes.
+    """
+    try:
+        with gzip.open(path) as stream:
+            content = stream.read(limit + 1)
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise DataError(f"{path.name} is not a whole gzip file ({error}).") from error
+    if len(content) > limit:
+        raise DataError(f"{path.name} unpacks to more than the {limit:,} bytes allowed.")
+    return content
 
 
 def read_plain(path: Path, *, limit: int = MAX_BYTES) -> bytes:

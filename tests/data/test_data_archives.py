@@ -1,8 +1,10 @@
 """Archives are looked at before they are unpacked."""
 
+import gzip
 import lzma
 import stat
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnncourse.data import DataError
-from rnncourse.data.archives import read_plain, read_xz, read_zip
+from rnncourse.data.archives import read_gzip, read_plain, read_xz, read_zip
 
 MEMBER = "household_power_consumption.txt"
 TEXT = b"".join(b"%d;%d\n" % (i, i * i % 9973) for i in range(4000))
@@ -143,3 +145,23 @@ def test_plain_files_have_a_limit_too(tmp_path: Path) -> None:
     assert read_plain(path) == TEXT
     with pytest.raises(DataError, match="more than the 10 allowed"):
         read_plain(path, limit=10)
+
+
+def test_gzip_is_read_and_held_to_its_limit(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt.gz"
+    path.write_bytes(gzip.compress(TEXT))
+    assert read_gzip(path) == TEXT
+    assert read_gzip(path, limit=len(TEXT)) == TEXT
+    with pytest.raises(DataError, match="a.txt.gz unpacks to more than the 1,000 bytes allowed"):
+        read_gzip(path, limit=1000)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda b: b[:-9], lambda b: b"PK" + b, lambda b: b[:100] + bytes(8) + b[108:], lambda b: b + b"more"],
+)
+def test_a_damaged_gzip_is_refused(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "a.txt.gz"
+    path.write_bytes(change(gzip.compress(TEXT)))
+    with pytest.raises(DataError, match="a.txt.gz is not a whole gzip file"):
+        read_gzip(path)
