@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rnncourse._data_command import data_app
+from rnncourse._exercise_command import exercise_command
 from rnncourse._misuse import Misuse
 from rnncourse._study_command import study_app
 
@@ -30,6 +31,7 @@ app = typer.Typer(
 
 app.add_typer(data_app, name="data")
 app.add_typer(study_app, name="study")
+app.command("exercise")(exercise_command)
 
 # Every complaint of the parser derives from this class, whichever click typer brings.
 _UsageError: Any = typer.BadParameter.__mro__[1]

@@ -1,0 +1,78 @@
+"""What travels is whole, is the same each time, and stays small."""
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tools import dist
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    folder = tmp_path / "html"
+    (folder / "notebooks" / "student").mkdir(parents=True)
+    (folder / "index.html").write_text("<p>book</p>")
+    (folder / "notebooks" / "student" / "01-a.ipynb").write_text("{}")
+    return folder
+
+
+@pytest.fixture
+def wheel(tmp_path: Path) -> Path:
+    path = tmp_path / "rnncourse-0-py3-none-any.whl"
+    path.write_bytes(b"wheel")
+    return path
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        return {name.split("/", 1)[1]: archive.read(name) for name in archive.namelist()}
+
+
+def test_the_site_is_packed_whole(site: Path, wheel: Path, tmp_path: Path) -> None:
+    packed, notebooks, _ = dist.dist(site, wheel, tmp_path / "out")
+    assert contents(packed) == {"index.html": b"<p>book</p>", "notebooks/student/01-a.ipynb": b"{}"}
+    inside = contents(notebooks)
+    assert inside["student/01-a.ipynb"] == b"{}"
+    assert inside[wheel.name] == b"wheel"
+    assert f"install {wheel.name}" in inside["README.txt"].decode()
+    assert "torch==2.13.0" in inside["README.txt"].decode()
+
+
+def test_the_checksums_are_those_of_the_archives(site: Path, wheel: Path, tmp_path: Path) -> None:
+    *archives, sums = dist.dist(site, wheel, tmp_path / "out")
+    told = dict(line.split("  ")[::-1] for line in sums.read_text().splitlines())
+    assert told == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in archives}
+
+
+def test_the_same_inputs_give_the_same_bytes(site: Path, wheel: Path, tmp_path: Path) -> None:
+    first = dist.dist(site, wheel, tmp_path / "a")[-1].read_text()
+    page = site / "index.html"
+    page.write_text(page.read_text())  # another time of writing
+    assert dist.dist(site, wheel, tmp_path / "b")[-1].read_text() == first
+
+
+def test_too_much_is_refused(site: Path, wheel: Path, tmp_path: Path) -> None:
+    with pytest.raises(dist.Unpackable, match="more than the 100 allowed"):
+        dist.dist(site, wheel, tmp_path / "out", limit=100)
+
+
+@pytest.mark.parametrize("missing", ["index.html", "notebooks/student/01-a.ipynb"])
+def test_a_site_that_is_not_built_is_refused(site: Path, wheel: Path, tmp_path: Path, missing: str) -> None:
+    (site / missing).unlink()
+    if "/" in missing:
+        (site / missing).parent.rmdir()
+    with pytest.raises(dist.Unpackable, match="run `make book` first"):
+        dist.dist(site, wheel, tmp_path / "out")
+
+
+def test_a_broken_write_leaves_the_old_archive(tmp_path: Path) -> None:
+    target = tmp_path / "a.zip"
+    dist.pack({"x": b"old"}, target)
+    before = target.read_bytes()
+    with pytest.raises(TypeError):
+        dist.pack({"x": b"new", "y": object()}, target)  # type: ignore[dict-item]
+    assert target.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]

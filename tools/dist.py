@@ -1,0 +1,124 @@
+"""Pack the built site and the handouts for travel: ``python -m tools.dist``, or ``make dist``.
+
+Two archives and their checksums are written: the site, which opens from disk with no network, and the chapters as
+notebooks with the package that they import. The same inputs give the same bytes, so a checksum can be compared.
+"""
+
+import hashlib
+import os
+import sys
+import tempfile
+import tomllib
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SITE = ROOT / "_build" / "html"
+TARGET = ROOT / "_build" / "dist"
+LIMIT = 25 * 10**6  # bytes for both archives: what a slow connection fetches in minutes
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip archive can hold
+SUMS = "SHA256SUMS"
+
+READ_ME = """\
+Recurrent networks, by the numbers: the chapters as notebooks.
+
+student/    each exercise is a stub to fill in; its check answers with a hint
+solutions/  the same with every solution
+
+With Python 3.11 or newer:
+
+    python -m venv env
+    env/bin/pip install torch=={torch} --extra-index-url https://download.pytorch.org/whl/cpu
+    env/bin/pip install {wheel} jupyterlab
+    env/bin/jupyter lab
+
+On Windows the programs lie in env\\Scripts.
+"""
+
+
+class Unpackable(RuntimeError):
+    """What is to be packed is missing or too large."""
+
+
+def files_below(folder: Path, name: str) -> dict[str, bytes]:
+    """All files of a folder, by their path in the archive, under a first folder of that name."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {f"{name}/{path.relative_to(folder).as_posix()}": path.read_bytes() for path in paths}
+
+
+def pack(files: Mapping[str, bytes], target: Path) -> None:
+    """Write a zip archive in one step; its bytes depend on names and contents alone."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, partial = tempfile.mkstemp(dir=target.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in sorted(files):
+                info = zipfile.ZipInfo(name, EPOCH)
+                info.external_attr = 0o644 << 16
+                info.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(info, files[name], compresslevel=9)
+        Path(partial).chmod(0o644)
+        Path(partial).replace(target)
+    finally:
+        Path(partial).unlink(missing_ok=True)
+
+
+def checksums(archives: Iterable[Path]) -> str:
+    """Lines that ``sha256sum --check`` reads."""
+    return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in archives)
+
+
+def dist(site: Path, wheel: Path, target: Path, *, limit: int = LIMIT) -> list[Path]:
+    """Write both archives and their checksums.
+
+    Args:
+        site: folder of the built site, with its handouts.
+        wheel: the package, built.
+        target: folder for the archives.
+        limit: largest size of both together, in bytes.
+
+    Returns:
+        The archives, then the file of their checksums.
+
+    Raises:
+        Unpackable: the site is not built, or the archives are larger than the limit.
+    """
+    for needed in (site / "index.html", site / "notebooks" / "student"):
+        if not needed.exists():
+            raise Unpackable(f"there is no {needed.name} in {needed.parent}: run `make book` first.")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    torch = next(need.removeprefix("torch==") for need in project["dependencies"] if need.startswith("torch=="))
+    name = f"{project['name']}-{project['version']}"
+    read_me = READ_ME.format(torch=torch, wheel=wheel.name).encode()
+    notebooks = files_below(site / "notebooks", f"{name}-notebooks")
+    notebooks |= {f"{name}-notebooks/{wheel.name}": wheel.read_bytes(), f"{name}-notebooks/README.txt": read_me}
+    archives = [target / f"{name}-site.zip", target / f"{name}-notebooks.zip"]
+    pack(files_below(site, f"{name}-site"), archives[0])
+    pack(notebooks, archives[1])
+    size = sum(path.stat().st_size for path in archives)
+    if size > limit:
+        raise Unpackable(f"both archives together have {size:,} bytes, more than the {limit:,} allowed: make less.")
+    sums = target / SUMS
+    sums.write_text(checksums(archives), encoding="utf-8")
+    return [*archives, sums]
+
+
+def main() -> int:
+    """Pack what ``make book`` and the build of the wheel left."""
+    wheels = sorted(TARGET.glob("*.whl"))
+    if len(wheels) != 1:
+        print(f"expected one wheel in {TARGET}, found {len(wheels)}: use `make dist`", file=sys.stderr)
+        return 1
+    try:
+        written = dist(SITE, wheels[0], TARGET)
+    except Unpackable as error:
+        print(error, file=sys.stderr)
+        return 1
+    for path in written:
+        print(f"{path.stat().st_size / 1e6:6.2f} MB  {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
