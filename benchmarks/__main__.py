@@ -9,7 +9,7 @@ import json
 import os
 from pathlib import Path
 
-from benchmarks import ablation, gates, gradients, studies
+from benchmarks import ablation, gates, gradients, studies, text
 
 RECORD = Path(__file__).resolve().parent.parent / "book" / "results" / "benchmarks.json"
 
@@ -20,7 +20,8 @@ def main() -> None:
     parser.add_argument("--record", action="store_true", help=f"replace the book's record, {RECORD.name}")
     options = parser.parse_args()
     results = {}
-    for name, benchmark in {"gates": gates, "gradients": gradients, "ablation": ablation, "studies": studies}.items():
+    benchmarks = {"gates": gates, "gradients": gradients, "ablation": ablation, "studies": studies, "text": text}
+    for name, benchmark in benchmarks.items():
         print(f"\n## {name}\n", flush=True)
         results[name] = benchmark.run()
         benchmark.report(results[name])

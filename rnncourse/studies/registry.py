@@ -13,6 +13,7 @@ MODULES: dict[str, str] = {
     "skip-rnn": "rnncourse.studies.family",
     "moving-shapes": "rnncourse.studies.family",
     "ablation": "rnncourse.studies.ablation",
+    "ablation-longer": "rnncourse.studies.ablation_longer",
     "weather": "rnncourse.studies.weather",
     "power": "rnncourse.studies.power",
     "power-hourly": "rnncourse.studies.power",
@@ -20,7 +21,14 @@ MODULES: dict[str, str] = {
     "imputation": "rnncourse.studies.looking_back",
     "gates-at-work": "rnncourse.studies.gates_at_work",
     "gate-reader": "rnncourse.studies.gate_reader",
+    "padding": "rnncourse.studies.padding",
+    "padding-reader": "rnncourse.studies.padding_reader",
+    "sentence-reader": "rnncourse.studies.sentence_reader",
     "sequence-tasks": "rnncourse.studies.sequence_tasks",
+    "emotion-corpus": "rnncourse.studies.emotion_corpus",
+    "emotion": "rnncourse.studies.emotion",
+    "emotion-baselines": "rnncourse.studies.emotion",
+    "sequence-length": "rnncourse.studies.sequence_length",
 }
 
 

@@ -11,7 +11,7 @@ from torch import nn
 from rnncourse.ablation import VARIANTS, ablate, learnable_parameters
 from rnncourse.data.tasks import Adding, ContinualReber, Copy
 from rnncourse.models import Forecaster
-from rnncourse.studies import ablation
+from rnncourse.studies import ablation, find
 from rnncourse.studies.ablation import COURSEWORK, POWER, RECIPES, STUDY, Config, Fresh, Recipe, grid, train_on
 from rnncourse.training import Diverged
 
@@ -124,3 +124,15 @@ def test_the_rate_holds_and_then_falls_to_nothing() -> None:
     assert rates[:31] == [0.1] * 31
     assert rates[-1] == pytest.approx(0.01)
     assert (np.diff(rates[30:]) < 0).all()
+
+
+def test_the_longer_study_trains_the_courseworks_three_on_more_windows() -> None:
+    study = find("ablation-longer")
+    full = study.grid("full", 2)
+    assert {(config.variant, config.seed) for config in full} == {(v, seed) for v in COURSEWORK for seed in range(2)}
+    assert {config.stride for config in full} == {3}
+    assert POWER["power, two layers of 64"].stride > 3
+    measured = study.run(replace(study.grid("small", 1)[0], stride=400), "cpu")
+    assert measured["parameters"] == 50_497
+    assert measured["train_windows"] < 40
+    assert 0 < measured["score"] < 10

@@ -14,7 +14,8 @@ from rnncourse.studies.study import config_fields
 
 ENGINE = {"rnncourse.studies", "rnncourse.studies.study"}
 # What they read or generate is in the fingerprint of the data.
-LOADERS = {f"rnncourse.data.{name}" for name in ("missing", "power", "series", "synthetic", "weather")}
+_DATA = ("corpus", "emotion", "imdb", "missing", "power", "sentences", "series", "synthetic", "weather")
+LOADERS = {f"rnncourse.data.{name}" for name in _DATA}
 
 
 def home(module: str, name: str) -> str:
