@@ -53,6 +53,11 @@ book: $(VENV)/.book ## build the site in _build/html
 serve: book ## build the site and serve it on this machine
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(SITE) $(PORT)
 
+.PHONY: dist
+dist: book $(FULL) ## pack site and notebooks for travel, with checksums, in _build/dist
+	$(BIN)/python -m hatchling build --target wheel --directory $(BUILD)/dist
+	$(BIN)/python -m tools.dist
+
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 .PHONY: execute
@@ -88,11 +93,12 @@ lint: $(FULL) ## style and types
 
 .PHONY: unit
 unit: $(FULL) ## the package, the ledger, the prose
-	$(BIN)/pytest -n $(JOBS) --dist loadfile --ignore tests/site
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --ignore tests/site --ignore tests/notebooks
 
 .PHONY: notebooks
-notebooks: $(FULL) ## run every chapter and compare each output with the committed one
+notebooks: $(FULL) ## run every chapter, compare each output with the committed one, then run the student notebooks
 	$(BIN)/pytest --nbval book/notebooks -n $(JOBS) --dist loadfile --nbval-cell-timeout=120 -p no:cacheprovider
+	$(BIN)/pytest tests/notebooks -n $(JOBS)
 
 .PHONY: site
 site: book $(FULL) ## the built pages, in a real browser

@@ -42,7 +42,7 @@ class Link:
 
 def pages() -> list[Path]:
     """Every source with prose: chapters, and the pages beside them."""
-    return pairs.chapters() + sorted(pairs.BOOK.glob("*.md"))
+    return pairs.chapters() + sorted(pairs.BOOK.glob("*.md")) + sorted((pairs.BOOK / "quizzes").glob("*.md"))
 
 
 def markdown_of(page: Path) -> str:

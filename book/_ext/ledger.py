@@ -1,13 +1,11 @@
 """The ledger on the site: links in prose, the Numbers page, and marks beside computed values.
 
 * ``[50,497](#power.lstm.parameters)`` becomes a link to that number's row, with its provenance on hover.
-* ``{ledger-table}`` draws the Numbers page; ``{verdict-table}`` the claims of the coursework.
+* ``{ledger-table}`` draws the Numbers page.
 * The cell that checks a number becomes the target of its row's *computed in* link.
 """
 
 import re
-import tomllib
-from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -20,11 +18,13 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+from book._ext.tables import CLOSE_TABLE, choice, filters, open_table, verdict_mark
 from rnncourse.ledger import CHECKED, VERDICTS, Entry, Ledger, load
 
 logger = logging.getLogger(__name__)
 BOOK = Path(__file__).resolve().parent.parent
 NUMBERS_PAGE = "book/numbers"
+APPENDICES = 90  # notebooks from this number on are appendices and show no number
 
 
 def checked_in() -> dict[str, str]:
@@ -39,9 +39,22 @@ def checked_in() -> dict[str, str]:
     return places
 
 
-def provenance(entry: Entry) -> str:
-    """One line for the hover text of a link."""
+def chapter_titles() -> dict[str, str]:
+    """Titles of the chapters by stem, such as ``{"09-power": "9 · Power"}``, in their order."""
+    titles = {}
+    for path in sorted((BOOK / "chapters").glob("[0-9][0-9]-*.md")):
+        heading = re.search(r"^# (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        number = int(path.stem[:2])
+        before = f"{number} · " if number < APPENDICES else ""
+        titles[path.stem] = f"{before}{heading[1] if heading else path.stem}"
+    return titles
+
+
+def provenance(entry: Entry, chapter: str) -> str:
+    """One line for the hover text of a link: what, value, tolerance, where computed, what was reported."""
     parts = [entry.what, f"{entry.text} {entry.unit}".strip(), f"tolerance: {entry.tolerance}"]
+    if chapter:
+        parts.append(f"computed in {chapter}")
     if entry.recorded:
         parts.append(f"recorded run: {entry.recorded}")
     if entry.reported is not None and entry.verdict is not None:
@@ -73,7 +86,7 @@ class LedgerLinks(SphinxPostTransform):
                 )
             uri = builder.get_relative_uri(self.env.docname, NUMBERS_PAGE)
             link = nodes.reference("", "", internal=True, refuri=f"{uri}#{target}", classes=["ledger"])
-            link["reftitle"] = provenance(entry)
+            link["reftitle"] = provenance(entry, chapter_of(self.app, entry.id))
             link += nodes.Text(pending.astext())
             pending.replace_self(link)
 
@@ -86,6 +99,7 @@ class ComputedHere(SphinxPostTransform):
     def run(self, **kwargs: Any) -> None:
         """Rewrite the HTML that `rnncourse.ledger.number` displayed."""
         uri = self.app.builder.get_relative_uri(self.env.docname, NUMBERS_PAGE)
+        book = ledger_of(self.app)
         seen: set[str] = set()
 
         def anchor(match: re.Match[str]) -> str:
@@ -94,11 +108,14 @@ class ComputedHere(SphinxPostTransform):
             seen.add(name)
             return f"{match[0]}{mark}"
 
+        def link(match: re.Match[str]) -> str:
+            title = escape(provenance(book[match[1]], chapter_of(self.app, match[1])))
+            return f'<a class="ledger" href="{uri}#{match[1]}" title="{title}"><code>{match[1]}</code></a></small>'
+
         for raw in self.document.findall(nodes.raw):
             if raw.get("format") == "html" and "data-ledger=" in raw.astext():
                 html = CHECKED.sub(anchor, raw.astext())
-                mark = rf'<a class="ledger" href="{uri}#\1"><code>\1</code></a></small>'
-                html = re.sub(r"<code>([^<]+)</code></small>", mark, html)
+                html = re.sub(r"<code>([^<]+)</code></small>", link, html)
                 raw.children = [nodes.Text(html)]
 
 
@@ -109,75 +126,82 @@ def ledger_of(app: Sphinx) -> Ledger:
     return app.rnncourse_ledger  # type: ignore[attr-defined, no-any-return]
 
 
-def verdict_mark(verdict: str | None) -> str:
-    """A verdict as a small labelled mark."""
-    return f'<span class="verdict-mark {verdict}">{VERDICTS[verdict]}</span>' if verdict else ""
+def places_of(app: Sphinx) -> dict[str, str]:
+    """Where each id is checked, read once per build."""
+    if not hasattr(app, "rnncourse_places"):
+        app.rnncourse_places = checked_in()  # type: ignore[attr-defined]
+    return app.rnncourse_places  # type: ignore[attr-defined, no-any-return]
 
 
-def number_row(entry: Entry, computed: str | None) -> str:
-    """One row of the Numbers page."""
+def titles_of(app: Sphinx) -> dict[str, str]:
+    """Titles of the chapters, read once per build."""
+    if not hasattr(app, "rnncourse_titles"):
+        app.rnncourse_titles = chapter_titles()  # type: ignore[attr-defined]
+    return app.rnncourse_titles  # type: ignore[attr-defined, no-any-return]
+
+
+def chapter_of(app: Sphinx, id: str) -> str:
+    """Title of the chapter that computes an entry, or the empty string."""
+    return titles_of(app).get(Path(places_of(app).get(id, "")).name, "")
+
+
+def number_row(entry: Entry, place: str | None, uri: str) -> str:
+    """One row of the Numbers page.
+
+    Args:
+        entry: the entry.
+        place: notebook that computes it, or None.
+        uri: address of that notebook from the page, or the empty string.
+    """
     reported = ""
     if entry.reported is not None:
         reported = (
             f'<span id="reported.{entry.id}">{escape(entry.reported_text)}</span> <small>{escape(entry.source)}</small>'
         )
-    where = f'<a href="{computed}#computed.{entry.id}">computed here</a>' if computed else ""
-    recorded = f"<br><small>recorded: {escape(entry.recorded)}</small>" if entry.recorded else ""
+    where = f'<a href="{uri}#computed.{entry.id}">computed here</a>' if place else ""
+    name = entry.id.replace(".", ".<wbr>")  # where a long id may break
+    record = escape(entry.recorded).replace("/", "/<wbr>")
+    recorded = f"<br><small>recorded: {record}</small>" if record else ""
     why = f"<br><small>{escape(entry.tolerance.why)}</small>" if entry.tolerance.why else ""
     remark = f"<br><small>{escape(entry.remark)}</small>" if entry.remark else ""
+    data = f'data-verdict="{entry.verdict or ""}" data-chapter="{Path(place).name if place else ""}"'
     return (
-        f'<tr id="{entry.id}"><th scope="row">{escape(entry.what)}<br><code>{entry.id}</code></th>'
+        f'<tr id="{entry.id}" {data}><th scope="row">{escape(entry.what)}<br><code>{name}</code></th>'
         f'<td class="num">{entry.text} {escape(entry.unit)}</td><td>{escape(str(entry.tolerance))}{why}</td>'
         f'<td class="num">{reported}</td><td>{verdict_mark(entry.verdict)}{remark}</td><td>{where}{recorded}</td></tr>'
     )
 
 
-def table(label: str, titles: tuple[str, ...], rows: list[str]) -> nodes.raw:
-    """A table that scrolls inside its own frame, reachable by keyboard."""
-    head = "".join(f'<th scope="col">{title}</th>' for title in titles)
-    html = (
-        f'<div class="ledger-table" tabindex="0" role="region" aria-label="{label}"><table class="table">'
-        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
-    return nodes.raw("", html, format="html")
-
-
 class LedgerTable(SphinxDirective):
-    """``{ledger-table}``: every entry, grouped by the first word of its id."""
+    """``{ledger-table}``: every entry in the order of the ledger, with filters above."""
 
     def run(self) -> list[nodes.Node]:
         """Build the table."""
         self.env.note_dependency(str(BOOK / "numbers.toml"))
         self.env.note_reread()
-        places = checked_in()
+        places = places_of(self.env.app)
         rows = []
         for entry in ledger_of(self.env.app).values():
             place = places.get(entry.id)
-            uri = self.env.app.builder.get_relative_uri(self.env.docname, place) if place else None
-            rows.append(number_row(entry, uri))
-        return [table("All numbers", ("Number", "Value", "Tolerance", "Reported", "Verdict", "Where"), rows)]
+            uri = self.env.app.builder.get_relative_uri(self.env.docname, place) if place else ""
+            rows.append(number_row(entry, place, uri))
+        form = filters(
+            "all-numbers", [choice("Verdict", "verdict", VERDICTS), choice("Chapter", "chapter", self.chapters())]
+        )
+        titles = ("Number", "Value", "Tolerance", "Reported", "Verdict", "Where")
+        head = open_table("All numbers", titles, name="all-numbers", look="cards")
+        return [nodes.raw("", f"{form}{head}<tbody>{''.join(rows)}</tbody>{CLOSE_TABLE}", format="html")]
+
+    def chapters(self) -> dict[str, str]:
+        """Titles of the chapters that compute a number."""
+        used = {Path(place).name for place in places_of(self.env.app).values()}
+        return {stem: title for stem, title in titles_of(self.env.app).items() if stem in used}
 
 
-def claims() -> Iterator[tuple[str, dict[str, str]]]:
-    """Claims of the coursework by id, from ``claims.toml``."""
-    yield from tomllib.loads((BOOK / "claims.toml").read_text(encoding="utf-8")).items()
-
-
-class VerdictTable(SphinxDirective):
-    """``{verdict-table}``: every claim of the coursework, with its verdict and the box that argues it."""
-
-    def run(self) -> list[nodes.Node]:
-        """Build the table."""
-        self.env.note_dependency(str(BOOK / "claims.toml"))
-        self.env.note_reread()
-        rows = []
-        for name, claim in claims():
-            uri = self.env.app.builder.get_relative_uri(self.env.docname, f"book/notebooks/{claim['chapter']}")
-            rows.append(
-                f'<tr><th scope="row">{escape(claim["says"])}</th><td>{escape(claim["source"])}</td>'
-                f'<td>{verdict_mark(claim["verdict"])}</td><td><a href="{uri}#{name}">argued here</a></td></tr>'
-            )
-        return [table("Claims", ("Claim", "Source", "Verdict", "Where"), rows)]
+def add_filters(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:
+    """Add the filters' script to the pages that have filters."""
+    if 'class="row-filter"' in context.get("body", ""):
+        app.add_js_file("filter.js", loading_method="defer")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -185,5 +209,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_post_transform(LedgerLinks)
     app.add_post_transform(ComputedHere)
     app.add_directive("ledger-table", LedgerTable)
-    app.add_directive("verdict-table", VerdictTable)
+    app.connect("html-page-context", add_filters)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

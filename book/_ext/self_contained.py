@@ -30,7 +30,14 @@ POLICY = {
     "base-uri": "'self'",
     "form-action": "'self'",
 }
-UNUSED_STATIC = ("**/*.map", "*webpack-macros.html", "sphinx-thebe.*", "locales/**/*", "images/logo_*")
+UNUSED_STATIC = (
+    "**/*.map",
+    "*webpack-macros.html",
+    "scripts/fontawesome.js",
+    "sphinx-thebe.*",
+    "locales/**/*",
+    "images/logo_*",
+)
 
 _INLINE_SCRIPT = re.compile(r"<script(?![^>]*\ssrc=)([^>]*)>(.*?)</script>", re.DOTALL)
 _THEBE_SCRIPT = re.compile(
@@ -38,6 +45,7 @@ _THEBE_SCRIPT = re.compile(
     |\s*<script>kernelName\ =\ [^<]*</script>""",
     re.DOTALL | re.VERBOSE,
 )
+_ICON_SCRIPT = re.compile(r"""\s*<script defer src="[^"]*/scripts/fontawesome\.js[^"]*"></script>""")
 _PRELOAD = re.compile(r"""\s*<link rel="preload"[^>]*>""")
 _VIEWPORT = re.compile(r"""\s*<meta name="viewport"[^>]*>""")
 _POLICY_META = re.compile(r"""\s*<meta http-equiv="Content-Security-Policy"[^>]*>""")
@@ -83,6 +91,7 @@ def problems(page: str) -> list[str]:
 def seal(page: str) -> str:
     """One finished page with its policy, free of the theme's preloads, handlers and mismatched labels."""
     page = _THEBE_SCRIPT.sub("", page)
+    page = _ICON_SCRIPT.sub("", page)  # the style sheet has the same icons, from a font a tenth of its size
     page = _PRELOAD.sub("", page)  # a preload that is fetched otherwise again is a warning, from disk an error
     page = _POLICY_META.sub("", _VIEWPORT.sub("", page, count=max(0, len(_VIEWPORT.findall(page)) - 1)))
     page = page.replace('onclick="window.print()"', 'data-action="print" type="button"')

@@ -16,7 +16,18 @@ import anywidget
 import numpy as np
 import traitlets
 
-__all__ = ["Choice", "Flag", "Numbers", "PageWidget", "RealNumber", "StateError", "WholeNumber", "module_source"]
+__all__ = [
+    "Choice",
+    "Flag",
+    "Numbers",
+    "PageWidget",
+    "RealNumber",
+    "StateError",
+    "Text",
+    "Texts",
+    "WholeNumber",
+    "module_source",
+]
 
 HERE = Path(__file__).parent
 SYNCED = {"sync": True}
@@ -160,6 +171,51 @@ class Flag(traitlets.TraitType):  # type: ignore[type-arg,misc,unused-ignore]
         if not isinstance(value, bool | np.bool_):
             raise StateError(f"{_name(self, obj)} must be True or False, but is {value!r}; pass one of them.")
         return bool(value)
+
+
+class Text(traitlets.TraitType):  # type: ignore[type-arg,misc,unused-ignore]
+    """A text of at most ``most`` characters."""
+
+    metadata: ClassVar[dict[str, Any]] = SYNCED  # type: ignore[misc,unused-ignore]
+
+    def __init__(self, default_value: str, *, most: int) -> None:
+        self.most = most
+        super().__init__(default_value=default_value)
+
+    def validate(self, obj: Any, value: Any) -> str:
+        """The text itself; raises ``StateError`` for anything else and for a longer one."""
+        if not isinstance(value, str):
+            raise StateError(f"{_name(self, obj)} must be a text, but is {value!r}; pass a string.")
+        if len(value) > self.most:
+            raise StateError(
+                f"{_name(self, obj)} must have at most {self.most:,} characters, but has {len(value):,}; shorten it."
+            )
+        return value
+
+
+class Texts(traitlets.TraitType):  # type: ignore[type-arg,misc,unused-ignore]
+    """From ``least`` to ``most`` different texts, each of 1 to ``longest`` characters."""
+
+    metadata: ClassVar[dict[str, Any]] = SYNCED  # type: ignore[misc,unused-ignore]
+
+    def __init__(self, default_value: Sequence[str], *, least: int, most: int, longest: int) -> None:
+        self.least, self.most, self.longest = least, most, longest
+        super().__init__(default_value=tuple(default_value))
+
+    def validate(self, obj: Any, value: Any) -> tuple[str, ...]:
+        """The texts as a tuple; raises ``StateError`` for another number of them, a repeated or an unfitting one."""
+        wanted = f"{_name(self, obj)} must hold {self.least} to {self.most} different texts"
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            raise StateError(f"{wanted}, but is {value!r}; pass a list of strings.")
+        if not self.least <= len(value) <= self.most:
+            raise StateError(f"{wanted}, but holds {len(value)}; pass another number of them.")
+        for text in value:
+            if not isinstance(text, str) or not 1 <= len(text) <= self.longest:
+                raise StateError(f"{wanted} of 1 to {self.longest} characters, but holds {text!r}; replace it.")
+        if len(set(value)) != len(value):
+            twice = next(text for text in value if value.count(text) > 1)
+            raise StateError(f"{wanted}, but holds {twice!r} twice; leave one out.")
+        return tuple(value)
 
 
 class PageWidget(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]

@@ -18,13 +18,16 @@ from rnncourse.widgets.forecast_explorer import ForecastExplorer
 from rnncourse.widgets.gate_explorer import GATE_SEQUENCES
 from rnncourse.widgets.gate_scrubber import GateScrubber
 from rnncourse.widgets.gradient_explorer import GradientExplorer
+from rnncourse.widgets.padding_explorer import MOST_PADS, PLACES, PaddingExplorer
+from rnncourse.widgets.padding_explorer import NETWORKS as READERS
 from rnncourse.widgets.receptive_field import ReceptiveField
+from rnncourse.widgets.sentence_reader import SentenceReader
 from rnncourse.widgets.skip_explorer import SkipExplorer
 from rnncourse.widgets.state_path import StatePath
 
 HOST = 'class="rnn-widget-host"'
 READY = ".rnn-widget[data-ready='1']"
-CONTROLS = "input, select, button"
+CONTROLS = "input, textarea, select, button"
 STATES = 200
 
 
@@ -80,6 +83,8 @@ def move(control: Locator) -> None:
             control.select_option(other)
         case "checkbox":
             control.click()
+        case "textarea":
+            control.fill(f"{control.input_value()} not happy")
         case "submit" | "button":
             control.click()
         case kind:
@@ -502,6 +507,29 @@ def test_the_skip_explorers_arithmetic_is_that_of_the_package(compute: Callable[
         assert result["share"] == pytest.approx(path.share), state
 
 
+def test_the_skip_explorer_meets_and_misses_the_pulse(page: Page, server: str, widget_pages: list[str]) -> None:
+    widget = on_page(page, server, widget_pages, "skip_explorer")
+    first = numbers(widget)
+    met, share = (widget.locator(f"output[data-name='{name}']") for name in ("met", "share"))
+
+    def turn(name: str, value: float) -> None:
+        widget.get_by_label(name).evaluate(
+            "(s, value) => { s.value = value; s.dispatchEvent(new Event('input', {bubbles: true})); }", value
+        )
+
+    expect(met).to_have_text("met at step 19")
+    expect(share).to_have_text("35.0")
+    turn("Pulse lasts, steps", 1)
+    expect(met).to_have_text("missed")
+    turn("Rise while waiting", 0.5)
+    expect(met).to_have_text("met at step 18")
+    turn("Rise after the pulse", 0.01)
+    expect(share).to_have_text("45.0")
+    for name, value in {"Pulse lasts, steps": 8, "Rise while waiting": 0.2, "Rise after the pulse": 0.2}.items():
+        turn(name, value)
+    assert numbers(widget) == first
+
+
 def test_the_causality_explorers_arithmetic_is_that_of_the_package(compute: Callable[..., Any]) -> None:
     rng = random.Random(8)
     states = [
@@ -588,6 +616,78 @@ def test_in_the_forecast_explorer_keeping_all_of_today_is_persistence(
     assert numbers(widget) == first
 
 
+def test_the_padding_explorers_arithmetic_is_that_of_the_package(compute: Callable[..., Any]) -> None:
+    rng = random.Random(9)
+
+    def draw(*shape: int) -> Any:
+        return [draw(*shape[1:]) for _ in range(shape[0])] if shape else rng.uniform(-1.5, 1.5)
+
+    words = ["w0", "w1", "w2", "w3", "w4"]
+    states = []
+    for _ in range(STATES):
+        count = rng.randint(2, 6)
+        sentences = [f"w{k % 5} " + " ".join(rng.choices(words, k=rng.randint(1, 9) + k)) for k in range(count)]
+        states.append(
+            {
+                "sentences": sentences,
+                "labels": [float(rng.randrange(2)) for _ in sentences],
+                "words": words,
+                "embedding": draw(5, 3, 4),
+                "W_ih": draw(3, 32, 4),
+                "W_hh": draw(3, 32, 8),
+                "b": draw(3, 32),
+                "W_hy": draw(3, 8),
+                "b_y": draw(3),
+                "network": rng.choice(READERS),
+                "place": rng.choice(PLACES),
+                "pads": rng.randint(0, MOST_PADS),
+                "sentence": rng.randint(1, count),
+            }
+        )
+    states = [state for state in states if len(set(state["sentences"])) == len(state["sentences"])]
+    for state, result in zip(states, compute("padding_explorer", states), strict=True):
+        widget = PaddingExplorer(**state)
+        # A chaotic layer doubles rounding errors step by step, so the states agree to fewer digits than a step does.
+        for reading, shown_reading in zip(widget.readings, result["readings"], strict=True):
+            assert shown_reading["last_word"] == reading.last_word
+            assert np.array(shown_reading["h"]) == pytest.approx(reading.h, rel=1e-6, abs=1e-6), state
+            assert shown_reading["friendly"] == pytest.approx(reading.friendly, rel=1e-6, abs=1e-6), state
+            assert shown_reading["forget"] == pytest.approx(reading.forget, rel=1e-6, abs=1e-6), state
+            assert shown_reading["written"] == pytest.approx(reading.written, rel=1e-6, abs=1e-6), state
+            assert shown_reading["reaches"] == pytest.approx(reading.reaches, rel=1e-4, abs=1e-4), state
+        assert [result["apart_word"], result["apart_read"]] == pytest.approx(widget.apart, rel=1e-6, abs=1e-6), state
+
+
+def test_in_the_padding_explorer_only_padding_that_is_read_behind_changes_the_answer(
+    page: Page, server: str, widget_pages: list[str]
+) -> None:
+    widget = on_page(page, server, widget_pages, "padding_explorer")
+
+    def read(name: str) -> float:
+        return float(widget.locator(f"output[data-name='{name}']").get_attribute("data-value") or "nan")
+
+    def pads(count: int) -> None:
+        widget.get_by_role("slider", name="Padding steps").evaluate(
+            "(s, value) => { s.value = value; s.dispatchEvent(new Event('input', {bubbles: true})); }", count
+        )
+
+    first = numbers(widget)
+    pads(60)
+    assert read("apart_read") < 1e-3 * read("apart_word")
+    assert read("reaches") < -3
+    widget.get_by_label("Padding", exact=True).select_option("masked")
+    assert read("read") == read("word")
+    assert (read("apart_read"), read("reaches")) == (read("apart_word"), 0)
+    widget.get_by_label("Padding", exact=True).select_option("in front")
+    assert read("length") == 60 + 5
+    assert read("read") == read("word") > 0.9
+    widget.get_by_label("Network", exact=True).select_option("padded, keeps")
+    widget.get_by_label("Padding", exact=True).select_option("behind")
+    assert read("read") > 0.9
+    widget.get_by_role("button", name="Reset").click()
+    assert numbers(widget) == first
+
+
 EXPLORER = {
     "x": [1, 2],
     "h_prev": [0, 0],
@@ -614,7 +714,9 @@ FIELD = {name: getattr(ReceptiveField(), name) for name in ReceptiveField.state_
 CAUSALITY = {name: getattr(CausalityExplorer(), name) for name in CausalityExplorer.state_names()}
 SKIP = {"start": 18, "lasts": 8, "waiting": 0.2, "after": 0.2}
 FORECAST = {name: getattr(ForecastExplorer(), name) for name in ForecastExplorer.state_names()}
+READER = {name: getattr(SentenceReader(), name) for name in SentenceReader.state_names()}
 SCRUBBER = {name: getattr(GateScrubber(), name) for name in GateScrubber.state_names()}
+PADDING = {name: getattr(PaddingExplorer(), name) for name in PaddingExplorer.state_names()}
 MARKUP = "<img src=x onerror=alert(1)>"
 NOT_FITTING: list[tuple[str, dict[str, Any], str, Any]] = [
     ("cell_explorer", EXPLORER, "x", None),
@@ -674,6 +776,20 @@ NOT_FITTING: list[tuple[str, dict[str, Any], str, Any]] = [
     ("receptive_field", FIELD, "seq_len", None),
     ("receptive_field", FIELD, "keep", -0.1),
     ("receptive_field", FIELD, "keep", MARKUP),
+    ("padding_explorer", PADDING, "sentences", ["the plot"]),
+    ("padding_explorer", PADDING, "sentences", ["the plot", MARKUP, "the cast"]),
+    ("padding_explorer", PADDING, "labels", [1, 0]),
+    ("padding_explorer", PADDING, "words", MARKUP),
+    ("padding_explorer", PADDING, "embedding", [[[0] * 4] * 3] * 7),
+    ("padding_explorer", PADDING, "W_ih", None),
+    ("padding_explorer", PADDING, "W_hh", [[[0] * 8] * 32] * 2),
+    ("padding_explorer", PADDING, "b", [[MARKUP] * 32] * 3),
+    ("padding_explorer", PADDING, "W_hy", [[0] * 8] * 2),
+    ("padding_explorer", PADDING, "b_y", [0, 0]),
+    ("padding_explorer", PADDING, "network", MARKUP),
+    ("padding_explorer", PADDING, "place", MARKUP),
+    ("padding_explorer", PADDING, "pads", 61),
+    ("padding_explorer", PADDING, "sentence", 4),
     ("gate_scrubber", SCRUBBER, "series", [1, 2]),
     ("gate_scrubber", SCRUBBER, "series", [MARKUP] * 20),
     ("gate_scrubber", SCRUBBER, "W_ih", [[1]]),
@@ -683,6 +799,22 @@ NOT_FITTING: list[tuple[str, dict[str, Any], str, Any]] = [
     ("gate_scrubber", SCRUBBER, "at", 61),
     ("gate_scrubber", SCRUBBER, "unit", 9),
     ("gate_scrubber", SCRUBBER, "size", MARKUP),
+    ("sentence_reader", READER, "text", None),
+    ("sentence_reader", READER, "text", "x" * 10_001),
+    ("sentence_reader", READER, "at", 65),
+    ("sentence_reader", READER, "at", MARKUP),
+    ("sentence_reader", READER, "examples", MARKUP),
+    ("sentence_reader", READER, "examples", [MARKUP, MARKUP]),
+    ("sentence_reader", READER, "words", []),
+    ("sentence_reader", READER, "words", [MARKUP, 1]),
+    ("sentence_reader", READER, "classes", ["one"]),
+    ("sentence_reader", READER, "classes", MARKUP),
+    ("sentence_reader", READER, "weights", None),
+    ("sentence_reader", READER, "weights", MARKUP),
+    ("sentence_reader", READER, "weights", "AAAA"),
+    ("sentence_reader", READER, "embedding_dim", 0),
+    ("sentence_reader", READER, "hidden_size", MARKUP),
+    ("sentence_reader", READER, "held_out", [1]),
 ]
 RENDER = """(() => {
   const set = (key, value) => { states[key] = value; };

@@ -1,0 +1,161 @@
+"""Each chapter's handouts, written beside the site, and the buttons that lead to them.
+
+``notebooks/student/NN-name.ipynb`` and ``notebooks/solutions/NN-name.ipynb`` lie in the site's folder, so they travel
+with it. Where the publisher tells the address of the repository, a second button runs a chapter on Colab or Binder.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+from urllib.parse import quote
+
+import nbformat
+from pybtex.database import Entry, Person, parse_file
+from pybtex.richtext import Text
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+
+from book._ext.handouts import Handout, Press, Work, handout
+
+CHAPTER = re.compile(r"book/notebooks/\d\d-[\w-]+")
+BRANCH = "handouts"  # the publisher pushes the folder there, because Colab opens notebooks of a repository alone
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """Addresses that only the publisher knows; without them nothing of the site points to another host.
+
+    Attributes:
+        repository: of the sources, such as ``https://github.com/owner/name``; empty if unknown.
+        site: of the published site, with a slash at its end; empty if unknown.
+    """
+
+    repository: str = ""
+    site: str = ""
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> "Publisher":
+        """From the variables ``BOOK_REPOSITORY`` and ``BOOK_SITE``.
+
+        Raises:
+            ExtensionError: one is set and no https address.
+        """
+        repository, site = environment.get("BOOK_REPOSITORY", ""), environment.get("BOOK_SITE", "")
+        for name, address in (("BOOK_REPOSITORY", repository), ("BOOK_SITE", site)):
+            if address and not re.fullmatch(r"https://[\w.-]+(/[\w./~-]*)?", address):
+                raise ExtensionError(f"{name} is {address!r}; expected an address such as https://host/owner/name")
+        return cls(repository.rstrip("/").removesuffix(".git"), f"{site.rstrip('/')}/" if site else "")
+
+    @property
+    def on_github(self) -> str:
+        """``owner/name`` of a repository on GitHub, which is where Colab and Binder look; else empty."""
+        found = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+)", self.repository)
+        return found[1] if found else ""
+
+    @property
+    def install(self) -> str:
+        """First cell of a handout: it installs the package where that is missing, as on Colab."""
+        if not self.repository:
+            return ""
+        return (
+            "# The package of this book, where it is not installed yet (on Colab, for example).\n"
+            "try:\n    import rnncourse\nexcept ModuleNotFoundError:\n"
+            f"    %pip install --quiet git+{self.repository}"
+        )
+
+    def launchers(self, stem: str) -> dict[str, str]:
+        """Where a chapter's student notebook runs: name of the service and address."""
+        if not self.on_github:
+            return {}
+        return {
+            "Colab": f"https://colab.research.google.com/github/{self.on_github}/blob/{BRANCH}/student/{stem}.ipynb",
+            "Binder": f"https://mybinder.org/v2/gh/{self.on_github}/main?urlpath="
+            + quote(f"lab/tree/book/notebooks/{stem}.ipynb", safe=""),
+        }
+
+
+def bibliography(path: Path) -> dict[str, Work]:
+    """The works of a BibTeX file, as Markdown."""
+    return {key: _work(entry) for key, entry in parse_file(str(path)).entries.items()}
+
+
+def _work(entry: Entry) -> Work:
+    fields = {name: _plain(text) for name, text in entry.fields.items()}
+    people = entry.persons.get("author") or entry.persons.get("editor") or []
+    year = fields.get("year", "n.d.")
+    where = fields.get("journal") or fields.get("booktitle") or fields.get("publisher") or fields.get("school", "")
+    address = f"https://doi.org/{fields['doi']}" if "doi" in fields else fields.get("url", "")
+    title = fields.get("title", "")
+    parts = [f"{_listed([_name(person) for person in people])} ({year}). {title}{'' if title.endswith('?') else '.'}"]
+    parts += [f"*{where}*."] if where else []
+    parts += [f"<{address}>"] if address else []
+    return Work(_short(people), year, " ".join(parts))
+
+
+def _plain(text: str) -> str:
+    return str(Text.from_latex(text))
+
+
+def _name(person: Person) -> str:
+    return _plain(" ".join([*person.first_names, *person.middle_names, *person.prelast_names, *person.last_names]))
+
+
+def _short(people: list[Person]) -> str:
+    last = [_plain(" ".join([*person.prelast_names, *person.last_names])) for person in people]
+    return f"{last[0]} et al." if len(last) > 2 else _listed(last)
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+
+
+def add_buttons(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:
+    """Put a chapter's handouts on its download button; add a button that runs it elsewhere, if that is possible."""
+    if not CHAPTER.fullmatch(pagename):
+        return
+    stem = Path(pagename).name
+    up = context["pathto"]("notebooks", 1)
+    handouts = [
+        _button("Student notebook", f"{up}/student/{stem}.ipynb", "fas fa-pencil", "Exercises to fill in"),
+        _button("With solutions", f"{up}/solutions/{stem}.ipynb", "fas fa-check", "The same with every solution"),
+    ]
+    for group in context["header_buttons"]:
+        if group.get("label") == "download-buttons":
+            group["buttons"] = handouts + group["buttons"]
+    launchers = Publisher.of(os.environ).launchers(stem)
+    if launchers:
+        buttons = [_button(name, address, "fas fa-play", f"Run on {name}") for name, address in launchers.items()]
+        group = {"type": "group", "tooltip": "Run this chapter", "icon": "fas fa-rocket", "buttons": buttons}
+        context["header_buttons"].insert(0, {**group, "label": "launch-buttons"})
+
+
+def _button(text: str, url: str, icon: str, tooltip: str) -> dict[str, str]:
+    label = f"{text.lower().replace(' ', '-')}-button"
+    return {"type": "link", "url": url, "text": text, "icon": icon, "tooltip": tooltip, "label": label}
+
+
+def write_handouts(app: Sphinx, exception: Exception | None) -> None:
+    """Write both handouts of every chapter that the site shows."""
+    if exception is not None or app.builder.name != "html":
+        return
+    publisher = Publisher.of(os.environ)
+    works = bibliography(Path(app.confdir, "book", "references.bib"))
+    press = Press(works, install=publisher.install, site=publisher.site)
+    for page in sorted(app.env.found_docs):
+        if CHAPTER.fullmatch(page):
+            chapter = nbformat.read(Path(app.confdir, f"{page}.ipynb"), as_version=4)  # type: ignore[no-untyped-call]
+            for kind in get_args(Handout):
+                target = Path(app.outdir, "notebooks", kind, f"{Path(page).name}.ipynb")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                text = nbformat.writes(handout(chapter, kind, press))  # type: ignore[no-untyped-call]
+                target.write_text(text + "\n", encoding="utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect to the build."""
+    app.connect("html-page-context", add_buttons, priority=800)  # after the theme has made its buttons
+    app.connect("build-finished", write_handouts)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,200 @@
+"""What padding does to the state of a small trained LSTM: behind a sentence, in front of it, or masked."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import traitlets
+
+from rnncourse.cells import FloatArray, LSTMStep, lstm_sequence, sigmoid
+from rnncourse.widgets.base import Choice, Numbers, PageWidget, StateError, Texts, WholeNumber, html_table
+from rnncourse.widgets.cell_explorer import fixed
+
+__all__ = ["PaddedReading", "PaddingExplorer"]
+
+HIDDEN, EMBEDDING = 8, 4
+NETWORKS = ("packed", "padded", "padded, keeps")
+PLACES = ("behind", "in front", "masked")
+MOST_PADS, MOST_SENTENCES, MOST_WORDS = 60, 6, 40
+LONGEST = 120  # characters of a sentence
+SHOWN = (0, 1, 2, 5, 10, 20, 40, 60)  # padding steps in the table
+
+_SENTENCES = ("the plot was good", "the plot was not good", "the cast was bad but the plot was good")
+_WORDS = ("the", "plot", "cast", "was", "not", "but", "good", "bad")
+
+
+def _wave(count: int, scale: float) -> list[float]:
+    return [round(scale * math.sin(1.7 * k), 3) for k in range(count)]
+
+
+def _made_up(*shape: int, scale: float = 1.0) -> Any:
+    return np.reshape(_wave(math.prod(shape), scale), shape)
+
+
+@dataclass(frozen=True, eq=False)
+class PaddedReading:
+    """One sentence, read with padding.
+
+    Attributes:
+        last_word: step after which the last word has been read, from 1.
+        h: hidden state after each step, ``(time, 8)``.
+        friendly: probability of the friendly class after each step, ``(time,)``.
+        forget: mean forget gate of the last step that was computed.
+        written: mean input gate of that step.
+        reaches: log10 of the gradient of the answer at the state after the last word, relative to that at the state
+            which is read; the state is the pair of h and c.
+    """
+
+    last_word: int
+    h: FloatArray
+    friendly: FloatArray
+    forget: float
+    written: float
+    reaches: float
+
+
+class PaddingExplorer(PageWidget):
+    """Small LSTMs of eight units that read short reviews, and go on over padding.
+
+    Args:
+        sentences: two to six reviews of words from ``words``, in lower case, with single spaces.
+        labels: 1 for each friendly sentence, 0 for the others.
+        words: the words, at most 40.
+        embedding: a vector of each word for each network, shape ``(words, 3, 4)``. Padding is the zero vector.
+        W_ih: input weights of each network, rows in torch's order i, f, g, o, shape ``(3, 32, 4)``.
+        W_hh: recurrent weights, shape ``(3, 32, 8)``.
+        b: sum of both biases, shape ``(3, 32)``.
+        W_hy: weights of the friendly class less those of the other, shape ``(3, 8)``.
+        b_y: bias of the friendly class less that of the other, shape ``(3,)``.
+        network: ``"packed"``, ``"padded"`` or ``"padded, keeps"``: how the network learned.
+        place: ``"behind"``, ``"in front"`` or ``"masked"``: where the padding goes, and whether it is read.
+        pads: padding steps, 0 to 60.
+        sentence: which sentence is shown, from 1.
+
+    Raises:
+        StateError: a value does not fit, a sentence has a word that is not in ``words``, or there is no such
+            sentence. It is a ``ValueError``.
+    """
+
+    module: ClassVar[str] = "padding_explorer"
+
+    sentences = Texts(_SENTENCES, least=2, most=MOST_SENTENCES, longest=LONGEST)
+    labels = Numbers((None,), (1, 0, 1), most=MOST_SENTENCES)
+    words = Texts(_WORDS, least=1, most=MOST_WORDS, longest=20)
+    embedding = Numbers((None, len(NETWORKS), EMBEDDING), _made_up(len(_WORDS), 3, EMBEDDING), most=MOST_WORDS)
+    W_ih = Numbers((3, 4 * HIDDEN, EMBEDDING), _made_up(3, 4 * HIDDEN, EMBEDDING))
+    W_hh = Numbers((3, 4 * HIDDEN, HIDDEN), _made_up(3, 4 * HIDDEN, HIDDEN, scale=0.5))
+    b = Numbers((3, 4 * HIDDEN), _made_up(3, 4 * HIDDEN, scale=0.3))
+    W_hy = Numbers((3, HIDDEN), _made_up(3, HIDDEN))
+    b_y = Numbers((3,), (0.0, 0.0, 0.0))
+    network = Choice(NETWORKS)
+    place = Choice(PLACES)
+    pads = WholeNumber(0, MOST_PADS, 10)
+    sentence = WholeNumber(1, MOST_SENTENCES, 1)
+
+    @traitlets.validate("sentences", "labels", "words", "embedding", "sentence")
+    def _parts_fit(self, proposal: Any) -> Any:
+        """``proposal.value``, unless it contradicts the other parts; raises ``StateError`` then."""
+        names = ("sentences", "labels", "words", "embedding", "sentence")
+        held = {name: getattr(self, name) for name in names} | {proposal.trait.name: proposal.value}
+        for name, other in (("labels", "sentences"), ("embedding", "words")):
+            if len(held[name]) != len(held[other]):
+                raise StateError(
+                    f"PaddingExplorer.{name} must have one entry for each of the {len(held[other])} {other}, but has "
+                    f"{len(held[name])}; pass both together."
+                )
+        unknown = [word for text in held["sentences"] for word in text.split(" ") if word not in held["words"]]
+        if unknown:
+            raise StateError(
+                f"PaddingExplorer.sentences must be made of words, but holds {unknown[0]!r}; add it to words."
+            )
+        if held["sentence"] > len(held["sentences"]):
+            raise StateError(
+                f"PaddingExplorer.sentence must be at most {len(held['sentences'])}, the number of sentences, but is "
+                f"{held['sentence']}; choose another."
+            )
+        return proposal.value
+
+    def reading(self, sentence: int) -> PaddedReading:
+        """One sentence, read with the padding of the present state.
+
+        Args:
+            sentence: which, from 1.
+
+        Returns:
+            Its states and what is said of it, computed by ``rnncourse.cells.lstm_sequence``.
+        """
+        n = NETWORKS.index(self.network)
+        rows = [self.words.index(word) for word in self.sentences[sentence - 1].split(" ")]
+        vectors, nothing = np.asarray(self.embedding)[rows, n], np.zeros((self.pads, EMBEDDING))
+        parts = {"behind": [vectors, nothing], "in front": [nothing, vectors], "masked": [vectors]}[self.place]
+        zero = np.zeros(HIDDEN)
+        run = lstm_sequence(np.concatenate(parts), zero, zero, self.W_ih[n], self.W_hh[n], self.b[n])
+        # Masked, a padding step hands the state on as it is.
+        copies = self.pads if self.place == "masked" else 0
+        h = np.concatenate([run.h, np.repeat(run.h[-1:], copies, axis=0)])
+        last_word = len(rows) + (self.pads if self.place == "in front" else 0)
+        behind = run.steps[last_word:]
+        return PaddedReading(
+            last_word=last_word,
+            h=h,
+            friendly=sigmoid(h @ np.asarray(self.W_hy[n]) + self.b_y[n]),
+            forget=float(run.f[-1].mean()),
+            written=float(run.i[-1].mean()),
+            reaches=_reaches(behind, np.asarray(self.W_hy[n])),
+        )
+
+    @property
+    def readings(self) -> list[PaddedReading]:
+        """Every sentence, read."""
+        return [self.reading(sentence) for sentence in range(1, len(self.sentences) + 1)]
+
+    @property
+    def apart(self) -> tuple[float, float]:
+        """How far the states h of the sentences lie apart, after the last word and where they are read.
+
+        Root of the mean squared distance from their mean.
+        """
+        readings = self.readings
+        at_word = np.stack([reading.h[reading.last_word - 1] for reading in readings])
+        at_read = np.stack([reading.h[-1] for reading in readings])
+        return _spread(at_word), _spread(at_read)
+
+    def _without_change(self, pads: int) -> "PaddingExplorer":
+        state = {name: getattr(self, name) for name in self.state_names()}
+        return type(self)(**(state | {"pads": pads}))
+
+    def fallback_html(self) -> str:
+        """Probability of the friendly class of each sentence, some padding steps later."""
+        sizes = [pads for pads in SHOWN if pads <= MOST_PADS]
+        columns = [[reading.friendly[-1] for reading in self._without_change(pads).readings] for pads in sizes]
+        rows = [
+            (f"{sentence} ({'friendly' if label else 'unfriendly'})", *(fixed(column[row], 3) for column in columns))
+            for row, (sentence, label) in enumerate(zip(self.sentences, self.labels, strict=True))
+        ]
+        caption = f"Probability of friendly; network: {self.network}; padding {self.place}, in steps"
+        return html_table(caption, ("sentence", *(str(pads) for pads in sizes)), rows)
+
+    def summary(self) -> str:
+        """What is said of the chosen sentence after its last word and where it is read."""
+        reading = self.reading(self.sentence)
+        word, read = fixed(reading.friendly[reading.last_word - 1], 3), fixed(reading.friendly[-1], 3)
+        return f"friendly {word} at the last word, {read} after {self.pads} padding steps {self.place}"
+
+
+def _spread(states: FloatArray) -> float:
+    return float(np.sqrt(((states - states.mean(axis=0)) ** 2).sum(axis=1).mean()))
+
+
+def _reaches(steps: Sequence[LSTMStep], weights: FloatArray) -> float:
+    """Decades of gradient from ``weights`` at the last h back to the state before the steps."""
+    dh, dc = weights, np.zeros(HIDDEN)
+    for step in reversed(steps):
+        dc_step = dc + dh * step.o * (1 - step.tanh_c**2)
+        di, df, dg, do = dc_step * step.g, dc_step * step.c_prev, dc_step * step.i, dh * step.tanh_c
+        bends = (step.i * (1 - step.i), step.f * (1 - step.f), 1 - step.g**2, step.o * (1 - step.o))
+        da = np.concatenate([d * bend for d, bend in zip((di, df, dg, do), bends, strict=True)])
+        dh, dc = da @ step.W_hh, dc_step * step.f
+    return float(np.log10(np.hypot(np.linalg.norm(dh), np.linalg.norm(dc)) / np.linalg.norm(weights)))

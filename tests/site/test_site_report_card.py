@@ -1,0 +1,315 @@
+"""The report card and the Numbers page in a browser: whole without scripts, filtered with them, linked by address."""
+
+import gzip
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+from playwright.sync_api import Browser, Locator, Page
+
+from rnncourse.ledger import VERDICTS, load
+from tools import coursework, pairs
+
+BOOK = Path(__file__).resolve().parents[2] / "book"
+ENTRIES = load(BOOK / "numbers.toml").entries
+REPORTED = [name for name, entry in ENTRIES.items() if entry.reported is not None]
+CLAIMS = tomllib.loads((BOOK / "claims.toml").read_text(encoding="utf-8"))
+CARD = "book/report-card.html"
+ROWS = "#report-card-rows tr[data-verdict]"
+HEAVIEST = 1_500_000  # bytes that a page may transfer, compressed as a web server sends them
+COMPRESSIBLE = {".html", ".css", ".js", ".mjs", ".svg", ".json"}
+
+
+@pytest.fixture(scope="session")
+def card(site: Path) -> BeautifulSoup:
+    return BeautifulSoup((site / CARD).read_text(encoding="utf-8"), "html.parser")
+
+
+@pytest.fixture
+def bare(browser: Browser) -> Iterator[Page]:
+    """A page on which no script runs."""
+    context = browser.new_context(java_script_enabled=False)
+    yield context.new_page()
+    context.close()
+
+
+def visible(page: Page, rows: str = ROWS) -> int:
+    return page.locator(f"{rows}:not([hidden])").count()
+
+
+def choice(page: Page, name: str) -> Locator:
+    """A drop-down by the name that a screen reader says."""
+    return page.get_by_role("combobox", name=name, exact=True)
+
+
+def count_shown(page: Page) -> tuple[int, int]:
+    """What the output says: rows in sight, rows in all."""
+    numbers = [int(text) for text in re.findall(r"\d+", page.locator("form.row-filter output").inner_text())]
+    return numbers[0], numbers[-1]
+
+
+# ---- Complete without scripts
+
+
+def test_the_page_shows_every_claim_every_reported_number_and_every_item(card: BeautifulSoup) -> None:
+    ids = {str(row["id"]) for row in card.select(ROWS)}
+    assert {f"card.{name}" for name in (*CLAIMS, *REPORTED)} <= ids
+    present = coursework.present(coursework.items(), [path.stem for path in pairs.chapters()])
+    assert {str(row["id"]) for row in card.select("tr.item")} == {f"asked.{item.id}" for item in present}
+
+
+def test_a_number_stands_with_both_values_and_its_verdict(card: BeautifulSoup) -> None:
+    for name in REPORTED:
+        entry = ENTRIES[name]
+        row = card.find(id=f"card.{name}")
+        assert row is not None
+        links = {str(link["href"]).partition("#")[2]: link for link in row.select("a.ledger")}
+        assert links[f"reported.{name}"].get_text() == entry.reported_text
+        assert links[name].get_text().startswith(entry.show(entry.value))
+        assert entry.verdict is not None
+        assert VERDICTS[entry.verdict] in row.get_text()
+        assert row.select_one(f'a[href$="#computed.{name}"]') is not None
+        if entry.tolerance.kind == "seeds":
+            assert f"± {entry.show(entry.tolerance.size)}, {entry.tolerance.runs} seeds" in row.get_text()
+
+
+def test_a_claim_stands_with_its_verdict_and_leads_to_its_box(card: BeautifulSoup) -> None:
+    for name, claim in CLAIMS.items():
+        row = card.find(id=f"card.{name}")
+        assert row is not None
+        assert claim["says"] in row.get_text()
+        assert VERDICTS[claim["verdict"]] in row.get_text()
+        assert row.select_one(f'a[href$="{claim["chapter"]}.html#{name}"]') is not None
+        assert len(row.select("td")[0].get_text(strip=True)) > 5, f"{name} shows nothing measured"
+
+
+def test_the_totals_add_up(card: BeautifulSoup) -> None:
+    rows = card.select(".ledger-table.totals tbody tr")
+    below = [int(cell.get_text() or 0) for cell in card.select(".ledger-table.totals tfoot td")]
+    columns = [[int(cell.get_text() or 0) for cell in row.select("td")] for row in rows]
+    assert [sum(column) for column in zip(*columns, strict=True)] == below
+    for start, verdicts in (
+        (0, [claim["verdict"] for claim in CLAIMS.values()]),
+        (3, [ENTRIES[n].verdict for n in REPORTED]),
+    ):
+        assert below[start : start + 3] == [verdicts.count(verdict) for verdict in VERDICTS]
+    assert f"Of {len(CLAIMS)} claims" in card.get_text()
+    assert f"Of {len(REPORTED)} printed numbers" in card.get_text()
+
+
+def test_without_scripts_the_table_is_whole_and_no_dead_control_is_seen(bare: Page, site: Path) -> None:
+    bare.goto((site / CARD).as_uri())
+    assert not bare.locator("form.row-filter").is_visible()
+    rows = bare.locator(ROWS)
+    assert rows.count() >= len(CLAIMS) + len(REPORTED)
+    assert all(row.is_visible() for row in (rows.first, rows.nth(rows.count() // 2), rows.last))
+    assert bare.locator("#report-card-rows [hidden]").count() == 0
+
+
+# ---- Filters
+
+
+@pytest.fixture
+def shown(page: Page, site: Path) -> Page:
+    page.goto((site / CARD).as_uri())
+    page.locator("form.row-filter").wait_for(state="visible")
+    return page
+
+
+def test_at_first_every_row_is_in_sight(shown: Page) -> None:
+    total = shown.locator(ROWS).count()
+    assert visible(shown) == total
+    assert count_shown(shown) == (total, total)
+
+
+def test_a_choice_moves_the_count_and_hides_the_rest(shown: Page) -> None:
+    choice(shown, "Verdict").select_option("fails")
+    failing = sum(claim["verdict"] == "fails" for claim in CLAIMS.values())
+    failing += sum(ENTRIES[name].verdict == "fails" for name in REPORTED)
+    assert visible(shown) == failing == count_shown(shown)[0]
+    assert shown.locator(f"{ROWS}:visible").count() == failing
+    choice(shown, "Kind").select_option("claim")
+    assert visible(shown) == sum(claim["verdict"] == "fails" for claim in CLAIMS.values())
+    shown.get_by_role("button", name="Show all").click()
+    shown.wait_for_function(f"document.querySelectorAll('{ROWS}:not([hidden])').length > {failing}")
+    assert visible(shown) == count_shown(shown)[1]
+
+
+def test_a_heading_without_rows_goes_with_them(shown: Page) -> None:
+    choice(shown, "Question").select_option("hw6-q3")
+    headings = shown.locator("#report-card-rows tr.item:visible").all_inner_texts()
+    assert headings
+    assert all(heading.startswith("HW6 Q3") for heading in headings)
+
+
+def test_a_homework_holds_its_questions(shown: Page) -> None:
+    counts = []
+    for value in ("hw5", "hw6"):
+        choice(shown, "Question").select_option(value)
+        counts.append(visible(shown))
+    assert all(counts)
+    assert sum(counts) == shown.locator(ROWS).count()
+
+
+@pytest.mark.parametrize("words", ["47,818", "47818", "  Parameters  47818 "])
+def test_words_find_rows_by_their_numbers_and_headings(shown: Page, words: str) -> None:
+    shown.get_by_role("searchbox", name="Words", exact=True).fill(words)
+    found = shown.locator(f"{ROWS}:visible").evaluate_all("rows => rows.map((row) => row.id)")
+    assert {"card.hw5.total.parameters", "card.claim-hw5-q1-parameters"} <= set(found)
+    assert len(found) < shown.locator(ROWS).count() / 4
+
+
+def test_a_minus_may_be_typed_as_a_hyphen(shown: Page) -> None:
+    shown.get_by_role("searchbox", name="Words", exact=True).fill("-0.8305")
+    assert shown.locator('[id="card.step.h_2"]').is_visible()
+
+
+def test_nothing_found_is_said(shown: Page) -> None:
+    shown.get_by_role("searchbox", name="Words", exact=True).fill("no such words anywhere")
+    assert count_shown(shown)[0] == visible(shown) == 0
+
+
+def test_the_filters_work_by_keyboard_and_the_count_is_announced(shown: Page) -> None:
+    choice(shown, "Verdict").focus()
+    shown.keyboard.press("ArrowDown")
+    assert count_shown(shown)[0] < count_shown(shown)[1]
+    for _ in range(4):
+        shown.keyboard.press("Tab")
+    shown.keyboard.type("gradient")
+    assert "words=gradient" in shown.evaluate("location.href")
+    assert shown.get_by_role("status").inner_text() == shown.locator("form.row-filter output").inner_text()
+
+
+def test_the_address_keeps_and_restores_the_choice(shown: Page) -> None:
+    choice(shown, "Verdict").select_option("condition")
+    choice(shown, "Chapter").select_option("09-power")
+    shown.get_by_role("searchbox", name="Words", exact=True).fill("gru −")
+    address, count = shown.evaluate("location.href"), visible(shown)
+    assert urlsplit(address).fragment.startswith("verdict=condition&chapter=09-power&words=gru")
+    shown.goto("about:blank")
+    shown.goto(address)
+    shown.locator("form.row-filter").wait_for(state="visible")
+    assert visible(shown) == count > 0
+    assert choice(shown, "Verdict").input_value() == "condition"
+    assert shown.get_by_role("searchbox", name="Words", exact=True).input_value() == "gru −"
+
+
+@pytest.mark.parametrize("fragment", ["verdict=maybe", "colour=red", "verdict=&words=", "=", "verdict=%E0%A4%A", "%=x"])
+def test_an_address_that_chooses_nothing_shows_all(shown: Page, site: Path, fragment: str) -> None:
+    shown.goto("about:blank")
+    shown.goto(f"{(site / CARD).as_uri()}#{fragment}")
+    shown.locator("form.row-filter").wait_for(state="visible")
+    assert visible(shown) == shown.locator(ROWS).count()
+
+
+def test_a_place_in_the_table_comes_into_sight_again(shown: Page) -> None:
+    choice(shown, "Verdict").select_option("fails")
+    row = shown.locator('[id="card.hw5.total.parameters"]')
+    assert not row.is_visible()
+    shown.evaluate("location.hash = 'card.hw5.total.parameters'")
+    row.wait_for(state="visible")
+    assert choice(shown, "Verdict").input_value() == ""
+    shown.wait_for_function(
+        "(() => { const box = document.getElementById('card.hw5.total.parameters').getBoundingClientRect();"
+        " return box.top >= 0 && box.bottom <= innerHeight; })()"
+    )
+
+
+def test_a_total_leads_to_the_rows_it_counts(shown: Page) -> None:
+    link = shown.locator('.totals [data-show="verdict=fails&kind=claim"] a')
+    count = int(link.inner_text())
+    link.click()
+    shown.wait_for_function(f"document.querySelectorAll('{ROWS}:not([hidden])').length === {count}")
+    assert count_shown(shown)[0] == count
+
+
+def test_on_a_telephone_each_row_is_a_card(shown: Page) -> None:
+    shown.set_viewport_size({"width": 390, "height": 844})
+    assert shown.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0
+    too_wide = shown.locator("#report-card-rows :is(th, td):visible").evaluate_all(
+        "cells => cells.filter((cell) => cell.getBoundingClientRect().right > innerWidth).length"
+    )
+    assert too_wide == 0
+    label = shown.locator('[id="card.hw5.total.parameters"] td').first
+    assert "Reported" in label.evaluate("cell => getComputedStyle(cell, '::before').content")
+
+
+def test_on_paper_the_table_stays_and_the_controls_go(shown: Page) -> None:
+    choice(shown, "Verdict").select_option("fails")
+    shown.emulate_media(media="print")
+    assert not choice(shown, "Verdict").is_visible()
+    assert shown.locator("form.row-filter output").is_visible()
+    assert shown.locator(f"{ROWS}:visible").count() == count_shown(shown)[0]
+
+
+def test_the_numbers_page_has_filters_too(page: Page, site: Path) -> None:
+    rows = "#all-numbers tr[data-verdict]"
+    page.goto(f"{(site / 'book/numbers.html').as_uri()}#verdict=fails")
+    page.locator("form.row-filter").wait_for(state="visible")
+    assert visible(page, rows) == sum(entry.verdict == "fails" for entry in ENTRIES.values())
+    page.evaluate("location.hash = 'power.lstm.parameters'")
+    page.locator('[id="power.lstm.parameters"]').wait_for(state="visible")
+    assert visible(page, rows) == len(ENTRIES)
+
+
+# ---- Anchors, provenance, weight
+
+
+def chapter_soups(site: Path) -> Iterator[tuple[str, BeautifulSoup]]:
+    for path in sorted((site / "book" / "notebooks").glob("*.html")):
+        yield path.stem, BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+def test_every_number_and_figure_has_a_stable_place_and_every_link_its_provenance(site: Path) -> None:
+    numbers = BeautifulSoup((site / "book" / "numbers.html").read_text(encoding="utf-8"), "html.parser")
+    ids = {str(tag["id"]) for tag in numbers.find_all(id=True)}
+    assert {*ENTRIES, *(f"reported.{name}" for name in REPORTED)} <= ids
+    computed = set()
+    for name, soup in chapter_soups(site):
+        computed |= {str(tag["id"])[9:] for tag in soup.select('[id^="computed."]')}
+        for figure in soup.select("article figure"):
+            assert str(figure.get("id", "")).startswith("fig-"), f"{name}: a figure without a place of its own"
+            assert figure.select_one("figcaption a.headerlink") is not None, f"{name}: #{figure['id']} has no link"
+        for link in soup.select("a.ledger"):
+            entry = ENTRIES[str(link["href"]).partition("#")[2].removeprefix("reported.")]
+            title = str(link.get("title", ""))
+            assert entry.what in title, f"{name}: {link}"
+            assert f"tolerance: {entry.tolerance}" in title
+            assert " · computed in " in title
+            assert entry.reported is None or f"reported {entry.reported_text}" in title
+    assert computed == set(ENTRIES)
+
+
+def test_hovering_shows_the_provenance(page: Page, site: Path) -> None:
+    page.goto((site / "book" / "index.html").as_uri())
+    link = page.locator('article a.ledger[href$="#hw5.total.parameters"]').first
+    link.hover()
+    title = link.get_attribute("title") or ""
+    assert title.startswith("parameters of the HW5 network · 47,818 parameters · tolerance: exact · computed in ")
+    assert title.endswith("HW5 Q1 reported 47,818: holds")
+
+
+def sent(path: Path) -> int:
+    """Bytes that a web server sends for a file: text compressed, the rest as it is."""
+    data = path.read_bytes()
+    return len(gzip.compress(data, 6)) if path.suffix in COMPRESSIBLE else len(data)
+
+
+def test_no_page_transfers_more_than_a_telephone_can_bear(page: Page, site: Path, server: str) -> None:
+    asked: set[str] = set()
+    page.on("request", lambda request: asked.add(urlsplit(request.url).path.lstrip("/")))
+    weights, known = {}, {}
+    names = [path.relative_to(site).as_posix() for path in (site / "book").rglob("*.html")]
+    for name in names:
+        asked.clear()
+        page.goto("about:blank")
+        page.goto(f"{server}/{name}", wait_until="networkidle")
+        files = [site / path for path in asked if (site / path).is_file()]
+        assert site / name in files
+        known |= {path: sent(path) for path in files if path not in known}
+        weights[name] = sum(known[path] for path in files)
+    assert {name: weight for name, weight in weights.items() if weight > HEAVIEST} == {}

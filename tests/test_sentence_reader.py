@@ -1,0 +1,243 @@
+"""The sentence reader's Python side: words, weights, what it reads, and the network on record."""
+
+import base64
+import re
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sentence_network import network_of, probabilities, vocabulary_of
+
+from rnncourse.classifiers import TextClassifier, class_logits
+from rnncourse.data import order_sentences
+from rnncourse.data.sentences import WORD_CEILING
+from rnncourse.studies import recorded
+from rnncourse.studies.sentence_reader import pack, splits
+from rnncourse.text import tokenise
+from rnncourse.widgets import SentenceReader, StateError
+from rnncourse.widgets.sentence_reader import MOST_CHARACTERS, MOST_WORDS, layout, split_words, unpack
+
+LIMITED = settings(max_examples=30, deadline=None)
+WORDS = ("i", "am", "not", "sad", "don't", "happy")
+ODD = (
+    "",
+    " \n\t",
+    "...!?",
+    "don't DON’T 'quoted' rock'n'roll ''' O'",
+    "I'm 2 happy 4 words, x2y",
+    "snake_case and-hyphen",
+    "happy😀sad 👩‍👩‍👧 ☀️",
+    "من خیلی خوشحالم، نه غمگین! ۱۲۳",
+    "می‌خواهم",
+    "Straße ΣΊΣΥΦΟΣ İstanbul ﬁne Ⅷ ½ ² 漢字かな",
+    "cafe\u0301 naïve",
+    "\ud800 alone",
+    "\0\x7f",
+    "word " * 2_000,
+)
+
+
+def state(seed: int, words: tuple[str, ...] = WORDS, hidden_size: int = 5, embedding_dim: int = 4) -> dict[str, Any]:
+    """The widget's traits for a network with random weights."""
+    torch.manual_seed(seed)
+    sizes = {"embedding_dim": embedding_dim, "hidden_size": hidden_size}
+    net = TextClassifier("gru", vocabulary_size=len(words) + 2, classes=6, bidirectional=True, **sizes)
+    return {"words": words, "weights": base64.b64encode(pack(net)[0]).decode(), **sizes}
+
+
+@pytest.fixture(scope="module")
+def row() -> Any:
+    return recorded("sentence-reader").frame.iloc[0]
+
+
+# --- words
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_words_are_those_of_the_package(text: str) -> None:
+    assert split_words(text) == tokenise(text)
+
+
+@LIMITED
+@given(st.text(max_size=60))
+def test_words_of_any_text_are_those_of_the_package(text: str) -> None:
+    assert split_words(text) == tokenise(text)
+
+
+# --- reading
+
+
+@LIMITED
+@given(
+    text=st.lists(st.sampled_from([*WORDS, "wug", "Blick"]), min_size=1, max_size=12),
+    at=st.integers(0, 13),
+    seed=st.integers(0, 99),
+)
+def test_every_beginning_is_read_as_torch_reads_it(text: list[str], at: int, seed: int) -> None:
+    widget = SentenceReader(text=" ".join(text), at=at, **state(seed))
+    reading, count = widget.reading, min(at or len(text), len(text))
+    assert reading.words == tuple(word.lower() for word in text[:count])
+    assert reading.known == tuple(word in WORDS for word in reading.words)
+    beginnings = [" ".join(text[: t + 1]) for t in range(count)]
+    assert reading.beliefs == pytest.approx(probabilities(widget, beginnings), abs=1e-9)
+    assert reading.beliefs.sum(axis=1) == pytest.approx(1.0)
+
+
+@LIMITED
+@given(text=st.lists(st.sampled_from([*WORDS, "wug"]), min_size=1, max_size=12), seed=st.integers(0, 99))
+def test_the_changes_are_those_of_torchs_states(text: list[str], seed: int) -> None:
+    widget = SentenceReader(text=" ".join(text), **state(seed))
+    net = network_of(widget)
+    ids = torch.from_numpy(vocabulary_of(widget).encode([widget.text])[0].astype(np.int64))[None]
+    states = net.rnn(net.vectors(ids))[0][0].detach().numpy()
+    forward, backward = states[:, :5], states[:, 5:]
+    nothing = np.zeros((1, 5))
+    moved = np.linalg.norm(np.diff(np.vstack((nothing, forward)), axis=0), axis=1)
+    moved_back = np.linalg.norm(np.diff(np.vstack((backward, nothing)), axis=0), axis=1)
+    assert widget.reading.forward == pytest.approx(moved, abs=1e-9)
+    assert widget.reading.backward == pytest.approx(moved_back, abs=1e-9)
+
+
+def test_all_unknown_words_are_one() -> None:
+    first, second = (SentenceReader(text=text, **state(3)) for text in ("wug blick", "فردا ۱۲"))
+    assert first.reading.known == second.reading.known == (False, False)
+    assert np.array_equal(first.reading.beliefs, second.reading.beliefs)
+    assert "2 of them unknown" in first.summary()
+    assert first.fallback_html().count("(unknown)") == 2
+
+
+@pytest.mark.parametrize("text", ["", "  ", "!?", "😀"])
+def test_a_text_without_words_has_no_belief(text: str) -> None:
+    widget = SentenceReader(text=text, at=3)
+    assert widget.reading.words == ()
+    assert widget.reading.beliefs.shape == (0, 6)
+    assert widget.summary() == "no words to read"
+    assert "No words to read" in widget.host_html()
+
+
+def test_a_long_text_is_read_to_its_64th_word() -> None:
+    text = ("i am not " * 4_000)[:MOST_CHARACTERS]
+    widget = SentenceReader(text=text, **state(1))
+    reading = widget.reading
+    assert (len(reading.words), reading.left_out) == (MOST_WORDS, len(tokenise(text)) - MOST_WORDS)
+    short = SentenceReader(text=" ".join(reading.words), **state(1))
+    assert np.array_equal(short.reading.beliefs, reading.beliefs)
+    with pytest.raises(StateError, match=r"SentenceReader.text must have at most 10,000 characters, but has 10,001; "):
+        widget.text = text + "x"
+
+
+def test_reading_fewer_words_is_reading_a_shorter_text() -> None:
+    widget = SentenceReader(text="I am not sad, I am happy", at=4, **state(2))
+    shorter = SentenceReader(text="I am not sad", **state(2)).reading
+    for name in ("forward", "backward", "beliefs"):
+        assert np.array_equal(getattr(widget.reading, name), getattr(shorter, name))
+    widget.at = 60
+    assert len(widget.reading.words) == 7
+
+
+def test_the_table_shows_each_word_read() -> None:
+    widget = SentenceReader(text="i am wug", **state(4))
+    rows = [re.findall(r"<t[hd][^>]*>([^<]*)<", row) for row in widget.fallback_html().split("<tr>")[2:]]
+    assert [row[0] for row in rows] == ["i", "am", "wug (unknown)"]
+    reading = widget.reading
+    assert [float(row[1]) for row in rows] == pytest.approx(reading.forward, abs=5.1e-4)
+    assert [float(row[2]) for row in rows] == pytest.approx(reading.backward, abs=5.1e-4)
+    best = reading.beliefs[-1]
+    assert rows[-1][3] == f"{widget.classes[best.argmax()]} {100 * best.max():.1f} %"
+    assert widget.summary() == f"{rows[-1][3]} after 3 words, 1 of them unknown"
+
+
+# --- weights
+
+
+def test_weights_come_back_as_they_went() -> None:
+    torch.manual_seed(5)
+    sizes = {"embedding_dim": 7, "hidden_size": 3}
+    net = TextClassifier("gru", vocabulary_size=12, classes=4, bidirectional=True, **sizes)
+    packed, rounded = pack(net)
+    arrays = unpack(base64.b64encode(packed).decode(), words=10, classes=4, **sizes)
+    assert arrays["embedding"] == pytest.approx(rounded.embedding.weight[1:].detach().numpy(), abs=1e-7)
+    assert arrays["backward.W_hh"] == pytest.approx(rounded.rnn.weight_hh_l0_reverse.detach().numpy(), abs=1e-7)
+    assert arrays["forward.b_hh"] == pytest.approx(net.rnn.bias_hh_l0.detach().numpy(), abs=0)
+    for name, whole in (("embedding", net.embedding.weight[1:]), ("W_hy", net.head.weight)):
+        largest = whole.abs().amax(dim=1, keepdim=True).detach().numpy()
+        assert (np.abs(arrays[name] - whole.detach().numpy()) <= 0.501 * largest / 127).all()
+    assert sum(
+        4 * shape[0] + len(shape[1:]) * int(np.prod(shape)) for _, shape in layout(words=10, classes=4, **sizes)
+    ) == len(packed)
+
+
+def test_weights_that_do_not_belong_to_the_words_are_refused() -> None:
+    given = state(0)
+    widget = SentenceReader(**given)
+    before = widget.state_json()
+    wrong = base64.b64decode(given["weights"])
+    nan = np.array([np.nan], "<f4").tobytes()
+    for trait, value, told in (
+        ("weights", "no base64!", "be base64"),
+        ("weights", base64.b64encode(wrong[:-1]).decode(), "hold [0-9,]+ bytes for words 6, classes 6"),
+        ("weights", base64.b64encode(nan + wrong[4:]).decode(), "hold finite numbers, but embedding does not"),
+        ("words", (*WORDS, "more"), "bytes for words 7"),
+        ("hidden_size", 6, "hidden_size 6, but holds"),
+    ):
+        with pytest.raises(StateError, match=rf"SentenceReader\.weights must .*{told}.*; pass"):
+            setattr(widget, trait, value)
+        assert widget.state_json() == before
+    other = state(0, words=("one", "two"), hidden_size=2)
+    with widget.hold_trait_notifications():
+        for trait, value in other.items():
+            setattr(widget, trait, value)
+    assert widget.words == ("one", "two")
+
+
+# --- the network on record
+
+
+def test_the_record_fits_the_widget(row: Any) -> None:
+    widget = SentenceReader(**row["reader"])
+    assert widget.held_out == (row["tested"], 100 * row["accuracy"], 100 * row["accuracy_rounded"])
+    assert row["tested"] >= 2_000
+    assert recorded("sentence-reader").path.stat().st_size <= 400_000
+    assert len(widget.host_html()) <= 400_000
+    assert row["bytes"] == len(base64.b64decode(widget.weights))
+
+
+def test_rounding_costs_at_most_half_a_point(row: Any) -> None:
+    for name in ("accuracy", "masked_accuracy"):
+        assert abs(row[name] - row[f"{name}_rounded"]) <= 0.005
+    assert row["accuracy_rounded"] > 0.95 > WORD_CEILING >= row["tfidf_logreg"]
+
+
+def test_the_recorded_weights_reach_the_recorded_accuracy(row: Any) -> None:
+    widget = SentenceReader(**row["reader"])
+    test = splits(4).test
+    logits = class_logits(network_of(widget).float(), vocabulary_of(widget).encode(test.texts), device="cpu")
+    assert (logits.argmax(axis=1) == test.labels).mean() == pytest.approx(row["accuracy_rounded"], abs=5e-4)
+
+
+def test_the_record_reads_sentences_it_was_not_trained_on(row: Any) -> None:
+    widget = SentenceReader(**row["reader"])
+    corpus = order_sentences(40, seed=7_001)
+    for text, label in zip(corpus.texts[:12], corpus.labels[:12], strict=True):
+        widget.text = text
+        assert widget.reading.beliefs[-1].argmax() == label
+        assert all(widget.reading.known)
+
+
+def test_the_examples_come_in_twins(row: Any) -> None:
+    widget = SentenceReader(**row["reader"])
+    first, second, third, fourth, strange = widget.examples
+    for one, other in ((first, second), (third, fourth)):
+        assert Counter(split_words(one)) == Counter(split_words(other))
+        beliefs = []
+        for text in (one, other):
+            widget.text = text
+            beliefs.append(widget.reading.beliefs[-1])
+            assert all(widget.reading.known)
+        assert beliefs[0].argmax() != beliefs[1].argmax()
+    widget.text = strange
+    assert not all(widget.reading.known)
