@@ -293,11 +293,12 @@ def test_fetching_json_lines_writes_the_authors_files(tmp_path: Path, monkeypatc
     [
         (None, "answered 404"),
         (b"<!doctype html>", "is not a whole gzip file"),
-        (gzip.compress(b"i feel fine;joy\n"), "line 1 of .* is no message with a label"),
+        (gzip.compress(b"i feel fine;joy\n", mtime=0), "line 1 of .* is no message with a label"),
         (b"", "is not a whole gzip file|does not hold the messages"),
-        (gzip.compress(b"0" * 20_000_000), r"unpacks to more than the 16,777,216 bytes allowed"),
-        (gzip.compress(b'{"text": "x", "label": 1}\n'), "does not hold the messages of train.txt"),
+        (gzip.compress(b"0" * 20_000_000, mtime=0), r"unpacks to more than the 16,777,216 bytes allowed"),
+        (gzip.compress(b'{"text": "x", "label": 1}\n', mtime=0), "does not hold the messages of train.txt"),
     ],
+    ids=["missing", "a page", "no label", "empty", "a bomb", "other messages"],
 )
 def test_the_first_addresses_stand_in_for_the_data_card(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, served: bytes | None, complaint: str
