@@ -23,9 +23,16 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 def start(environment: dict[str, str], *options: str) -> "subprocess.Popen[str]":
-    """A sweep in a process group of its own, as a shell starts it."""
+    """A sweep in a process group of its own, as a shell starts it: it hears an interrupt, whatever this process does.
+
+    A job in the background of a script ignores interrupts, and hands that down to what it starts.
+    """
     command = [*COMMAND, "--seeds", str(RUNS // 4), *options]
-    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, process_group=0)
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, process_group=0)
+    finally:
+        signal.signal(signal.SIGINT, heard)
 
 
 def stored(tmp_path: Path) -> set[str]:
