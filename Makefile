@@ -96,8 +96,11 @@ unit: $(FULL) ## the package, the ledger, the prose
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --ignore tests/site --ignore tests/notebooks
 
 .PHONY: notebooks
-notebooks: $(FULL) ## run every chapter, compare each output with the committed one, then run the student notebooks
+notebooks: $(FULL) ## run every chapter and compare each output with the committed one
 	$(BIN)/pytest --nbval book/notebooks -n $(JOBS) --dist loadfile --nbval-cell-timeout=120 -p no:cacheprovider
+
+.PHONY: handouts
+handouts: $(FULL) ## run the student notebooks from top to bottom with nothing filled in
 	$(BIN)/pytest tests/notebooks -n $(JOBS)
 
 .PHONY: site

@@ -66,6 +66,12 @@ def test_what_is_no_solution_stays(source) -> None:
 
 
 @pytest.mark.parametrize("source", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_reads_no_file_beside_itself(source) -> None:
+    # A handout lies anywhere; what it reads comes with the package.
+    assert not [cell for cell in code(made(source, "student")) if re.search(r"""["']\.\.["'/]""", cell)]
+
+
+@pytest.mark.parametrize("source", CHAPTERS, ids=lambda path: path.stem)
 def test_no_words_of_a_solution_stay(source) -> None:
     solutions = re.findall(
         r":::\{solution-start\}.*?:::\{solution-end\}", source.read_text(encoding="utf-8"), re.DOTALL
