@@ -1,6 +1,7 @@
 """Handouts keep what a reader needs, drop every solution, and read as plain Markdown."""
 
 import ast
+import functools
 import re
 import tomllib
 from pathlib import Path
@@ -18,6 +19,7 @@ CHAPTERS = pairs.chapters()
 MYST = re.compile(r"^:::|\{(?:cite|numref|exercise|solution|admonition)[^}]*\}|\]\(#", re.MULTILINE)
 
 
+@functools.cache  # several tests read the same handout, and none changes it
 def made(source: Path, kind) -> nbformat.NotebookNode:
     return handout(pairs.read_pair(pairs.pair_of(source)), kind, PRESS)
 
