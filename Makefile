@@ -65,7 +65,7 @@ execute: $(FULL) ## run the chapters again and write their notebooks (ONLY=05 fo
 	$(BIN)/python -m tools.execute --jobs $(JOBS) $(ONLY)
 
 .PHONY: numbers
-numbers: $(FULL) ## refresh every ledger link in prose from book/numbers.toml
+numbers: $(FULL) ## refresh every ledger link from book/numbers.toml, and carry changed words into the notebooks
 	$(BIN)/python -m tools.prose
 
 .PHONY: lab

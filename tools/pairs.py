@@ -66,6 +66,19 @@ def write_pair(notebook: NotebookNode, path: Path) -> bool:
     return True
 
 
+def reword(source: Path) -> NotebookNode | None:
+    """The chapter with the outputs of its pair; None where there is no pair, or code has changed since it ran."""
+    if not pair_of(source).exists():
+        return None
+    notebook, pair = read_source(source), read_pair(pair_of(source))
+    ours, theirs = ([cell for cell in one.cells if cell.cell_type == "code"] for one in (notebook, pair))
+    if [cell.source for cell in ours] != [cell.source for cell in theirs]:
+        return None
+    for cell, executed in zip(ours, theirs, strict=True):
+        cell.outputs, cell.execution_count = executed.outputs, executed.execution_count
+    return notebook
+
+
 def drift(source: Path) -> str | None:
     """Say where a chapter and its pair differ, or None.
 

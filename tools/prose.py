@@ -1,6 +1,7 @@
 """Numbers in prose: which are ledger links, which are given inputs, and which are loose.
 
-``python -m tools.prose`` rewrites the text of every ledger link from the ledger.
+``python -m tools.prose`` rewrites the text of every ledger link from the ledger, and carries changed words into the
+executed pairs.
 """
 
 import os
@@ -16,6 +17,7 @@ from tools import pairs
 
 GIVEN = pairs.BOOK / "given.toml"
 LINK = re.compile(r"\[(?P<text>[^\[\]]*)\]\(#(?P<target>[^\s()]+)\)")
+CHAPTER_LINK = re.compile(r"\[(?P<number>\d+)\]\((?:\.\./)?(?:notebooks/)?0?(?P=number)-[\w-]+\.ipynb\)")
 NUMERAL = re.compile(r"(?<![\w.])[-−+]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?\s?[%‰]?")
 PROSE_FENCES = "admonition|exercise|solution|note|tip|warning|list-table"
 CODE_BLOCK = re.compile(rf"^(?P<fence>`{{3,}})(?!\{{(?:{PROSE_FENCES})).*?^(?P=fence)\s*$", re.M | re.S)
@@ -81,6 +83,7 @@ def loose_numbers(page: Path, book: ledger.Ledger, given: list[str]) -> tuple[li
     text = CODE_BLOCK.sub("\n", markdown_of(page))
     for pattern in (COMMENT, LIST_MARK, OPTION_LINE, TARGET):
         text = pattern.sub("", text)
+    text = CHAPTER_LINK.sub(" ", text)
     text = LINK.sub(lambda m: " " if book.resolves(m["target"]) else m["text"], text)
     loose: list[str] = []
     used: set[str] = set()
@@ -136,28 +139,14 @@ def refresh(page: Path, book: ledger.Ledger) -> int:
     return count
 
 
-def refresh_pair(source: Path) -> None:
-    """Carry changed prose into the executed pair; code is not touched, so its outputs stay true."""
-    pair = pairs.pair_of(source)
-    if not pair.exists():
-        return
-    wanted, found = pairs.read_source(source), pairs.read_pair(pair)
-    if [cell.cell_type for cell in wanted.cells] != [cell.cell_type for cell in found.cells]:
-        return  # the drift check says so; only execution can mend it
-    for ours, theirs in zip(wanted.cells, found.cells, strict=True):
-        if ours.cell_type == "markdown":
-            theirs.source, theirs.id = ours.source, ours.id
-    pairs.write_pair(found, pair)
-
-
 def main() -> int:
     """Refresh every page."""
     book = ledger.load(pairs.BOOK / "numbers.toml")
     for page in pages():
         if count := refresh(page, book):
             print(f"{page.name}: {count} refreshed")
-        if page.parent == pairs.CHAPTERS:
-            refresh_pair(page)
+        if page.parent == pairs.CHAPTERS and (reworded := pairs.reword(page)):
+            pairs.write_pair(reworded, pairs.pair_of(page))
     return 0
 
 

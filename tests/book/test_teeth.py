@@ -94,6 +94,20 @@ def test_a_wrong_number_stops_execution_and_leaves_the_pair_alone(book: Path) ->
     assert pair(book).read_bytes() == before
 
 
+def test_a_change_of_words_is_carried_over_and_a_change_of_code_is_not(book: Path) -> None:
+    assert pairs.reword(chapter(book)) is None
+    execute.run(chapter(book))
+    replace(pair(book), '"done\\n"', '"kept\\n"')
+    replace(chapter(book), "A chapter", "A *reworded* paragraph.\n\nThe chapter")
+    reworded = pairs.reword(chapter(book))
+    assert reworded is not None
+    pairs.write_pair(reworded, pair(book))
+    assert pairs.drift(chapter(book)) is None
+    assert '"kept\\n"' in pair(book).read_text(encoding="utf-8")
+    replace(chapter(book), "818)", "818 )")
+    assert pairs.reword(chapter(book)) is None
+
+
 def test_a_changed_ledger_fails_nbval_with_id_expected_and_got(book: Path) -> None:
     execute.run(chapter(book))
     replace(book / "numbers.toml", "47818", "47819")

@@ -1,0 +1,151 @@
+"""One symbol for one thing: the notation page knows every letter of every formula."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from _formulas import ACCENTS, Use, formulas, symbols
+
+from tools import pairs, prose
+
+PAGE = pairs.BOOK / "notation.md"
+LOCAL = "## Letters of one chapter"
+PAGES = [page for page in prose.pages() if page != PAGE]
+# What other books write, and what this one writes for it.
+OTHER_SHAPES = {
+    r"\\circ\b|\\otimes\b|\\ast\b|\\bullet\b": r"\odot, a product element by element",
+    r"\^\{?\([a-z]": "h_t, the step below",
+    r"_\{?(?:hx|yh|hi)\b": "W_{xh}, W_{hy} and W_{ih}, from what is read to what is made",
+    r"\\ln\b": r"\log",
+    r"\\vec\b|\\mathbf\{[a-zA-Z]|\\boldsymbol": "plain letters, also for vectors and matrices",
+    r"[A-Z](?:_\{?\w+\}?)?\^\{?T\b|\\intercal": r"\top, a transposed matrix",
+    r"\\epsilon\b": r"\varepsilon",
+    r"\\varphi\b": r"\phi",
+    r"\\\||(?<!\\)\|\|": r"\lVert and \rVert",
+    r"\\(?:text|mathrm|operatorname)\{(?:tanh|log|max|min|sigmoid)\}": r"\tanh, \log, \max, \min and \sigma",
+}
+
+
+def declared(text: str) -> list[Use]:
+    return [use for formula in formulas(text, "notation") for use in symbols(formula.tex)]
+
+
+def tables(text: str) -> tuple[set[str], dict[str, str]]:
+    """The names that hold in the whole book, and the row of letters of each chapter."""
+    everywhere, _, rest = text.partition(LOCAL)
+    local, heading, after = rest.partition("\n## ")
+    cells = re.findall(r"^\| (.+?) \|", everywhere + heading + after, re.MULTILINE)
+    names = {use.names[0] for cell in cells for use in declared(cell)}
+    return names, dict(re.findall(r"^\| \[.+?\]\(notebooks/(.+?)\.ipynb\) \| (.+) \|$", local, re.MULTILINE))
+
+
+BOOK, CHAPTERS = tables(PAGE.read_text(encoding="utf-8"))
+
+
+def is_known(use: Use, names: set[str]) -> bool:
+    """Whether a name covers a symbol: its own, or a mark on a letter that has one."""
+    if names.intersection(use.names):
+        return True
+    mark, bare = use.unmarked
+    marks = {name[: name.index("{")] for name in names if "{" in name}
+    return mark in marks and is_known(bare, names) if mark else False
+
+
+def unknown(text: str, names: set[str]) -> Iterator[str]:
+    for formula in formulas(text, "page"):
+        for use in symbols(formula.tex):
+            if not is_known(use, names):
+                yield f"line {formula.line}: {use.names[-1]}"
+
+
+def names_of(page: str) -> set[str]:
+    return BOOK | {use.names[0] for use in declared(CHAPTERS.get(page, ""))}
+
+
+def other_shapes(text: str) -> Iterator[str]:
+    for formula in formulas(text, "page"):
+        for shape, ours in OTHER_SHAPES.items():
+            if found := re.search(shape, formula.tex):
+                yield f"line {formula.line}: {found[0]}; this book writes {ours}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_notation_page_knows_every_symbol(page: Path) -> None:
+    missing = sorted(set(unknown(page.read_text(encoding="utf-8"), names_of(page.stem))))
+    assert not missing, f"{page.name} uses symbols that book/notation.md does not list: {missing}"
+
+
+@pytest.mark.parametrize("page", [*PAGES, PAGE], ids=lambda page: page.stem)
+def test_no_symbol_has_a_second_shape(page: Path) -> None:
+    assert list(other_shapes(page.read_text(encoding="utf-8"))) == []
+
+
+def test_the_notation_page_keeps_its_own_rules() -> None:
+    everywhere, heading, _ = PAGE.read_text(encoding="utf-8").partition(LOCAL)
+    assert heading
+    assert set(CHAPTERS) <= {source.stem for source in pairs.chapters()}
+    assert list(unknown(everywhere, BOOK)) == []
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_letter_of_one_chapter_is_used_in_it(name: str) -> None:
+    text = (pairs.CHAPTERS / f"{name}.md").read_text(encoding="utf-8")
+    used = {each for use in declared(text) for each in use.names}
+    dead = [use.names[0] for use in declared(CHAPTERS[name]) if not used.intersection(use.names)]
+    assert not dead, f"book/notation.md lists letters that {name} does not use: {dead}"
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_letter_with_a_second_meaning_says_here(name: str) -> None:
+    for item in CHAPTERS[name].split("; "):
+        second = [use.names[0] for use in declared(item) if use.names[0] in BOOK]
+        assert not second or re.search(r"\bhere\b", item), f"{name}: {second} has a meaning in the book: {item}"
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        r"$\xi_t$",
+        r"$$h_t = \tanh(Q h_{t-1})$$",
+        r"$W_{zz}$",
+        r"$2^{\kappa}$",
+        r"$\tilde W_{hh} \hat\kappa$",
+        r"$a^q_t$",
+        r"$L_{\text{made up}}$",
+        "$h_t\n+ \\mu$",
+        r"\begin{align} \psi \end{align}",
+        r"$\mathcal{Q}$",
+        r"$\sum_{k=1}^{Q} x_k$",
+    ],
+)
+def test_a_made_up_symbol_is_caught(formula: str) -> None:
+    assert list(unknown(f"A line.\n\n{formula}", BOOK))
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        r"$h_t = \tanh(W_{hh} h_{t-1} + W_{xh} x_t + b_h)$",
+        r"$\partial \mathcal{L} / \partial h_{10}$",
+        r"$\sum_{k=1}^{T} x_k + k$",
+        r"$j = 1, \dots, T$",
+        r"$e^{-x}$ and `$\xi$`",
+        "```python\nprice = '$\\xi$'\n```",
+        r"five \$ or six \$ of $\operatorname{softmax}(y_2)$",
+    ],
+)
+def test_what_the_page_lists_and_what_is_no_symbol_pass(formula: str) -> None:
+    assert list(unknown(formula, BOOK)) == []
+
+
+@pytest.mark.parametrize(
+    "formula", [r"$f \circ c$", "$h^{(t)}$", "$W_{hx}$", r"$\ln a$", r"$\mathbf{x}$", "$W_{hh}^T$", r"$\|g\|$"]
+)
+def test_a_second_shape_is_caught(formula: str) -> None:
+    assert list(other_shapes(formula))
+
+
+def test_every_accent_is_read_with_its_letter() -> None:
+    for accent in ACCENTS:
+        assert [use.letter for use in symbols(accent + " x_t")] == [accent + "{x}"]
