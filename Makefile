@@ -58,6 +58,10 @@ dist: book $(FULL) ## pack site and notebooks for travel, with checksums, in _bu
 	$(BIN)/python -m hatchling build --target wheel --directory $(BUILD)/dist
 	$(BIN)/python -m tools.dist
 
+.PHONY: pictures
+pictures: book $(FULL) ## draw the README's pictures from the built site
+	$(BIN)/python -m tools.pictures
+
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 .PHONY: execute

@@ -43,10 +43,8 @@ from rnncourse.training import set_seed
 __all__ = [
     "NETWORKS",
     "PADDED",
-    "STRENGTHS",
     "STUDIES",
     "BagOfVectors",
-    "BaselineConfig",
     "EmotionConfig",
     "grid",
     "run",
@@ -317,66 +315,6 @@ def _fingerprint(scale: Scale) -> str:
     return splits("messages" if scale == "full" else "sentences").fingerprint
 
 
-# ---- Baselines with the penalty that validation prefers.
-
-STRENGTHS: Mapping[str, tuple[float, ...]] = MappingProxyType(
-    {
-        "tfidf-logreg": (0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
-        "tfidf-svm": (0.03, 0.1, 0.3, 1.0, 3.0, 10.0),
-        "tfidf-svm-words": (0.03, 0.1, 0.3, 1.0, 3.0, 10.0),
-    }
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class BaselineConfig:
-    """One run of ``emotion-baselines``.
-
-    Attributes:
-        model: ``tfidf-logreg``, ``tfidf-svm`` (words and pairs) or ``tfidf-svm-words``.
-        strength: inverse strength of the penalty.
-        source: ``messages`` or ``sentences``.
-        seed: always 0; nothing is drawn.
-    """
-
-    model: str
-    strength: float
-    source: Source
-    seed: int = 0
-
-
-def baseline_grid(scale: Scale, seeds: int) -> list[BaselineConfig]:
-    """Each baseline with each strength."""
-    source: Source = "messages" if scale == "full" else "sentences"
-    return [
-        BaselineConfig(model=model, strength=strength, source=source)
-        for model, strengths in STRENGTHS.items()
-        for strength in strengths
-    ]
-
-
-def run_with_strength(config: BaselineConfig, device: str) -> dict[str, Any]:
-    """Fit one baseline with one strength.
-
-    Args:
-        config: which.
-        device: not used.
-
-    Returns:
-        As of a baseline in `run`, and ``validation_accuracy``, by which a strength is to be chosen.
-    """
-    parts = _parts(config.source, "ordered")
-    baseline: TextBaseline
-    if config.model == "tfidf-logreg":
-        baseline = LogisticBagOfWords(strength=config.strength)
-    else:
-        baseline = LinearSVM(longest=1 if config.model == "tfidf-svm-words" else 2, strength=config.strength)
-    fitted = baseline.fit(parts.train.texts, parts.train.labels)
-    chosen = accuracy(fitted.predict(parts.validation.texts), parts.validation.labels)
-    outcome = _outcome(parts, lambda part: fitted.predict(part.texts))
-    return {**outcome, "parameters": fitted.parameters, "validation_accuracy": chosen}
-
-
 _CODE = (classifiers, models, reading, text, text_baselines, training)
 
 STUDIES = (
@@ -392,16 +330,5 @@ STUDIES = (
         "test part is scored after every epoch to measure what choosing on it would gain, and has no part in the "
         f"choice. The network of the report reads messages padded in front to {PADDED} tokens, for "
         f"{RECIPES['report'].epochs} epochs.",
-    ),
-    Study(
-        name="emotion-baselines",
-        about="how good is a count of words whose penalty is chosen on the validation part?",
-        seeds=1,
-        grid=baseline_grid,
-        run=run_with_strength,
-        data=_fingerprint,
-        code=_CODE,
-        notes="The authors' split, nothing left out. Every strength is scored on the test part; the one to report is "
-        "the one with the highest accuracy on the validation part.",
     ),
 )

@@ -27,7 +27,6 @@ MODULES: dict[str, str] = {
     "sequence-tasks": "rnncourse.studies.sequence_tasks",
     "emotion-corpus": "rnncourse.studies.emotion_corpus",
     "emotion": "rnncourse.studies.emotion",
-    "emotion-baselines": "rnncourse.studies.emotion",
     "sequence-length": "rnncourse.studies.sequence_length",
 }
 

@@ -94,7 +94,10 @@ function picture({ jump_at, at, size }, { jumped, plain }) {
     ...GATES.map((name) => dot(jumped[name][at - 1], gate, `rnn-${name}`)),
     word("load, standard deviations", BOX.left, 13, "rnn-tick", "start"),
     ...key.map(([name, x]) => word(WORDS[name], x, 149, `rnn-key rnn-${name}`, "start")),
-    ...minutes.map((minute) => word(integer(minute), across(minute), HEIGHT - 15)),
+    ...minutes.map((minute) => {
+      const x = across(minute);
+      return word(integer(minute), x, HEIGHT - 15, "rnn-tick", x > WIDTH - 20 ? "end" : "middle");
+    }),
     word("minute", BOX.left, HEIGHT - 15, "rnn-tick", "start"),
     word("faint: without the jump", WIDTH - BOX.right, 13, "rnn-tick", "end"),
   ];

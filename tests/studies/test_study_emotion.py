@@ -14,7 +14,7 @@ from rnncourse.studies import emotion as study
 from rnncourse.studies import find, reading
 from rnncourse.studies.emotion import BASELINES, NETWORKS, BagOfVectors, EmotionConfig, mixed, network
 
-STUDY, BASELINE_STUDY = study.STUDIES
+(STUDY,) = study.STUDIES
 SHORT = reading.Recipe(epochs=3, batch_size=16, lr=1e-2, forget=0.05)
 
 
@@ -128,18 +128,3 @@ def test_shuffled_words_are_learned_from_shuffled_words() -> None:
     metrics = study.run(replace(config("small"), words="shuffled"), "cpu")
     assert metrics["accuracy"] <= 0.7  # nothing but luck is above a half
     assert len(metrics["shuffled_predictions"]) == 60
-
-
-def test_baselines_are_tried_with_several_strengths() -> None:
-    assert find("emotion-baselines") is BASELINE_STUDY
-    grid = study.baseline_grid("small", 3)
-    assert len(set(grid)) == len(grid) == sum(map(len, study.STRENGTHS.values()))
-    runs = {
-        (one.model, one.strength): study.run_with_strength(one, "cpu") for one in grid if one.strength in (0.3, 1.0)
-    }
-    assert runs["tfidf-logreg", 1.0]["predictions"] == study.run(config("tfidf-logreg"), "cpu")["predictions"]
-    assert runs["tfidf-svm", 1.0]["predictions"] == study.run(config("tfidf-svm"), "cpu")["predictions"]
-    assert runs["tfidf-svm-words", 1.0]["accuracy"] <= 0.5
-    assert runs["tfidf-logreg", 0.3]["validation_predictions"] != runs["tfidf-logreg", 1.0]["validation_predictions"]
-    for metrics in runs.values():
-        assert metrics["validation_accuracy"] == np.trace(metrics["validation_confusion"]) / 40
