@@ -32,12 +32,12 @@ def declared(text: str) -> list[Use]:
 
 
 def tables(text: str) -> tuple[set[str], dict[str, str]]:
-    """The names that hold in the whole book, and the row of letters of each chapter."""
+    """The names that hold in the whole book, and the letters of each chapter."""
     everywhere, _, rest = text.partition(LOCAL)
     local, heading, after = rest.partition("\n## ")
     cells = re.findall(r"^\| (.+?) \|", everywhere + heading + after, re.MULTILINE)
     names = {use.names[0] for cell in cells for use in declared(cell)}
-    return names, dict(re.findall(r"^\| \[.+?\]\(notebooks/(.+?)\.ipynb\) \| (.+) \|$", local, re.MULTILINE))
+    return names, dict(re.findall(r"^- \[.+?\]\(notebooks/(.+?)\.ipynb\): (.+)\.$", local, re.MULTILINE))
 
 
 BOOK, CHAPTERS = tables(PAGE.read_text(encoding="utf-8"))

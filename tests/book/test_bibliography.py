@@ -1,0 +1,123 @@
+"""The bibliography holds what is cited, once, and in full."""
+
+import re
+import unicodedata
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from pybtex.database import BibliographyData, Entry, parse_file, parse_string
+from pybtex.richtext import Text
+
+from tools import pairs, prose
+
+SOURCE = pairs.BOOK / "references.bib"
+WORKS = parse_file(str(SOURCE))
+CITED = re.compile(r"\{cite(?::[a-z]+)?\}`([^`]+)`")
+DOI = re.compile(r"10\.\d{4,9}/[^\s{}]+")
+ADDRESS = re.compile(r"https://\S+")
+ACRONYM = re.compile(r"\b(?:\w*[a-z]\w*[A-Z]\w*|[A-Z]{2,}\w*)\b")  # a style that lowers titles would spoil it
+PLACE = {"article": "journal", "inproceedings": "booktitle", "incollection": "booktitle", "book": "publisher"}
+
+
+def citations(page: Path) -> set[str]:
+    text = page.read_text(encoding="utf-8")
+    return {key.strip() for match in CITED.finditer(text) for key in match[1].split(",")}
+
+
+def bare(title: str) -> str:
+    """A title as a reader sees it, without case and signs."""
+    return re.sub(r"\W+", " ", str(Text.from_latex(title))).strip().lower()
+
+
+def unprotected(title: str) -> list[str]:
+    """Acronyms in a title outside braces."""
+    return ACRONYM.findall(re.sub(r"\{[^{}]*\}", "", re.sub(r"\{?\\.\{?\w\}?\}?", "", title)))
+
+
+def faults(entry: Entry) -> list[str]:
+    """What an entry lacks, or has in a wrong form."""
+    fields = entry.fields
+    found = [] if entry.persons.get("author") else ["no author"]
+    wanted = ["title", "year", *([PLACE[entry.type]] if entry.type in PLACE else [])]
+    found += [f"no {name}" for name in wanted if not fields.get(name)]
+    if not {"doi", "url"} & set(fields) and not ("publisher" in fields and entry.type in ("book", "incollection")):
+        found.append("neither doi nor url")
+    if not re.fullmatch(r"(?:19|20)\d\d", fields.get("year", "2000")):
+        found.append(f"year {fields['year']}")
+    if not DOI.fullmatch(fields.get("doi", "10.1000/1")):
+        found.append(f"doi {fields['doi']}")
+    if not ADDRESS.fullmatch(fields.get("url", "https://host")):
+        found.append(f"url {fields['url']}")
+    if "pages" in fields and not re.fullmatch(r"[\w:]+(?:--[\w:]+)?", fields["pages"]):
+        found.append(f"pages {fields['pages']}")
+    return found + [f"{word} without braces" for word in unprotected(fields.get("title", ""))]
+
+
+def twins(works: BibliographyData) -> list[str]:
+    """Titles and identifiers that two entries share."""
+    seen = Counter(bare(entry.fields.get("title", "")) for entry in works.entries.values())
+    seen.update(
+        entry.fields[name].lower()
+        for entry in works.entries.values()
+        for name in ("doi", "url")
+        if name in entry.fields
+    )
+    return [what for what, times in seen.items() if times > 1]
+
+
+def test_every_work_is_cited_and_every_citation_has_its_work() -> None:
+    pages = {page: citations(page) for page in prose.pages()}
+    cited = set().union(*pages.values())
+    assert cited == set(WORKS.entries), sorted(cited ^ set(WORKS.entries))
+
+
+@pytest.mark.parametrize("key", WORKS.entries)
+def test_an_entry_is_complete(key: str) -> None:
+    assert faults(WORKS.entries[key]) == []
+
+
+@pytest.mark.parametrize("key", WORKS.entries)
+def test_a_key_names_first_author_and_year(key: str) -> None:
+    entry = WORKS.entries[key]
+    year = re.search(r"\d{4}", key)
+    assert year is None or year[0] == entry.fields["year"]
+    person = entry.persons["author"][0]
+    last = bare("".join([*person.prelast_names, *person.last_names])).replace(" ", "")
+    plain = unicodedata.normalize("NFKD", last).encode("ascii", "ignore").decode()
+    assert not person.first_names or key.startswith(plain[:3])  # a group that signs has no first name
+
+
+def test_no_work_has_two_entries() -> None:
+    assert twins(WORKS) == []
+
+
+def test_entries_stand_in_the_order_of_their_keys() -> None:
+    assert list(WORKS.entries) == sorted(WORKS.entries)
+
+
+SOUND = "@article{a2001b, author={A, B}, title={One {LSTM}}, journal={J}, year={2001}, doi={10.1000/abc}}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("year={2001}", "year={in press}", "year in press"),
+        ("doi={10.1000/abc}", "doi={https://doi.org/10.1000/abc}", "doi https://doi.org/10.1000/abc"),
+        (", doi={10.1000/abc}", "", "neither doi nor url"),
+        ("{LSTM}", "LSTM", "LSTM without braces"),
+        ("journal={J}, ", "", "no journal"),
+        ("author={A, B}, ", "", "no author"),
+        ("year={2001}", "year={2001}, pages={1-9}", "pages 1-9"),
+    ],
+)
+def test_a_faulty_entry_is_caught(old: str, new: str, complaint: str) -> None:
+    (sound,) = parse_string(SOUND, "bibtex").entries.values()
+    (entry,) = parse_string(SOUND.replace(old, new), "bibtex").entries.values()
+    assert faults(sound) == []
+    assert faults(entry) == [complaint]
+
+
+def test_a_work_under_two_keys_is_caught() -> None:
+    second = SOUND.replace("a2001b", "a2001c").replace("{LSTM}", "lstm")
+    assert twins(parse_string(SOUND + second, "bibtex")) == ["one lstm", "10.1000/abc"]
