@@ -80,3 +80,8 @@ def test_a_misnamed_link_is_caught() -> None:
     assert (
         misnamed("[chapter 6](06-lstm-gates.ipynb), [6](06-lstm-gates.ipynb), [the gates](06-lstm-gates.ipynb)") == []
     )
+
+
+def test_the_map_of_the_package_names_every_page() -> None:
+    named = set(re.findall(r"\]\(api/(\w+)\.md\)", (pairs.BOOK / "api.md").read_text(encoding="utf-8")))
+    assert named == {page.stem for page in (pairs.BOOK / "api").glob("*.md")}
