@@ -209,7 +209,7 @@ def _written(value: float, digits: int, scale: float, exact: bool) -> tuple[str,
     rounded = number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
     exact = exact and rounded == number
     mantissa = rounded
-    if scientific:  # quantized once more: rounding 9.9996 up leaves a digit too many
+    if scientific:  # quantised once more: rounding 9.9996 up leaves a digit too many
         mantissa = rounded.scaleb(-rounded.adjusted()).quantize(Decimal(1).scaleb(1 - digits))
     text = format(mantissa.normalize() if exact else mantissa, "f")
     return (rf"{text} \times 10^{{{rounded.adjusted()}}}" if scientific else text), exact, number

@@ -24,6 +24,14 @@ class Feedback:
         return f"{'Correct.' if self.passed else 'Not yet.'} {self.message}"
 
 
+NOT_TRIED = Feedback(False, "Put your answer in place of the dots, then run the cell again.")
+
+
+def untried(answer: object) -> bool:
+    """Whether the dots of the stub still stand where the answer belongs."""
+    return answer is None or answer is ...
+
+
 @dataclass(frozen=True)
 class Mistake:
     """A typical wrong answer, recognised by its value or by a test, and the hint that answers it.
@@ -59,8 +67,8 @@ def grade(
     Returns:
         The feedback; nothing is raised for a wrong answer.
     """
-    if answer is None or answer is ...:
-        return Feedback(False, "Put your answer in place of the dots, then run the cell again.")
+    if untried(answer):
+        return NOT_TRIED
     try:
         given = np.asarray(answer, dtype=np.float64)
     except (TypeError, ValueError, RuntimeError):

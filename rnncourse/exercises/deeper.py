@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from rnncourse.data.events import least_looks
-from rnncourse.exercises._grading import Feedback, Mistake, grade
+from rnncourse.exercises._grading import NOT_TRIED, Feedback, Mistake, grade, untried
 
 __all__ = ["check_least_share", "check_map_parameters", "check_recount", "check_rise", "check_width"]
 
@@ -25,8 +25,8 @@ def check_rise(answer: Any) -> Feedback:
     Returns:
         Feedback with a hint for a threshold of one, for a pre-activation, and for a rise too large or too small.
     """
-    if answer is None or answer is ...:
-        return Feedback(False, "Put your answer in place of the dots, then run the cell again.")
+    if untried(answer):
+        return NOT_TRIED
     try:
         rise = float(answer)
     except (TypeError, ValueError):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rnncourse.data.sentences import EMOTION_WORDS, order_sentences
-from rnncourse.exercises._grading import Feedback, Mistake, grade
+from rnncourse.exercises._grading import NOT_TRIED, Feedback, Mistake, grade, untried
 
 __all__ = ["check_bar", "check_calibration", "check_ceiling", "check_macro_f1", "check_rows", "check_rule"]
 
@@ -22,7 +22,6 @@ BATCH_ACCURACY = np.array([1.0, 0.5, 0.75, 0.75, 0.5])
 BIN_TEXTS, BIN_SURE, BIN_RIGHT = np.array([100, 300, 600]), np.array([0.5, 0.8, 0.95]), np.array([0.6, 0.7, 0.9])
 
 FRESH = 400
-NOT_TRIED = Feedback(False, "Put your answer in place of the dots, then run the cell again.")
 
 
 def check_ceiling(answer: ArrayLike) -> Feedback:
@@ -181,7 +180,7 @@ def check_rule(answer: Any) -> Feedback:
         Passed above three quarters, what pairs of neighbours allow. Hints for a rule that fails, that returns something
         else, or that reads no order.
     """
-    if answer is None or answer is ...:
+    if untried(answer):
         return NOT_TRIED
     if not callable(answer):
         return Feedback(False, f"Give a function of a sentence; this is of type {type(answer).__name__}.")

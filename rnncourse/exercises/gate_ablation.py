@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rnncourse.cells import FloatArray
-from rnncourse.exercises._grading import Feedback, Mistake, grade
+from rnncourse.exercises._grading import NOT_TRIED, Feedback, Mistake, grade, untried
 
 __all__ = [
     "check_fewest_seeds",
@@ -23,8 +23,6 @@ REPORTED = {"full": (0.046112, 0.079261), "forget_only": (0.057776, 0.123804), "
 P_VALUES = (0.004, 0.03, 0.02, 0.5)
 FORGET, CANDIDATE = 0.8, 0.5
 
-NOT_TRIED = Feedback(False, "Put your answer in place of the dots, then run the cell again.")
-
 
 def check_order(answer: Any) -> Feedback:
     """Check the order of the three versions in the coursework's table, best first.
@@ -35,7 +33,7 @@ def check_order(answer: Any) -> Feedback:
     Returns:
         Feedback with a hint for the order of the report's text, the reverse, and anything else.
     """
-    if answer is None or answer is ...:
+    if untried(answer):
         return NOT_TRIED
     if isinstance(answer, str) or not hasattr(answer, "__iter__"):
         return Feedback(False, "Give three names in a tuple, best first.")
@@ -179,7 +177,7 @@ def check_same_sum(answer: Any) -> Feedback:
     Returns:
         Feedback with a hint for equal sequences, different lengths, or sequences that some such cell tells apart.
     """
-    if answer is None or answer is ...:
+    if untried(answer):
         return NOT_TRIED
     try:
         one, two = (np.asarray(part, dtype=np.float64) for part in answer)

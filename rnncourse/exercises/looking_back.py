@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rnncourse.exercises._grading import Feedback, Mistake, grade
+from rnncourse.exercises._grading import NOT_TRIED, Feedback, Mistake, grade, untried
 
 __all__ = [
     "check_equal_units",
@@ -17,7 +17,6 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
-NOT_TRIED = Feedback(False, "Put your answer in place of the dots, then run the cell again.")
 EXACT = 1e-9
 ROUNDED = 6e-4  # three decimals, or a whole per mille
 
@@ -146,7 +145,7 @@ def check_smoother(answer: Any) -> Feedback:
         Feedback with a hint for no function, another length, a look ahead, a series shifted, too long or too short a
         memory, and a wrong beginning.
     """
-    if answer is None or answer is ...:
+    if untried(answer):
         return NOT_TRIED
     if not callable(answer):
         return Feedback(False, f"Give a function of a series; this is of type {type(answer).__name__}.")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rnncourse.cells import FloatArray, gru_step, lstm_sequence, sigmoid
-from rnncourse.exercises._grading import Feedback, Mistake, grade
+from rnncourse.exercises._grading import NOT_TRIED, Feedback, Mistake, grade, untried
 
 __all__ = [
     "check_counter",
@@ -29,7 +29,6 @@ EXERCISE_X = (-0.5,)
 
 # What a hand calculation with four decimals can be off by; the recognised mistakes lie further away.
 HAND = 3e-4
-NOT_TRIED = Feedback(False, "Put your answer in place of the dots, then run the cell again.")
 
 
 def check_hold_biases(answer: Any) -> Feedback:
@@ -44,7 +43,7 @@ def check_hold_biases(answer: Any) -> Feedback:
     Returns:
         Feedback with a hint for a cell that is cleared, fades, fills up, or holds one value only.
     """
-    if answer is None or answer is ...:
+    if untried(answer):
         return NOT_TRIED
     try:
         b_i, b_f = (float(bias) for bias in answer)
@@ -165,7 +164,7 @@ def check_ignore_gates(answer: Any) -> Feedback:
     Returns:
         Feedback with a hint for each other gate and for the opposite value.
     """
-    if answer is None or answer is ...:
+    if untried(answer):
         return NOT_TRIED
     try:
         lstm, gru, value = answer
@@ -196,7 +195,7 @@ def check_coupled_gate(answer: Any) -> Feedback:
     Returns:
         Feedback with a hint for a copied gate, for one minus the weights, and for a bias or weights left as they were.
     """
-    if answer is None or answer is ...:
+    if untried(answer):
         return NOT_TRIED
     try:
         W_ii, W_hi, b_i = (np.asarray(part, dtype=np.float64) for part in answer)
@@ -231,7 +230,7 @@ def check_counter(answer: Any) -> Feedback:
     Returns:
         Feedback with a hint for a cell that counts nothing, counts zeros, or forgets.
     """
-    if answer is None or answer is ...:
+    if untried(answer):
         return NOT_TRIED
     try:
         W_ih, W_hh, b = answer

@@ -14,7 +14,7 @@ from rnncourse.cells import (
     rnn_step_backward,
     softmax,
 )
-from rnncourse.exercises._grading import Feedback, Mistake, grade
+from rnncourse.exercises._grading import NOT_TRIED, Feedback, Mistake, grade, untried
 
 __all__ = [
     "check_bias_gradient",
@@ -199,8 +199,8 @@ def check_memory_cell(answer: Any) -> Feedback:
     Returns:
         Feedback with a hint for a state that fades, flips, is overwritten, or leans to one sign.
     """
-    if answer is None or answer is ...:
-        return Feedback(False, "Put your answer in place of the dots, then run the cell again.")
+    if untried(answer):
+        return NOT_TRIED
     try:
         W_xh, W_hh, b_h = answer
         units = len(np.atleast_1d(np.asarray(b_h, dtype=np.float64)))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from rnncourse.counting import Count, count, module_from_text
-from rnncourse.exercises._grading import Feedback, Mistake, grade
+from rnncourse.exercises._grading import NOT_TRIED, Feedback, Mistake, grade, untried
 
 __all__ = [
     "check_break_even",
@@ -140,8 +140,8 @@ def check_budget(answer: Any) -> Feedback:
     Returns:
         Feedback that says which of the two conditions fails, and by how much.
     """
-    if answer is None or answer is ...:
-        return Feedback(False, "Put your answer in place of the dots, then run the cell again.")
+    if untried(answer):
+        return NOT_TRIED
     try:
         first, second, width = answer
     except (TypeError, ValueError):

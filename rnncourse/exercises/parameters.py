@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rnncourse.exercises._grading import Feedback, Mistake, grade
+from rnncourse.exercises._grading import NOT_TRIED, Feedback, Mistake, grade, untried
 
 __all__ = [
     "check_bidirectional_gru",
@@ -205,8 +205,8 @@ def check_smaller_network(answer: Any) -> Feedback:
         Feedback; any pair that keeps the limits is right. Hints for swapped sizes, a count of the embedding alone,
         too few words, too short vectors, or too many parameters.
     """
-    if answer is None or answer is ...:
-        return Feedback(False, "Put your answer in place of the dots, then run the cell again.")
+    if untried(answer):
+        return NOT_TRIED
     try:
         words, width = (float(size) for size in answer)
     except (TypeError, ValueError):

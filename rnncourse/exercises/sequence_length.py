@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rnncourse.cells import lstm_sequence
-from rnncourse.exercises._grading import Feedback, Mistake, grade
+from rnncourse.exercises._grading import NOT_TRIED, Feedback, Mistake, grade, untried
 
 __all__ = ["check_both_ways", "check_holder", "check_masked_run", "check_row", "check_shares", "check_steps_left"]
 
@@ -155,8 +155,8 @@ def check_masked_run(answer: Any) -> Feedback:
     Returns:
         Feedback with a hint for a mask that is ignored, inverted or multiplied, or padding that is dropped.
     """
-    if answer is None or answer is ...:
-        return Feedback(False, "Put your answer in place of the dots, then run the cell again.")
+    if untried(answer):
+        return NOT_TRIED
     if not callable(answer):
         return Feedback(False, f"Pass the function itself; this is of type {type(answer).__name__}.")
     rng = np.random.default_rng(0)
@@ -196,8 +196,8 @@ def check_holder(answer: Any) -> Feedback:
     Returns:
         Feedback with a hint for a cell that never stores, that leaks, or that padding writes into.
     """
-    if answer is None or answer is ...:
-        return Feedback(False, "Put your answer in place of the dots, then run the cell again.")
+    if untried(answer):
+        return NOT_TRIED
     xs = np.zeros((1 + PADDING_STEPS, 2))
     try:
         W_ih, W_hh, b = (np.asarray(part, dtype=np.float64) for part in answer)

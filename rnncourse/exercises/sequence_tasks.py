@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from rnncourse.exercises._grading import Feedback, Mistake, grade
+from rnncourse.exercises._grading import NOT_TRIED, Feedback, Mistake, grade, untried
 from rnncourse.readers import CausalConvolutions
 from rnncourse.receptive_field import input_influence, stacked_field
 
@@ -20,7 +20,6 @@ __all__ = [
     "check_wide_reader",
 ]
 
-NOT_TRIED = Feedback(False, "Put your answer in place of the dots, then run the cell again.")
 SHAPES = ("one-to-one", "one-to-many", "many-to-one", "many-to-many")
 _WANTED = ("many-to-one", "many-to-many", "one-to-one", "one-to-many")
 _HINTS = (
@@ -42,7 +41,7 @@ def check_shapes(answer: Any) -> Feedback:
     Returns:
         Feedback with a hint for the first task that is off.
     """
-    if answer is None or answer is ...:
+    if untried(answer):
         return NOT_TRIED
     if isinstance(answer, str) or not hasattr(answer, "__len__") or len(answer) != 4:
         return Feedback(False, "Give four shapes, one for each task, in the order of the text.")
@@ -181,7 +180,7 @@ def check_wide_reader(answer: Any) -> Feedback:
     Returns:
         Feedback with a hint for a field too short, too many parameters, holes, or a signal that dies on the way.
     """
-    if answer is None or answer is ...:
+    if untried(answer):
         return NOT_TRIED
     if not isinstance(answer, CausalConvolutions) or answer.input_size != 2:
         return Feedback(False, "Give a CausalConvolutions with input_size 2.")

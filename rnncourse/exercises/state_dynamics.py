@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rnncourse.cells import FloatArray, lstm_sequence
-from rnncourse.exercises._grading import Feedback, Mistake, grade
+from rnncourse.exercises._grading import NOT_TRIED, Feedback, Mistake, grade, untried
 
 __all__ = ["check_counter", "check_filling", "check_forget_bias", "check_least_units", "check_ramp_rise"]
 
@@ -135,8 +135,8 @@ def check_counter(answer: Any) -> Feedback:
     Returns:
         Feedback with a hint for a cell that stays empty, counts down, counts zeros, fades, or takes unequal steps.
     """
-    if answer is None or answer is ...:
-        return Feedback(False, "Put your answer in place of the dots, then run the cell again.")
+    if untried(answer):
+        return NOT_TRIED
     try:
         W_ih, W_hh, b = answer
         _count(np.zeros(1), W_ih, W_hh, b)

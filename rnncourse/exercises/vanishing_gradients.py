@@ -7,7 +7,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import nn
 
-from rnncourse.exercises._grading import Feedback, Mistake, grade
+from rnncourse.exercises._grading import NOT_TRIED, Feedback, Mistake, grade, untried
 from rnncourse.gradients import gradient_flow
 
 __all__ = [
@@ -149,8 +149,8 @@ def check_gradient_lane(answer: object) -> Feedback:
     Returns:
         Feedback that says how many decades are lost or gained, or which module is expected.
     """
-    if answer is None or answer is ...:
-        return Feedback(False, "Put your answer in place of the dots, then run the cell again.")
+    if untried(answer):
+        return NOT_TRIED
     if not isinstance(answer, nn.LSTM):
         return Feedback(False, f"Give an nn.LSTM, so that there is a cell; this is of type {type(answer).__name__}.")
     if (answer.input_size, answer.hidden_size, answer.num_layers) != (4, 16, 1) or answer.bidirectional:

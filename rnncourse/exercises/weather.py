@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rnncourse.baselines import HarmonicRegression, LinearAutoregression, Persistence
 from rnncourse.data import Windows, make_windows, seattle_weather
-from rnncourse.exercises._grading import Feedback, Mistake, grade
+from rnncourse.exercises._grading import NOT_TRIED, Feedback, Mistake, grade, untried
 from rnncourse.metrics import mse
 
 __all__ = [
@@ -27,8 +27,6 @@ Floats = NDArray[np.float64]
 DAYS = (14.0, 16.0, 13.0, 13.5, 18.5, 17.5)
 VALIDATION_LOSS = (14.2, 10.9, 9.6, 9.1, 9.4, 9.8)
 TEST_LOSS = (12.8, 9.0, 8.1, 7.7, 7.5, 7.9)
-
-NOT_TRIED = Feedback(False, "Put your answer in place of the dots, then run the cell again.")
 
 
 def check_persistence_error(answer: ArrayLike) -> Feedback:
@@ -97,7 +95,7 @@ def check_windows(function: Any) -> Feedback:
         Feedback with a hint for a function that ignores an argument, loses the last window, lets the target into the
         window, or looks past it.
     """
-    if function is None or function is ...:
+    if untried(function):
         return NOT_TRIED
     if not callable(function):
         return Feedback(False, f"Give the function itself, without calling it; this is a {type(function).__name__}.")
@@ -213,7 +211,7 @@ def check_forecast(function: Any) -> Feedback:
     Returns:
         Feedback with the error, and a hint for a wrong shape, for missing numbers and for what to try next.
     """
-    if function is None or function is ...:
+    if untried(function):
         return NOT_TRIED
     if not callable(function):
         return Feedback(False, f"Give the function itself, without calling it; this is a {type(function).__name__}.")

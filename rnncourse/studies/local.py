@@ -109,7 +109,7 @@ class _Source:
         return job
 
     def returned(self, outcome: Outcome) -> None:
-        """Note that a job is no longer out."""
+        """Record that a job is no longer out."""
         del self._out[outcome.key]
 
     def take_back(self) -> list[Job]:

@@ -159,7 +159,7 @@ class Choice(traitlets.TraitType):  # type: ignore[type-arg,misc,unused-ignore]
 
 
 class Flag(traitlets.TraitType):  # type: ignore[type-arg,misc,unused-ignore]
-    """True or False, and nothing that merely counts as one."""
+    """True or False, and nothing that only counts as one."""
 
     metadata: ClassVar[dict[str, Any]] = SYNCED  # type: ignore[misc,unused-ignore]
 

@@ -3,16 +3,21 @@
 import itertools
 
 import numpy as np
-import pytest
 
 from rnncourse.exercises import gates_at_work as ex
 
+JUMP = 0.62 - sum((0.40, 0.42, 0.44, 0.46, 0.48)) / 5
+CONTROL = 0.55 - sum((0.50, 0.51, 0.52, 0.53, 0.54)) / 5
+RIGHT = [
+    (ex.check_answer, JUMP - CONTROL),
+    (ex.check_events, 3),
+    (ex.check_memory, next(n for n in itertools.count() if 0.5**n < 0.01)),
+    (ex.check_units, (0.0, 0.4)),
+    (ex.check_count, (16, 13)),
+]
 
-def test_the_solutions_pass_when_found_another_way() -> None:
-    jump, control = (0.62 - sum((0.40, 0.42, 0.44, 0.46, 0.48)) / 5), (0.55 - sum((0.50, 0.51, 0.52, 0.53, 0.54)) / 5)
-    assert ex.check_answer(jump - control).passed
-    assert ex.check_memory(next(n for n in itertools.count() if 0.5**n < 0.01)).passed
-    assert ex.check_units((0.0, 0.4)).passed
+
+def test_the_events_are_those_of_a_plain_loop() -> None:
     load = [1, 1, 3, 3, 1, 1, 1, 1, 2.5, 2.5, 2.4, 2.5, 2.5, 0.5]
     last, events = -99, 0
     for minute in range(1, len(load)):
@@ -41,22 +46,6 @@ def test_the_count_is_that_of_a_plain_loop() -> None:
         # A change 20 rows earlier still lies within the quiet stretch.
         found[bool(size > 0)] += bool(quiet and start <= row < rows - 20)
     assert ex.check_count((found[True], found[False])).passed
-
-
-CHECKS = [ex.check_answer, ex.check_events, ex.check_memory, ex.check_units, ex.check_count]
-
-
-@pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("answer", [..., None])
-def test_no_answer_is_no_pass(check, answer) -> None:
-    feedback = check(answer)
-    assert not feedback.passed
-    assert "in place of the dots" in feedback.message
-
-
-@pytest.mark.parametrize("check", CHECKS)
-def test_what_is_no_number_is_refused_in_words(check) -> None:
-    assert "Give numbers" in check("many").message
 
 
 WRONG = [
@@ -90,10 +79,3 @@ WRONG = [
     (ex.check_count, (14, 12), "test part itself"),
     (ex.check_count, (1, 1), "count them"),
 ]
-
-
-@pytest.mark.parametrize(("check", "answer", "hint"), WRONG)
-def test_a_typical_mistake_gets_its_own_hint(check, answer, hint) -> None:
-    feedback = check(answer)
-    assert not feedback.passed
-    assert hint in feedback.message, feedback

@@ -24,50 +24,34 @@ def bias_gradient(target: int) -> tuple[np.ndarray, np.ndarray]:
 FIRST, LAST = bias_gradient(1)
 
 
-def next_state(answer):
+def check_next_state(answer):
     return ex.check_next_state(answer, x=X, h_prev=H_PREV)
 
 
-@pytest.mark.parametrize(
-    ("check", "answer"),
-    [
-        (next_state, STEP.h),
-        (next_state, np.round(STEP.h, 4)),
-        (ex.check_relu_state, [0.58, 0.0]),
-        (ex.check_bias_gradient, FIRST + LAST),
-        (ex.check_bias_gradient, np.round(FIRST + LAST, 4)),
-        (ex.check_kept_numbers, 4832),
-        (ex.check_memory_cell, ([[1.0]], [[3.0]], [0.0])),
-        (ex.check_memory_cell, ([[0.4]], [[2.0]], [0.0])),
-        (ex.check_memory_cell, ([[1.0], [0.0]], [[3.0, 0.0], [0.0, 0.0]], [0.0, 0.0])),
-    ],
-)
-def test_a_right_answer_passes(check, answer) -> None:
-    assert check(answer).passed, check(answer)
-
-
-CHECKS = [next_state, ex.check_relu_state, ex.check_bias_gradient, ex.check_kept_numbers, ex.check_memory_cell]
-
-
-@pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("answer", [..., None])
-def test_no_answer_is_no_pass(check, answer) -> None:
-    feedback = check(answer)
-    assert not feedback.passed
-    assert "in place of the dots" in feedback.message
+RIGHT = [
+    (check_next_state, STEP.h),
+    (check_next_state, np.round(STEP.h, 4)),
+    (ex.check_relu_state, [0.58, 0.0]),
+    (ex.check_bias_gradient, FIRST + LAST),
+    (ex.check_bias_gradient, np.round(FIRST + LAST, 4)),
+    (ex.check_kept_numbers, 4832),
+    (ex.check_memory_cell, ([[1.0]], [[3.0]], [0.0])),
+    (ex.check_memory_cell, ([[0.4]], [[2.0]], [0.0])),
+    (ex.check_memory_cell, ([[1.0], [0.0]], [[3.0, 0.0], [0.0, 0.0]], [0.0, 0.0])),
+]
 
 
 WRONG = [
-    (next_state, STEP.z, "This is z"),
-    (next_state, np.tanh(R + IN), "b_h is missing"),
-    (next_state, np.tanh(IN + B), "previous state is missing"),
-    (next_state, np.tanh(R + B), "input is missing"),
-    (next_state, np.tanh(R + IN + 2 * B), "bias is there twice"),
-    (next_state, np.tanh(ex.W_HH.T @ H_PREV + ex.W_XH.T @ X + B), "transposed"),
-    (next_state, np.tanh(ex.W_HH @ X + ex.W_XH @ H_PREV + B), "changed places"),
-    (next_state, np.tanh(R) + np.tanh(IN) + np.tanh(B), "Add the three terms first"),
-    (next_state, [0.9, 0.9], "take tanh last"),
-    (next_state, [0.9], "shape"),
+    (check_next_state, STEP.z, "This is z"),
+    (check_next_state, np.tanh(R + IN), "b_h is missing"),
+    (check_next_state, np.tanh(IN + B), "previous state is missing"),
+    (check_next_state, np.tanh(R + B), "input is missing"),
+    (check_next_state, np.tanh(R + IN + 2 * B), "bias is there twice"),
+    (check_next_state, np.tanh(ex.W_HH.T @ H_PREV + ex.W_XH.T @ X + B), "transposed"),
+    (check_next_state, np.tanh(ex.W_HH @ X + ex.W_XH @ H_PREV + B), "changed places"),
+    (check_next_state, np.tanh(R) + np.tanh(IN) + np.tanh(B), "Add the three terms first"),
+    (check_next_state, [0.9, 0.9], "take tanh last"),
+    (check_next_state, [0.9], "shape"),
     (ex.check_relu_state, np.tanh(Z1), "This is tanh(z)"),
     (ex.check_relu_state, [np.tanh(0.58), 0.0], "both functions"),
     (ex.check_relu_state, Z1, "z itself"),
@@ -101,13 +85,6 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("check", "answer", "hint"), WRONG)
-def test_a_wrong_answer_gets_its_hint(check, answer, hint) -> None:
-    feedback = check(answer)
-    assert not feedback.passed
-    assert hint in feedback.message, feedback
-
-
 def test_no_slope_and_no_transpose_have_their_hints() -> None:
     run = rnn_sequence([ex.X1, ex.X2], ex.H0, ex.W_XH, ex.W_HH, ex.B_H)
     dh = ex.W_HY.T @ (softmax(linear_step(run.h[1], ex.W_HY, ex.B_Y).y) - [0, 1])
@@ -119,8 +96,3 @@ def test_no_slope_and_no_transpose_have_their_hints() -> None:
 def test_the_reader_may_choose_any_numbers_but_not_any_shape() -> None:
     with pytest.raises(ValueError, match="x has shape"):
         ex.check_next_state([0.0, 0.0], x=[1.0, 2.0, 3.0], h_prev=[0.0, 0.0])
-
-
-@pytest.mark.parametrize("check", CHECKS[:4])
-def test_words_are_not_numbers(check) -> None:
-    assert "Give numbers" in check("two").message

@@ -16,31 +16,15 @@ def lstm(i=20.0, f=20.0, g=1.0, g_bias=0.0, feedback=0.0, f_input=0.0):
 BIAS = math.log(99)
 
 
-@pytest.mark.parametrize(
-    ("check", "answer"),
-    [
-        (ex.check_filling, [0.732, 1.5]),
-        (ex.check_forget_bias, BIAS),
-        (ex.check_forget_bias, 4.6),
-        (ex.check_ramp_rise, 60),
-        (ex.check_least_units, 91),
-        (ex.check_counter, lstm()),
-        (ex.check_counter, lstm(i=0.0, g=0.3)),
-    ],
-)
-def test_a_right_answer_passes(check, answer) -> None:
-    assert check(answer).passed, check(answer)
-
-
-CHECKS = [ex.check_filling, ex.check_forget_bias, ex.check_ramp_rise, ex.check_least_units, ex.check_counter]
-
-
-@pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("answer", [..., None])
-def test_no_answer_is_no_pass(check, answer) -> None:
-    feedback = check(answer)
-    assert not feedback.passed
-    assert "in place of the dots" in feedback.message
+RIGHT = [
+    (ex.check_filling, [0.732, 1.5]),
+    (ex.check_forget_bias, BIAS),
+    (ex.check_forget_bias, 4.6),
+    (ex.check_ramp_rise, 60),
+    (ex.check_least_units, 91),
+    (ex.check_counter, lstm()),
+    (ex.check_counter, lstm(i=0.0, g=0.3)),
+]
 
 
 WRONG = [
@@ -82,18 +66,6 @@ WRONG = [
     (ex.check_counter, 7, "shapes"),
     (ex.check_counter, ([[1.0]], [[3.0, 1.0]], [0.0]), "shapes"),
 ]
-
-
-@pytest.mark.parametrize(("check", "answer", "hint"), WRONG)
-def test_a_wrong_answer_gets_its_hint(check, answer, hint) -> None:
-    feedback = check(answer)
-    assert not feedback.passed
-    assert hint in feedback.message, feedback
-
-
-@pytest.mark.parametrize("check", CHECKS[:4])
-def test_words_are_not_numbers(check) -> None:
-    assert "Give numbers" in check("two").message
 
 
 def test_a_ramp_has_the_variance_the_check_assumes() -> None:

@@ -1,7 +1,6 @@
 """The checks of *Vanishing and exploding gradients* accept the solution and answer each typical mistake."""
 
 import numpy as np
-import pytest
 import torch
 from torch import nn
 
@@ -26,39 +25,17 @@ def grown() -> nn.LSTM:
     return layer
 
 
-@pytest.mark.parametrize(
-    ("check", "answer"),
-    [
-        (ex.check_steps_to_thousandth, 66),
-        (ex.check_ten_step_bound, np.linalg.norm(W, 2) ** 10),
-        (ex.check_ten_step_bound, float(f"{np.linalg.norm(W, 2) ** 10:.3g}")),
-        (ex.check_forget_bias, BIAS),
-        (ex.check_forget_bias, 4.97),
-        (ex.check_clip_cosine, 38 / (13 * 12**0.5)),
-        (ex.check_clip_cosine, 0.844),
-        (ex.check_gradient_lane, chrono_(lstm(), t_max=200, seed=0)),
-        (ex.check_gradient_lane, chrono_(lstm().double(), t_max=200, seed=1)),
-    ],
-)
-def test_a_right_answer_passes(check, answer) -> None:
-    assert check(answer).passed, check(answer)
-
-
-CHECKS = [
-    ex.check_steps_to_thousandth,
-    ex.check_ten_step_bound,
-    ex.check_forget_bias,
-    ex.check_clip_cosine,
-    ex.check_gradient_lane,
+RIGHT = [
+    (ex.check_steps_to_thousandth, 66),
+    (ex.check_ten_step_bound, np.linalg.norm(W, 2) ** 10),
+    (ex.check_ten_step_bound, float(f"{np.linalg.norm(W, 2) ** 10:.3g}")),
+    (ex.check_forget_bias, BIAS),
+    (ex.check_forget_bias, 4.97),
+    (ex.check_clip_cosine, 38 / (13 * 12**0.5)),
+    (ex.check_clip_cosine, 0.844),
+    (ex.check_gradient_lane, chrono_(lstm(), t_max=200, seed=0)),
+    (ex.check_gradient_lane, chrono_(lstm().double(), t_max=200, seed=1)),
 ]
-
-
-@pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("answer", [..., None])
-def test_no_answer_is_no_pass(check, answer) -> None:
-    feedback = check(answer)
-    assert not feedback.passed
-    assert "in place of the dots" in feedback.message
 
 
 WRONG = [
@@ -97,18 +74,6 @@ WRONG = [
     (ex.check_gradient_lane, forget_bias_(lstm(), -1e4), "loses"),
     (ex.check_gradient_lane, grown(), "grows"),
 ]
-
-
-@pytest.mark.parametrize(("check", "answer", "hint"), WRONG)
-def test_a_typical_mistake_gets_its_own_hint(check, answer, hint) -> None:
-    feedback = check(answer)
-    assert not feedback.passed
-    assert hint in feedback.message, feedback
-
-
-@pytest.mark.parametrize("check", CHECKS[:4])
-def test_what_is_no_number_is_refused_in_words(check) -> None:
-    assert "Give numbers" in check("many").message
 
 
 def test_a_lane_may_be_time_major() -> None:
