@@ -69,6 +69,63 @@ def checksums(archives: Iterable[Path]) -> str:
     return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in archives)
 
 
+def release() -> tuple[str, str]:
+    """The name that the archives begin with, and the version of torch that the package asks for."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    torch = next(need.removeprefix("torch==") for need in project["dependencies"] if need.startswith("torch=="))
+    return f"{project['name']}-{project['version']}", torch
+
+
+def pack_site(site: Path, target: Path) -> Path:
+    """Write the archive of a built site.
+
+    Args:
+        site: folder of the built site.
+        target: folder for the archive.
+
+    Returns:
+        The archive.
+
+    Raises:
+        Unpackable: the site is not built.
+    """
+    _needs(site / "index.html")
+    name = f"{release()[0]}-site"
+    pack(files_below(site, name), target / f"{name}.zip")
+    return target / f"{name}.zip"
+
+
+def pack_notebooks(site: Path, wheel: Path, target: Path) -> Path:
+    """Write the archive of the handouts, with the package that they import.
+
+    Args:
+        site: folder of the built site.
+        wheel: the package, built.
+        target: folder for the archive.
+
+    Returns:
+        The archive.
+
+    Raises:
+        Unpackable: the site has no handouts.
+    """
+    _needs(site / "notebooks" / "student")
+    first, torch = release()
+    name = f"{first}-notebooks"
+    files = files_below(site / "notebooks", name)
+    files |= {
+        f"{name}/{wheel.name}": wheel.read_bytes(),
+        f"{name}/README.txt": READ_ME.format(torch=torch, wheel=wheel.name).encode(),
+    }
+    pack(files, target / f"{name}.zip")
+    return target / f"{name}.zip"
+
+
+def _needs(path: Path) -> None:
+    if not path.exists():
+        raise Unpackable(f"there is no {path.name} in {path.parent}: run `make book` first.")
+
+
 def dist(site: Path, wheel: Path, target: Path, *, limit: int = LIMIT) -> list[Path]:
     """Write both archives and their checksums.
 
@@ -84,18 +141,7 @@ def dist(site: Path, wheel: Path, target: Path, *, limit: int = LIMIT) -> list[P
     Raises:
         Unpackable: the site is not built, or the archives are larger than the limit.
     """
-    for needed in (site / "index.html", site / "notebooks" / "student"):
-        if not needed.exists():
-            raise Unpackable(f"there is no {needed.name} in {needed.parent}: run `make book` first.")
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    torch = next(need.removeprefix("torch==") for need in project["dependencies"] if need.startswith("torch=="))
-    name = f"{project['name']}-{project['version']}"
-    read_me = READ_ME.format(torch=torch, wheel=wheel.name).encode()
-    notebooks = files_below(site / "notebooks", f"{name}-notebooks")
-    notebooks |= {f"{name}-notebooks/{wheel.name}": wheel.read_bytes(), f"{name}-notebooks/README.txt": read_me}
-    archives = [target / f"{name}-site.zip", target / f"{name}-notebooks.zip"]
-    pack(files_below(site, f"{name}-site"), archives[0])
-    pack(notebooks, archives[1])
+    archives = [pack_site(site, target), pack_notebooks(site, wheel, target)]
     size = sum(path.stat().st_size for path in archives)
     if size > limit:
         raise Unpackable(f"both archives together have {size:,} bytes, more than the {limit:,} allowed: make less.")

@@ -14,6 +14,8 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
+from book._ext.report_card import from_here
+
 BOOK = Path(__file__).resolve().parent.parent
 
 _TITLE = re.compile(r"^# (?P<title>.+)$", re.MULTILINE)
@@ -96,7 +98,7 @@ def plan(found: list[Lesson]) -> list[str]:
         link = f"notebooks/{one.stem}.ipynb"
         exercises = "; ".join(f"{{ref}}`{title} <{label}>`" for label, title in one.exercises.items())
         lines += [f"### {one.number} · {one.title}", "", f"*{one.question}*", ""]
-        lines += [f"{one.minutes} minutes. {one.needs} [Open the chapter]({link}).", ""]
+        lines += [f"{one.minutes} minutes. {from_here(one.needs)} [Open the chapter]({link}).", ""]
         lines += [f"- {goal}" for goal in one.goals]
         lines += ["", f"Exercises: {exercises}.", ""]
     return lines

@@ -1,7 +1,8 @@
 """Each chapter's handouts, written beside the site, and the buttons that lead to them.
 
 ``notebooks/student/NN-name.ipynb`` and ``notebooks/solutions/NN-name.ipynb`` lie in the site's folder, so they travel
-with it. Where the publisher tells the address of the repository, a second button runs a chapter on Colab or Binder.
+with it. Where the publisher tells the address of the repository, a second button runs the student notebook on Colab or
+Binder: the publisher pushes the folder ``notebooks`` as a branch of its own, and Binder's files lie in it.
 """
 
 import os
@@ -19,9 +20,11 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
 from book._ext.handouts import Handout, Press, Work, handout
+from tools import dist
 
 CHAPTER = re.compile(r"book/notebooks/\d\d-[\w-]+")
-BRANCH = "handouts"  # the publisher pushes the folder there, because Colab opens notebooks of a repository alone
+TORCH = "https://download.pytorch.org/whl/cpu"  # PyTorch's CPU build: a tenth of the size
+BRANCH = "handouts"  # the publisher pushes the folder there, because Colab and Binder open what a repository holds
 
 
 @dataclass(frozen=True)
@@ -57,24 +60,60 @@ class Publisher:
 
     @property
     def install(self) -> str:
-        """First cell of a handout: it installs the package where that is missing, as on Colab."""
-        if not self.repository:
-            return ""
-        return (
-            "# The package of this book, where it is not installed yet (on Colab, for example).\n"
-            "try:\n    import rnncourse\nexcept ModuleNotFoundError:\n"
-            f"    %pip install --quiet git+{self.repository}"
-        )
+        """First cell of a handout: where the package is missing, as on Colab, it installs it or says how to."""
+        before = "# The package of this book, where it is not installed yet (on Colab, for example)."
+        if self.repository:
+            missing = f"    %pip install --quiet --extra-index-url {TORCH} git+{self.repository}"
+        else:
+            missing = (
+                "    raise ModuleNotFoundError(\n"
+                '        "This notebook needs the package of its book, a wheel in the same archive. In a cell: "\n'
+                f'        "%pip install --extra-index-url {TORCH} ../{wheel_name()}"\n'
+                "    ) from None"
+            )
+        return f"{before}\ntry:\n    import rnncourse\nexcept ModuleNotFoundError:\n{missing}"
 
     def launchers(self, stem: str) -> dict[str, str]:
         """Where a chapter's student notebook runs: name of the service and address."""
         if not self.on_github:
             return {}
+        path = f"student/{stem}.ipynb"
         return {
-            "Colab": f"https://colab.research.google.com/github/{self.on_github}/blob/{BRANCH}/student/{stem}.ipynb",
-            "Binder": f"https://mybinder.org/v2/gh/{self.on_github}/main?urlpath="
-            + quote(f"lab/tree/book/notebooks/{stem}.ipynb", safe=""),
+            "Colab": f"https://colab.research.google.com/github/{self.on_github}/blob/{BRANCH}/{path}",
+            "Binder": f"https://mybinder.org/v2/gh/{self.on_github}/{BRANCH}?labpath={quote(path, safe='')}",
         }
+
+    def binder(self, folder: Path, constraints: Path) -> dict[str, str]:
+        """Binder's files for the branch of the handouts, which has the package only by its address.
+
+        Args:
+            folder: Binder's files of the repository, for which the package lies beside them.
+            constraints: the locked versions.
+
+        Returns:
+            Text by name of file; none where the address is not known.
+        """
+        if not self.on_github:
+            return {}
+        needs = (folder / "requirements.txt").read_text(encoding="utf-8").splitlines()
+        moved = {
+            ".": f"rnncourse @ git+{self.repository}",
+            "--constraint ../constraints.txt": "--constraint constraints.txt",
+        }
+        if missing := moved.keys() - set(needs):
+            raise ExtensionError(
+                f"binder/requirements.txt has no line {min(missing)!r}, which the handouts need to change"
+            )
+        return {
+            "requirements.txt": "".join(f"{moved.get(need, need)}\n" for need in needs),
+            "constraints.txt": constraints.read_text(encoding="utf-8"),
+            "runtime.txt": (folder / "runtime.txt").read_text(encoding="utf-8"),
+        }
+
+
+def wheel_name() -> str:
+    """Name of the package's wheel, as `make dist` puts it beside the notebooks."""
+    return f"{dist.release()[0]}-py3-none-any.whl"
 
 
 def bibliography(path: Path) -> dict[str, Work]:
@@ -138,7 +177,7 @@ def _button(text: str, url: str, icon: str, tooltip: str) -> dict[str, str]:
 
 
 def write_handouts(app: Sphinx, exception: Exception | None) -> None:
-    """Write both handouts of every chapter that the site shows."""
+    """Write both handouts of every chapter that the site shows, and what Binder needs to run them."""
     if exception is not None or app.builder.name != "html":
         return
     publisher = Publisher.of(os.environ)
@@ -152,6 +191,10 @@ def write_handouts(app: Sphinx, exception: Exception | None) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 text = nbformat.writes(handout(chapter, kind, press))  # type: ignore[no-untyped-call]
                 target.write_text(text + "\n", encoding="utf-8")
+    for name, text in publisher.binder(Path(app.confdir, "binder"), Path(app.confdir, "constraints.txt")).items():
+        target = Path(app.outdir, "notebooks", "binder", name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -141,8 +141,14 @@ def titles_of(app: Sphinx) -> dict[str, str]:
 
 
 def chapter_of(app: Sphinx, id: str) -> str:
-    """Title of the chapter that computes an entry, or the empty string."""
-    return titles_of(app).get(Path(places_of(app).get(id, "")).name, "")
+    """The chapter that computes an entry, as ``chapter_of_stem`` names it, or the empty string."""
+    return chapter_of_stem(app, Path(places_of(app).get(id, "")).name)
+
+
+def chapter_of_stem(app: Sphinx, stem: str) -> str:
+    """A chapter in running text, such as ``chapter 9, Power``; the empty string if there is none."""
+    number, dot, title = titles_of(app).get(stem, "").partition(" · ")
+    return f"chapter {number}, {title}" if dot else number
 
 
 def number_row(entry: Entry, place: str | None, uri: str) -> str:

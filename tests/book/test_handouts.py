@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from sphinx.errors import ExtensionError
 
-from book._ext.downloads import Publisher, bibliography
+from book._ext.downloads import Publisher, bibliography, wheel_name
 from book._ext.handouts import TODO, Press, Work, handout, stub
 from tools import pairs
 
@@ -144,18 +144,68 @@ def test_what_cannot_be_shown_is_refused(text, complaint) -> None:
         handout(notebook_of(("m", text)), "student", Press({}))
 
 
-def test_nothing_points_elsewhere_until_the_publisher_says_where() -> None:
+def run_first_cell(cell: str, known: bool) -> list[str]:
+    """Run the first cell where the package is or is not; a line that begins with % is IPython's."""
+    plain = re.sub(r"^( *)%(.*)$", r"\1asked.append('\2')", cell, flags=re.MULTILINE)
+    asked: list[str] = []
+
+    def imported(name: str, *rest: object) -> None:
+        if not known:
+            raise ModuleNotFoundError(name)
+
+    exec(plain, {"asked": asked, "__builtins__": {"__import__": imported, "ModuleNotFoundError": ModuleNotFoundError}})
+    return asked
+
+
+def test_nothing_runs_elsewhere_until_the_publisher_says_where() -> None:
     unknown = Publisher.of({})
-    assert unknown.install == ""
     assert unknown.launchers("01-x") == {}
+    assert unknown.binder(pairs.ROOT / "binder", pairs.ROOT / "constraints.txt") == {}
+
+
+def test_without_an_address_the_first_cell_says_how_to_install_the_wheel_of_the_archive() -> None:
+    cell = Publisher.of({}).install
+    assert run_first_cell(cell, known=True) == []
+    with pytest.raises(ModuleNotFoundError, match=rf"%pip install .*whl/cpu \.\./{re.escape(wheel_name())}$"):
+        run_first_cell(cell, known=False)
 
 
 def test_the_publisher_s_addresses_lead_to_the_student_notebook() -> None:
     known = Publisher.of({"BOOK_REPOSITORY": "https://github.com/owner/name.git", "BOOK_SITE": "https://host/a"})
     assert known.site == "https://host/a/"
-    assert "%pip install --quiet git+https://github.com/owner/name" in known.install
-    assert known.launchers("01-x")["Colab"].endswith("/owner/name/blob/handouts/student/01-x.ipynb")
-    assert "owner/name" in known.launchers("01-x")["Binder"]
+    assert run_first_cell(known.install, known=True) == []
+    (install,) = run_first_cell(known.install, known=False)
+    assert install.startswith("pip install --quiet --extra-index-url https://download.pytorch.org/whl/cpu git+https://")
+    assert install.endswith("/owner/name")
+    assert known.launchers("01-x") == {
+        "Colab": "https://colab.research.google.com/github/owner/name/blob/handouts/student/01-x.ipynb",
+        "Binder": "https://mybinder.org/v2/gh/owner/name/handouts?labpath=student%2F01-x.ipynb",
+    }
+
+
+def test_binder_finds_on_the_handouts_branch_all_that_it_needs() -> None:
+    known = Publisher.of({"BOOK_REPOSITORY": "https://github.com/owner/name"})
+    files = known.binder(pairs.ROOT / "binder", pairs.ROOT / "constraints.txt")
+    needs = files["requirements.txt"].splitlines()
+    assert "rnncourse @ git+https://github.com/owner/name" in needs
+    assert "." not in needs
+    assert not [need for need in needs if ".." in need]
+    assert "--constraint constraints.txt" in needs
+    assert files["constraints.txt"] == (pairs.ROOT / "constraints.txt").read_text(encoding="utf-8")
+    assert files["runtime.txt"].startswith("python-3.")
+
+
+def test_binder_s_files_name_what_is_there() -> None:
+    folder = pairs.ROOT / "binder"
+    for line in (folder / "requirements.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("--constraint "):
+            assert (folder / line.split()[1]).is_file()  # pip looks beside the file, not where it was started
+
+
+def test_a_line_that_the_handouts_need_to_change_must_be_there(tmp_path) -> None:
+    (tmp_path / "requirements.txt").write_text("torch==2.13.0\n")
+    with pytest.raises(ExtensionError, match="has no line"):
+        Publisher("https://github.com/owner/name").binder(tmp_path, pairs.ROOT / "constraints.txt")
 
 
 def test_a_repository_elsewhere_installs_and_does_not_launch() -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -39,6 +39,20 @@ def test_the_site_is_packed_whole(site: Path, wheel: Path, tmp_path: Path) -> No
     assert inside[wheel.name] == b"wheel"
     assert f"install {wheel.name}" in inside["README.txt"].decode()
     assert "torch==2.13.0" in inside["README.txt"].decode()
+
+
+def test_each_archive_can_be_packed_alone(site: Path, wheel: Path, tmp_path: Path) -> None:
+    together = [path.read_bytes() for path in dist.dist(site, wheel, tmp_path / "both")[:2]]
+    alone = [dist.pack_site(site, tmp_path / "a"), dist.pack_notebooks(site, wheel, tmp_path / "b")]
+    assert [path.read_bytes() for path in alone] == together
+
+
+def test_an_archive_unpacks_into_one_folder_of_its_own(site: Path, wheel: Path, tmp_path: Path) -> None:
+    for path in dist.dist(site, wheel, tmp_path / "out")[:2]:
+        with zipfile.ZipFile(path) as archive:
+            places = [PurePosixPath(name) for name in archive.namelist()]
+        assert {place.parts[0] for place in places} == {path.stem}
+        assert not [place for place in places if place.is_absolute() or ".." in place.parts]
 
 
 def test_the_checksums_are_those_of_the_archives(site: Path, wheel: Path, tmp_path: Path) -> None:

@@ -1,0 +1,309 @@
+"""What a reader looks for is found, from disk too; each page says what it is; a number and a figure say whence."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote
+
+import pytest
+from _access import Audit, thin
+from _server import Watch, settle
+from bs4 import BeautifulSoup
+from playwright.sync_api import Browser, Page, expect
+
+from book._ext.search_words import tokens
+from tools import pairs
+
+CHAPTER = "book/notebooks/05-vanishing-gradients.html"
+FIGURE = "figcaption a.provenance"
+# Asks what is in the field, as the page does on loading, and hands back the list that a reader sees.
+ASK = """(query) => {
+  Search.output.replaceChildren();
+  Search.query(query);
+  return [...Search.output.children].map((row) => ({
+    link: row.querySelector("a").getAttribute("href"),
+    title: row.querySelector("a").textContent,
+    said: row.querySelector(".context").textContent,
+  }));
+}"""
+# The same for many questions, without the pages whose text has the words: they come after the direct answers.
+DIRECTLY = f"""(queries) => {{
+  const pages = Search._performSearch;
+  Search._performSearch = () => [];
+  const found = queries.map({ASK});
+  Search._performSearch = pages;
+  return found;
+}}"""
+
+
+def spread(text: str) -> str:
+    """A Persian text as an Arabic keyboard writes it, without the joiner."""
+    return text.replace("ی", "ي").replace("ک", "ك").replace("\u200c", " ")
+
+
+@pytest.fixture(scope="module")
+def search(browser: Browser, site: Path) -> Iterator[Page]:
+    """The search page, opened from disk."""
+    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    page = context.new_page()
+    watch = Watch(site.as_uri()).attach(context)
+    page.goto(f"{(site / 'search.html').as_uri()}?q=gate")
+    expect(page.locator("ul.search li").first).to_be_visible()
+    yield page
+    assert watch.take() == []
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def known(search: Page) -> dict[str, Any]:
+    """The table of what the search can show."""
+    found: dict[str, Any] = search.evaluate("FOUND")
+    return found
+
+
+# ---- Search
+
+
+@pytest.mark.parametrize(
+    ("typed", "page", "anchor"),
+    [
+        ("σ", "book/notation", "symbol-sigma"),
+        (r"\sigma", "book/notation", "symbol-sigma"),
+        ("⊙", "book/notation", "symbol-odot"),
+        ("h_t", "book/notation", "symbol-h-t"),
+        ("W_hh", "book/notation", "symbol-w-hh"),
+        ("W_{hh}", "book/notation", "symbol-w-hh"),
+        ("ft", "book/notation", "symbol-f-t"),
+        ("f_t", "book/notation", "symbol-f-t"),
+        ("FLOP/s", "book/notation", "symbol-flop-s"),
+        ("h_{t-1}", "book/notebooks/01-one-step", "the-general-rule"),
+        ("∂L/∂h", "book/notebooks/01-one-step", "back-through-two-steps"),
+        ("tanh", "book/notebooks/05-vanishing-gradients", "tanh-or-relu"),
+        ("47,818", "book/numbers", "hw5.total.parameters"),
+        ("47818", "book/numbers", "hw5.total.parameters"),
+        ("hw5.total.parameters", "book/numbers", "hw5.total.parameters"),
+        ("وزن", "book/glossary", "term-weight"),
+        ("دروازه فراموشی", "book/glossary", "term-forget-gate"),
+        ("forget gate", "book/glossary", "term-forget-gate"),
+        ("gate_ablation", "book/notebooks/12-gate-ablation", ""),
+        ("trace_gates", "book/api/gates", "rnncourse.gates.trace_gates"),
+        ("Build a counter", "book/notebooks/07-state-dynamics", "ex-07-counter"),
+    ],
+)
+def test_what_a_student_types_comes_first(search: Page, typed: str, page: str, anchor: str) -> None:
+    found = search.evaluate(ASK, typed)
+    assert found, f"nothing found for {typed}"
+    assert page_of(found[0]) == (page, anchor)
+    assert all(row["title"].strip() and row["said"].strip() for row in found[:10])
+
+
+def page_of(row: dict[str, str]) -> tuple[str, str]:
+    name, _, anchor = row["link"].partition("#")
+    return name.removesuffix(".html"), anchor
+
+
+def test_every_symbol_of_the_notation_page_is_found_there(search: Page, site: Path) -> None:
+    soup = BeautifulSoup((site / "book" / "notation.html").read_text(encoding="utf-8"), "html.parser")
+    written = [math.get_text() for math in soup.select("tbody td:first-child .math, li[id] .math")]
+    symbols = sorted({text.removeprefix("\\(").removesuffix("\\)") for text in written})
+    assert len(symbols) > 60
+    answers = search.evaluate(DIRECTLY, symbols)
+    missing = [
+        symbol
+        for symbol, found in zip(symbols, answers, strict=True)
+        if "book/notation" not in [page_of(row)[0] for row in found]
+    ]
+    assert missing == []
+
+
+def test_every_term_of_the_glossary_is_found_in_both_languages_and_any_keyboard(search: Page, site: Path) -> None:
+    soup = BeautifulSoup((site / "book" / "glossary.html").read_text(encoding="utf-8"), "html.parser")
+    asked = []
+    for term in soup.select("dl.glossary dt"):
+        meaning = term.find_next_sibling("dd")
+        persian = meaning.select_one("[lang=fa]").get_text() if meaning else ""
+        asked += [(text, str(term["id"])) for text in (term.find(string=True).strip(), persian, spread(persian))]
+    assert len(asked) > 90
+    answers = search.evaluate(DIRECTLY, [text for text, _ in asked])
+    missing = [
+        text
+        for (text, anchor), found in zip(asked, answers, strict=True)
+        if ("book/glossary", anchor) not in [page_of(row) for row in found]
+    ]
+    assert missing == []
+
+
+def test_the_page_cuts_words_as_the_index_does(search: Page) -> None:
+    chapters = [path.read_text(encoding="utf-8") for path in pairs.chapters()[:3]]
+    texts = [line for chapter in chapters for line in chapter.split("\n") if line.strip()]
+    texts += ["گراديان‌هاي ۴۷٬۸۱۸", r"\frac{\partial L}{\partial h_{t-1}}", "R² v1.2 3,4 2024 0012"]
+    assert search.evaluate("(texts) => texts.map(BookWords.split)", texts) == [list(tokens(text)) for text in texts]
+
+
+def test_every_place_that_the_search_knows_is_there(known: dict[str, Any], site: Path) -> None:
+    wanted = {(name, anchor) for _, _, name, anchor, _, _ in known["answers"]}
+    wanted |= {(known["numbers"]["page"], row[0]) for row in known["numbers"]["rows"]}
+    wanted |= {(name, section[0]) for name, parts in known["sections"].items() for section in parts if section[0]}
+    ids = {
+        name: set(re.findall(r'\bid="([^"]*)"', (site / f"{name}.html").read_text(encoding="utf-8")))
+        for name in known["pages"]
+    }
+    assert [(name, anchor) for name, anchor in wanted if anchor not in ids[name]] == []
+
+
+def test_what_is_not_there_is_said_so(search: Page) -> None:
+    assert search.evaluate(ASK, "zebra") == []
+    expect(search.locator(".search-summary")).to_contain_text("Nothing found")
+
+
+def test_a_result_is_text_and_never_markup(search: Page) -> None:
+    search.evaluate(ASK, "<img src=x onerror=alert(1)> gate")
+    assert search.locator("#search-results img").count() == 0
+
+
+def test_over_http_the_search_asks_for_no_page_that_it_names(tab: Page, server: str) -> None:
+    asked: list[str] = []
+    listen = lambda request: asked.append(request.url)  # noqa: E731 - to be taken off again
+    tab.on("request", listen)
+    tab.goto(f"{server}/search.html?q={quote('forget gate')}", wait_until="networkidle")
+    expect(tab.locator("ul.search li").first).to_contain_text("The factor f_t that scales the old cell state.")
+    expect(tab.locator(".search-summary")).to_contain_text("places")
+    tab.remove_listener("request", listen)
+    assert [url for url in asked if "/book/" in url] == []
+
+
+# ---- What a page says of itself
+
+
+def heads(site: Path) -> dict[str, BeautifulSoup]:
+    found = {}
+    for path in sorted(site.rglob("*.html")):
+        name = path.relative_to(site).as_posix()
+        if name != "index.html" and not name.startswith("_static"):
+            text = path.read_text(encoding="utf-8")
+            found[name] = BeautifulSoup(text[: text.index("</head>")], "html.parser")
+    return found
+
+
+def test_every_page_has_a_title_of_its_own_and_says_what_it_is(site: Path) -> None:
+    pages = heads(site)
+    titles: dict[str, list[str]] = {}
+    for name, head in pages.items():
+        assert head.title is not None, name
+        titles.setdefault(head.title.get_text(), []).append(name)
+        for rule in ('meta[name="description"]', 'meta[property="og:title"]', 'meta[property="og:description"]'):
+            (tag,) = head.select(rule)
+            assert str(tag["content"]).strip(), f"{name}: {rule}"
+        assert len(str(head.select_one('meta[name="description"]')["content"])) <= 200, name
+        assert len(head.select('meta[name="viewport"]')) == 1, name
+        assert not head.select('script[src*="searchindex"]') or name == "search.html"
+    assert {title: names for title, names in titles.items() if len(names) > 1} == {}
+
+
+def test_the_book_is_a_course_and_a_chapter_its_part(site: Path) -> None:
+    pages = heads(site)
+    for name, kind in (("book/index.html", "Course"), (CHAPTER, "LearningResource")):
+        (script,) = pages[name].select('script[type="application/ld+json"]')
+        assert json.loads(script.get_text())["@type"] == kind
+
+
+# ---- Where a number and a figure come from
+
+
+def test_every_figure_of_a_chapter_says_where_it_comes_from(site: Path) -> None:
+    for path in sorted((site / "book" / "notebooks").glob("*.html")):
+        figures = re.findall(r"<figure\b.*?</figure>", path.read_text(encoding="utf-8"), re.DOTALL)
+        assert figures, path.stem
+        for figure in figures:
+            soup = BeautifulSoup(figure, "html.parser")
+            (link,) = soup.select(FIGURE)
+            assert link["href"] == f"#{soup.figure['id']}"
+            assert re.match(r"Figure \d+, in .* · drawn by cell \d+ · ", str(link["title"])), f"{path.stem}: {link}"
+
+
+@pytest.fixture
+def chapter(tab: Page, site: Path) -> Page:
+    tab.goto((site / CHAPTER).as_uri())
+    settle(tab)
+    return tab
+
+
+def test_hovering_opens_a_box_that_the_pointer_may_enter(chapter: Page) -> None:
+    box, link = chapter.locator("#provenance"), chapter.locator(FIGURE).first
+    told = str(link.get_attribute("title"))
+    link.hover()
+    expect(box).to_be_visible()
+    assert [line.strip() for line in box.locator("strong, span").all_inner_texts()] == told.split(" · ")
+    assert link.get_attribute("aria-describedby") == "provenance"
+    assert link.get_attribute("title") is None  # or the browser would lay its own box over this one
+    box.hover()
+    chapter.wait_for_timeout(300)
+    expect(box).to_be_visible()
+    chapter.mouse.move(0, 0)
+    expect(box).to_be_hidden()
+    assert link.get_attribute("title") == told
+
+
+def test_the_keyboard_opens_it_and_escape_closes_it(chapter: Page) -> None:
+    box, link = chapter.locator("#provenance"), chapter.locator("article p > a.ledger").first
+    chapter.keyboard.press("Tab")  # from here on the focus is shown
+    link.focus()
+    expect(box).to_be_visible()
+    expect(box).to_contain_text("tolerance: ")
+    chapter.keyboard.press("Escape")
+    expect(box).to_be_hidden()
+    expect(link).to_be_focused()
+    link.press("Enter")
+    chapter.wait_for_url("**/numbers.html#*")
+
+
+def test_a_first_tap_opens_it_and_a_second_follows_the_link(browser: Browser, site: Path) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto((site / "book" / "index.html").as_uri())
+    box, link = page.locator("#provenance"), page.locator("article p > a.ledger").first
+    link.tap()
+    expect(box).to_be_visible()
+    expect(box).to_contain_text("Tap again")
+    place = box.bounding_box()
+    assert place is not None
+    assert place["x"] >= 0
+    assert place["x"] + place["width"] <= 390
+    page.locator("h1").first.tap()
+    expect(box).to_be_hidden()
+    link.tap()
+    expect(box).to_be_visible()
+    link.tap()
+    page.wait_for_url("**/numbers.html#hw5.total.parameters")
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_results_nor_in_the_open_box(
+    tab: Page, site: Path, scheme: Literal["light", "dark"]
+) -> None:
+    tab.emulate_media(color_scheme=scheme)
+    tab.goto(f"{(site / 'search.html').as_uri()}?q={quote('دروازه gate')}")
+    expect(tab.locator(".search-summary")).to_be_visible()
+    tab.evaluate(ASK, "دروازه")
+    expect(tab.locator("ul.search mark").first).to_be_visible()
+    thin(tab)
+    found = Audit().look(tab)
+    tab.goto((site / "book" / "index.html").as_uri())
+    tab.locator("article p > a.ledger").first.hover()
+    expect(tab.locator("#provenance")).to_be_visible()
+    thin(tab)
+    found += Audit().look(tab)
+    tab.emulate_media(color_scheme="light")
+    assert found == []
+
+
+def test_without_scripts_the_title_says_it(browser: Browser, site: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((site / CHAPTER).as_uri())
+    assert " · drawn by cell " in str(page.locator(FIGURE).first.get_attribute("title"))
+    assert " · computed in chapter 5" in str(page.locator("article p > a.ledger").first.get_attribute("title"))
+    context.close()
