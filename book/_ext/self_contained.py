@@ -47,15 +47,28 @@ _THEBE_SCRIPT = re.compile(
 )
 _ICON_SCRIPT = re.compile(r"""\s*<script defer src="[^"]*/scripts/fontawesome\.js[^"]*"></script>""")
 _PRELOAD = re.compile(r"""\s*<link rel="preload"[^>]*>""")
-_VIEWPORT = re.compile(r"""\s*<meta name="viewport"[^>]*>""")
 _POLICY_META = re.compile(r"""\s*<meta http-equiv="Content-Security-Policy"[^>]*>""")
 _HANDLER = re.compile(r"""<[a-zA-Z][^<>]*?\s(on[a-z]+)\s*=\s*["'][^<>]*>""")
 _ARTICLE = re.compile(r"<article\b.*?</article>", re.DOTALL)
 _SEARCH_LABEL = re.compile(r"""(<button class="btn search-button-field[^>]*?) aria-label="[^"]*\"""")
 _TREE_SUMMARY = re.compile(r"""<summary>(?=\s*<span class="toctree-toggle")""")
 _SIDEBAR = re.compile(r"""<div id="pst-primary-sidebar"(?! role)""")
+_PRINT_CONTENTS = re.compile(r"""<div id="jb-print-docs-body".*?(?=<div id="searchbox">)""", re.DOTALL)
+_CAPTION_HEADING = re.compile(r"""<p aria-level="2" class="caption" role="heading">""")
+_DIALOG = re.compile(r"""<dialog id="(pst-(?:search-dialog|primary-sidebar-modal|secondary-sidebar-modal))">""")
+_SIDE_TOGGLE = re.compile(r"""title="Toggle (primary|secondary) sidebar\"""")
+_SIDE_START = re.compile(r"""(<div id="pst-(?:primary|secondary)-sidebar"[^>]*>)(?!<form)""")
+_EMPTY_HEAD = re.compile(r"""<th(?: scope="col"| class="head")?>(?:<p></p>)?</th>""")
+_INDEX_TABLE = re.compile(r"""<table(?! role)(?=[^>]* class="indextable)""")
+_INDEX_TOGGLER = re.compile(r"""<img [^>]*class="toggler"[^>]*>""")
+_FIGURE_IMAGE = re.compile(r"""(<figure\b[^>]*>\s*)(<img\b[^>]*>)""")
 _REPEATED_ID = re.compile(r"""<section id="(?:exercise|solution)-content">""")
 _CHARSET = re.compile(r"""<meta charset="utf-8"\s*/?>""")
+
+NAMES = {"pst-search-dialog": "Search", "pst-primary-sidebar-modal": "Book", "pst-secondary-sidebar-modal": "This page"}
+TOGGLES = {"primary": "Contents of the book", "secondary": "Contents of this page"}
+# Stands in each side bar; the style sheet shows it where the bar is a dialog, as on a telephone.
+CLOSE = '<form method="dialog" class="sidebar-close"><button class="btn btn-sm">Close</button></form>'
 
 ROOT_PAGE = """<!DOCTYPE html>
 <html lang="{language}">
@@ -88,17 +101,32 @@ def problems(page: str) -> list[str]:
     return found
 
 
-def seal(page: str) -> str:
-    """One finished page with its policy, free of the theme's preloads, handlers and mismatched labels."""
-    page = _THEBE_SCRIPT.sub("", page)
-    page = _ICON_SCRIPT.sub("", page)  # the style sheet has the same icons, from a font a tenth of its size
-    page = _PRELOAD.sub("", page)  # a preload that is fetched otherwise again is a warning, from disk an error
-    page = _POLICY_META.sub("", _VIEWPORT.sub("", page, count=max(0, len(_VIEWPORT.findall(page)) - 1)))
-    page = page.replace('onclick="window.print()"', 'data-action="print" type="button"')
-    page = _REPEATED_ID.sub("<section>", page)
+def mend(page: str) -> str:
+    """The theme's markup, put right for who reads with the ears, with keys or on a small screen."""
+    page = _PRINT_CONTENTS.sub("", page)  # a second title and table of contents, shown nowhere
     page = _SEARCH_LABEL.sub(r"\1", page)  # the visible text is the better name
     page = _TREE_SUMMARY.sub('<summary aria-label="Pages beneath this one">', page)
     page = _SIDEBAR.sub('<div id="pst-primary-sidebar" role="complementary" aria-label="Book"', page)
+    page = _CAPTION_HEADING.sub('<p class="caption">', page)  # a heading above the title is no part of its outline
+    page = _DIALOG.sub(lambda match: f'<dialog id="{match[1]}" aria-label="{NAMES[match[1]]}">', page)
+    page = _SIDE_TOGGLE.sub(lambda match: f'title="{TOGGLES[match[1]]}"', page)
+    page = _SIDE_START.sub(rf"\1{CLOSE}", page)
+    page = page.replace('role="doc-biblioentry"', 'role="listitem"')  # the role of an entry was withdrawn
+    page = _EMPTY_HEAD.sub("<td></td>", page)  # the corner of a table is the head of nothing
+    page = _INDEX_TABLE.sub('<table role="presentation"', page)  # columns of lists
+    page = _INDEX_TOGGLER.sub("", page)  # a picture to click on; nothing is folded
+    page = _FIGURE_IMAGE.sub(r'\1<div class="figure-frame">\2</div>', page)
+    return _REPEATED_ID.sub("<section>", page)
+
+
+def seal(page: str) -> str:
+    """One finished page with its policy, free of the theme's preloads and handlers."""
+    page = mend(page)
+    page = _THEBE_SCRIPT.sub("", page)
+    page = _ICON_SCRIPT.sub("", page)  # the style sheet has the same icons, from a font a tenth of its size
+    page = _PRELOAD.sub("", page)  # a preload that is fetched otherwise again is a warning, from disk an error
+    page = _POLICY_META.sub("", page)
+    page = page.replace('onclick="window.print()"', 'data-action="print" type="button"')
     meta = f'<meta http-equiv="Content-Security-Policy" content="{policy(page)}" />'
     return _CHARSET.sub(lambda match: f"{match.group()}\n    {meta}", page, count=1)
 

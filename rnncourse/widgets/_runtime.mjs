@@ -99,7 +99,7 @@ const needBoolean = (state, key) => needChoice(state, key, [true, false]);
 function sliderField({ label, hidden = "", name, min, max, step, digits = 2, change }) {
   const id = newId();
   const input = tag("input", { type: "range", id, min, max, step });
-  const output = tag("output", { for: id, "data-name": name });
+  const output = tag("output", { for: id, "data-name": name, "aria-live": "off" });
   const heading = tag("label", { for: id }, ...(hidden ? [tag("span", { class: "rnn-unseen" }, `${hidden} `)] : []), label);
   input.addEventListener("input", () => change(Number(input.value)));
   keepKeys(input);
@@ -167,9 +167,12 @@ function button(label, press) {
   return node;
 }
 
-/** A number that changes. Tests read the full precision in data-value, people read the text. */
+/**
+ * A number that changes. Tests read the full precision in data-value, people read the text. It is silent: at each move
+ * of a slider many change, and the widget says in one sentence what came of it.
+ */
 function output(name) {
-  return tag("output", { "data-name": name });
+  return tag("output", { "data-name": name, "aria-live": "off" });
 }
 
 function showText(node, text, value) {
@@ -223,7 +226,7 @@ html[data-theme="dark"] .rnn-widget, body[data-jp-theme-light="false"] .rnn-widg
 .rnn-widget button { cursor: pointer; padding: .25rem .8rem; }
 .rnn-widget button:hover:not(:disabled) { border-color: var(--rnn-accent); color: var(--rnn-accent); }
 .rnn-widget :disabled { opacity: .5; cursor: default; }
-.rnn-widget :is(input, select, button):focus-visible { outline: 3px solid var(--rnn-accent); outline-offset: 2px; }
+.rnn-widget :is(input, textarea, select, button, [tabindex]):focus-visible { outline: 3px solid var(--rnn-accent); outline-offset: 2px; }
 .rnn-widget output { padding: 0; color: inherit; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .rnn-widget table { width: 100%; margin: 0; border-collapse: collapse; font-size: 1em; color: inherit; background: none; }
 .rnn-widget caption { caption-side: top; padding: 0 0 .3rem; text-align: left; font-weight: 600; color: inherit; }
@@ -247,13 +250,27 @@ html[data-theme="dark"] .rnn-widget, body[data-jp-theme-light="false"] .rnn-widg
 @media (forced-colors: active) { .rnn-widget { border-color: CanvasText; } }
 `;
 
+/** Says the latest of the sentences it is handed, once they have paused; the first, which nobody asked for, never. */
+function speaker(pause = 700) {
+  const root = tag("p", { class: "rnn-unseen", role: "status", "aria-live": "polite" });
+  let [last, timer] = [null, null];
+  const say = (text) => {
+    if (!text || text === last) return;
+    clearTimeout(timer);
+    if (last !== null) timer = setTimeout(() => root.replaceChildren(text), pause);
+    last = text;
+  };
+  return { root, say };
+}
+
 /**
  * Makes `render` for a widget.
  *   name   the file's name; label is what a screen reader says
  *   style  CSS rules, nested in the widget
  *   keys   the traits it reads and writes
  *   check  (state) throws StateProblem for a state that does not fit
- *   build  (change, read) makes the controls once and returns {nodes, show(state)}; `change({key: value})` writes traits
+ *   build  (change, read) makes the controls once and returns {nodes, show(state)}; `change({key: value})` writes traits,
+ *          and show returns the sentence that a screen reader hears once the changes pause
  */
 function widget({ name, label, style, keys, check, build }) {
   return function render({ model, el }) {
@@ -275,7 +292,8 @@ function widget({ name, label, style, keys, check, build }) {
       draw();
     };
     const view = build(change, read); // read() is the state as it stands
-    body.append(...view.nodes);
+    const voice = speaker();
+    body.append(...view.nodes, voice.root);
 
     const report = (text) => {
       problem.textContent = text;
@@ -289,7 +307,7 @@ function widget({ name, label, style, keys, check, build }) {
       const state = read();
       try {
         check(state);
-        view.show(state);
+        voice.say(view.show(state));
         root.dataset.ready = "1";
         report("");
       } catch (error) {

@@ -109,7 +109,7 @@ const [SIDE, EDGE] = [250, 26];
 const CELL = (SIDE - EDGE - 4) / STEPS;
 
 function matrix({ step }, { influence }) {
-  const shade = (value) => 0.2 + 0.8 * Math.min(Math.max((Math.log10(value) + 3) / 3, 0), 1);
+  const shade = (value) => 0.7 + 0.3 * Math.min(Math.max((Math.log10(value) + 3) / 3, 0), 1);
   const squares = influence.flatMap((row, t) =>
     row.flatMap((value, s) =>
       value > 0
@@ -189,9 +189,11 @@ function build(change) {
     const result = compute(state);
     for (const [key, field] of Object.entries(fields)) field.show(state[key]);
     readings.show(result);
-    drawing.setAttribute("aria-label", inWords(state, result));
+    const words = inWords(state, result);
+    drawing.setAttribute("aria-label", words);
     drawing.replaceChildren(...strip(state, result));
     board.replaceChildren(...matrix(state, result));
+    return words;
   };
   const left = tag("div", {}, drawing, group("The push", ...Object.values(fields).map((field) => field.root)));
   return { nodes: [tag("div", { class: "rnn-columns" }, left, tag("div", {}, readings.root, board, note))], show };

@@ -167,7 +167,7 @@ const STYLE = `
 .rnn-plane { display: block; width: 100%; max-width: 24rem; margin: 0 auto .8rem; }
 .rnn-plane .rnn-grid { stroke: var(--rnn-line); stroke-width: .6; opacity: .7; }
 .rnn-plane .rnn-axis { stroke: var(--rnn-muted); stroke-width: 1; }
-.rnn-plane .rnn-reach { fill: var(--rnn-green); fill-opacity: .09; stroke: var(--rnn-green); stroke-opacity: .5; stroke-dasharray: 2 3; }
+.rnn-plane .rnn-reach { fill: var(--rnn-green); fill-opacity: .09; stroke: var(--rnn-green); stroke-opacity: .9; stroke-dasharray: 2 3; }
 .rnn-plane .rnn-tick { font-size: 10px; fill: var(--rnn-muted); }
 .rnn-plane .rnn-path { fill: none; stroke: var(--rnn-muted); stroke-width: 1.2; stroke-dasharray: 1 3; stroke-linecap: round; }
 .rnn-plane .rnn-past { fill: var(--rnn-muted); }
@@ -309,8 +309,10 @@ function build(change, read) {
     board.show(state);
     buttons.show(state);
     table.show(state, step);
-    plane.setAttribute("aria-label", inWords(state, step));
+    const words = inWords(state, step);
+    plane.setAttribute("aria-label", words);
     plane.replaceChildren(...picture(state, step));
+    return words;
   };
   return { nodes: [tag("div", { class: "rnn-columns rnn-explorer" }, result, board.root)], show };
 }

@@ -71,7 +71,7 @@ function picture({ days, at }, { forecasts }) {
   const [from, to] = [across(at - 1), across(target - 1)];
   return [
     svg("rect", { class: "rnn-window", x: from - 3, y: BOX.top, width: to - from + 6, height: HEIGHT - BOX.top - BOX.bottom }),
-    ...levels.flatMap((level) => [svg("line", { class: "rnn-level", x1: BOX.left, x2: WIDTH - BOX.right, y1: up(level), y2: up(level) }), word(integer(level), BOX.left - 5, up(level) + 4, "rnn-tick", "end")]),
+    ...levels.flatMap((level) => [svg("line", { class: "rnn-grid", x1: BOX.left, x2: WIDTH - BOX.right, y1: up(level), y2: up(level) }), word(integer(level), BOX.left - 5, up(level) + 4, "rnn-tick", "end")]),
     path(0, days.length, "rnn-later"),
     path(0, target, ""),
     ...MADE.map((name) => marks(name, across(target), up(forecasts[name][at - 1]))),
@@ -92,10 +92,10 @@ function inWords({ at }, { targets, forecasts, errors }) {
 
 const STYLE = `
 .rnn-forecast-picture { display: block; width: 100%; max-width: 34rem; margin: 0 auto .8rem; }
-.rnn-window { fill: var(--rnn-line); fill-opacity: .45; }
-.rnn-level { stroke: var(--rnn-line); stroke-width: .7; }
+.rnn-window { fill: var(--rnn-line); fill-opacity: .45; stroke: var(--rnn-muted); stroke-width: .8; }
+.rnn-grid { stroke: var(--rnn-line); stroke-width: .7; }
 .rnn-days { fill: none; stroke: var(--rnn-text); stroke-width: 1.6; stroke-linejoin: round; }
-.rnn-days.rnn-later { stroke-opacity: .3; stroke-width: 1; }
+.rnn-days.rnn-later { stroke-opacity: .6; stroke-width: 1; }
 .rnn-target { fill: none; stroke: var(--rnn-text); stroke-width: 2; }
 .rnn-made { fill: currentColor; fill-opacity: .85; stroke: var(--rnn-surface); stroke-width: .8; }
 .rnn-tick { font-size: 15px; fill: var(--rnn-muted); }
@@ -150,8 +150,10 @@ function build(change, read) {
     usual.show(state.usual);
     next.disabled = state.at === last;
     table.show(state.at, result);
-    drawing.setAttribute("aria-label", inWords(state, result));
+    const words = inWords(state, result);
+    drawing.setAttribute("aria-label", words);
     drawing.replaceChildren(...picture(state, result));
+    return words;
   };
   const left = tag("div", {}, drawing, day.root, tag("div", { class: "rnn-buttons rnn-forecast-buttons" }, next, reset));
   return { nodes: [tag("div", { class: "rnn-columns" }, left, tag("div", {}, group("Your forecast", keep.root, usual.root), table.root, hint))], show };

@@ -196,11 +196,11 @@ const STYLE = `
 .rnn-valves .rnn-inside { fill: var(--rnn-text); paint-order: stroke; stroke: var(--rnn-surface); stroke-width: 3px; }
 .rnn-valves text:is(.rnn-kept, .rnn-written, .rnn-shown) { fill: currentColor; }
 .rnn-kept { color: var(--rnn-accent); } .rnn-written { color: var(--rnn-warm); } .rnn-shown { color: var(--rnn-violet); }
-.rnn-valves .rnn-flow { fill: currentColor; fill-opacity: .45; }
+.rnn-valves .rnn-flow { fill: currentColor; fill-opacity: .75; }
 .rnn-valves .rnn-wall { fill: none; stroke: var(--rnn-muted); stroke-width: 1.2; }
 .rnn-valves .rnn-plate { fill: var(--rnn-text); }
-.rnn-valves .rnn-level { fill: var(--rnn-green); fill-opacity: .65; }
-.rnn-valves .rnn-start { fill-opacity: .3; }
+.rnn-valves .rnn-level { fill: var(--rnn-green); fill-opacity: .8; }
+.rnn-valves .rnn-start { fill-opacity: .3; stroke: var(--rnn-green); stroke-width: 1; }
 .rnn-valves .rnn-strong-level { fill: var(--rnn-green); }
 .rnn-valves .rnn-zero { stroke: var(--rnn-muted); stroke-width: 1; }
 .rnn-valves .rnn-grid { stroke: var(--rnn-line); stroke-width: .7; stroke-dasharray: 2 3; }
@@ -313,8 +313,10 @@ function build(change, read) {
     board.show(state);
     buttons.show(state);
     table.show(step, steps.at(-1).c);
-    drawing.setAttribute("aria-label", inWords(state, step));
+    const words = inWords(state, step);
+    drawing.setAttribute("aria-label", words);
     drawing.replaceChildren(...picture(state, steps));
+    return words;
   };
   board.root.append(table.root);
   return { nodes: [tag("div", { class: "rnn-columns" }, tag("div", {}, drawing, buttons.root, hint), board.root)], show };

@@ -99,7 +99,7 @@ function picture({ jump_at, at, size }, { jumped, plain }) {
       return word(integer(minute), x, HEIGHT - 15, "rnn-tick", x > WIDTH - 20 ? "end" : "middle");
     }),
     word("minute", BOX.left, HEIGHT - 15, "rnn-tick", "start"),
-    word("faint: without the jump", WIDTH - BOX.right, 13, "rnn-tick", "end"),
+    word("thin: without the jump", WIDTH - BOX.right, 13, "rnn-tick", "end"),
   ];
 }
 
@@ -115,7 +115,7 @@ function inWords({ at, jump_at, size, unit }, { jumped, plain }) {
 const STYLE = `
 .rnn-scrub-picture { display: block; width: 100%; max-width: 34rem; margin: 0 auto .8rem; }
 .rnn-track { fill: none; stroke: currentColor; stroke-width: 1.9; stroke-linejoin: round; }
-.rnn-track.rnn-plain { stroke-width: 1.1; stroke-opacity: .45; }
+.rnn-track.rnn-plain { stroke-width: 1; stroke-opacity: .75; }
 .rnn-dot { fill: currentColor; stroke: var(--rnn-surface); stroke-width: 1; }
 .rnn-grid { stroke: var(--rnn-line); stroke-width: .7; }
 .rnn-cursor { stroke: var(--rnn-text); stroke-width: 1; }
@@ -141,7 +141,7 @@ function numbersTable() {
     return tag("tr", {}, tag("th", { scope: "row", class: `rnn-${name}` }, WORDS[name]), ...data);
   });
   const caption = tag("caption", {});
-  const heads = ["", "with the jump", "without", "difference"].map((text) => tag("th", { scope: "col" }, text));
+  const heads = ["quantity", "with the jump", "without", "difference"].map((text) => tag("th", { scope: "col" }, text));
   const root = tag("table", { class: "rnn-scrub-table" }, caption, tag("thead", {}, tag("tr", {}, ...heads)), tag("tbody", {}, ...rows));
   const show = ({ at, unit }, { jumped, plain }) => {
     caption.textContent = `Minute ${at}, ${whose(unit)}`;
@@ -180,8 +180,10 @@ function build(change, read) {
     next.disabled = state.at === last;
     there.disabled = state.at === state.jump_at;
     table.show(state, result);
-    drawing.setAttribute("aria-label", inWords(state, result));
+    const words = inWords(state, result);
+    drawing.setAttribute("aria-label", words);
     drawing.replaceChildren(...picture(state, result));
+    return words;
   };
   const left = tag("div", {}, drawing, minute.root, tag("div", { class: "rnn-buttons rnn-scrub-buttons" }, next, there));
   const right = tag("div", {}, group("The added jump", size.root, jump.root), unit.root, tag("div", { class: "rnn-buttons rnn-scrub-buttons" }, reset), table.root, hint);

@@ -212,8 +212,10 @@ function build(change) {
     const result = compute(state);
     for (const [key, field] of Object.entries(fields)) field.show(state[key]);
     readings.show(result);
-    plot.setAttribute("aria-label", inWords(state, result));
+    const words = inWords(state, result);
+    plot.setAttribute("aria-label", words);
     plot.replaceChildren(...picture(state, result));
+    return words;
   };
   const board = tag("fieldset", {}, tag("legend", {}, "The layer"), ...Object.values(fields).map((field) => field.root));
   return { nodes: [plot, tag("div", { class: "rnn-columns" }, tag("div", {}, board), readings.root)], show };

@@ -176,7 +176,7 @@ function inWords({ sentences, sentence, pads, place }, { readings, apart_word, a
 const STYLE = `
 .rnn-pad-picture { display: block; width: 100%; max-width: 34rem; margin: 0 auto .8rem; }
 .rnn-track { fill: none; stroke: currentColor; stroke-width: 2.2; stroke-linejoin: round; }
-.rnn-track.rnn-others { stroke-width: 1.2; stroke-opacity: .6; }
+.rnn-track.rnn-others { stroke-width: 1.2; stroke-opacity: .8; }
 .rnn-track.rnn-unit { color: var(--rnn-green); stroke-width: 1.2; }
 .rnn-dot { fill: currentColor; stroke: var(--rnn-surface); stroke-width: 1; }
 .rnn-grid { stroke: var(--rnn-line); stroke-width: .7; }
@@ -250,8 +250,10 @@ function build(change, read) {
     place.show(state.place);
     table.show(state, result);
     text.replaceChildren(...laidOut(state));
-    drawing.setAttribute("aria-label", inWords(state, result));
+    const words = inWords(state, result);
+    drawing.setAttribute("aria-label", words);
     drawing.replaceChildren(...picture(state, result));
+    return words;
   };
   const left = tag("div", {}, drawing, pads.root, text);
   const right = tag("div", {}, sentence.root, network.root, place.root, tag("div", { class: "rnn-buttons rnn-pad-field" }, reset), table.root, hint);

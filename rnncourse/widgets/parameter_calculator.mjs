@@ -162,6 +162,7 @@ function build(change, read) {
     totals.show(counts);
     layers.show(counts);
     reason.textContent = explain(state, counts);
+    return `${integer(counts.pytorch)} parameters in PyTorch, ${integer(counts.keras)} in Keras, ${integer(counts.macs)} multiply-accumulates.`;
   };
   board.root.append(hint);
   return { nodes: [tag("div", { class: "rnn-columns" }, board.root, result)], show };

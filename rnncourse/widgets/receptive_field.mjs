@@ -166,9 +166,9 @@ const STYLE = `
 .rnn-field-picture .rnn-seen-word { fill: var(--rnn-accent); font-weight: 700; }
 .rnn-field-picture .rnn-state-word { fill: var(--rnn-warm); font-weight: 700; }
 .rnn-seen { fill: var(--rnn-accent); } .rnn-state { fill: var(--rnn-warm); }
-.rnn-unseen-step { fill: var(--rnn-line); }
+.rnn-unseen-step { fill: var(--rnn-surface); stroke: var(--rnn-muted); stroke-width: .7; }
 .rnn-edge { stroke: var(--rnn-accent); stroke-opacity: .35; stroke-width: .8; }
-.rnn-chain { stroke: var(--rnn-warm); stroke-opacity: .6; stroke-width: 1.2; }
+.rnn-chain { stroke: var(--rnn-warm); stroke-opacity: .8; stroke-width: 1.2; }
 .rnn-ground { stroke: var(--rnn-line); stroke-width: 1; }
 .rnn-field-table thead th:nth-child(2) { color: var(--rnn-accent); }
 .rnn-field-table thead th:nth-child(3) { color: var(--rnn-warm); }
@@ -240,8 +240,10 @@ function build(change, read) {
     const result = compute(state);
     board.show(state, result);
     table.show(result);
-    drawing.setAttribute("aria-label", inWords(state, result));
+    const words = inWords(state, result);
+    drawing.setAttribute("aria-label", words);
     drawing.replaceChildren(...picture(state, result));
+    return words;
   };
   return { nodes: [tag("div", { class: "rnn-columns" }, tag("div", {}, drawing, hint), tag("div", {}, board.root, table.root))], show };
 }

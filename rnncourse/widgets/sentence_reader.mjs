@@ -294,25 +294,17 @@ function textButtons(change, read, again) {
   return { root, show };
 }
 
-/** The verdict, said to who cannot see it once the typing has paused. */
+/** The verdict. Who cannot see it hears what `show` returns, once the typing has paused. */
 function verdict(classes) {
-  const answer = fill(output("predicted"), { "aria-live": "off" }, []);
+  const answer = output("predicted");
   const where = tag("p", { class: "rnn-note" });
-  const spoken = tag("p", { class: "rnn-unseen", role: "status", "aria-live": "polite" });
   const rows = classes.map((name) => {
-    const number = fill(output(`probability_${name}`), { "aria-live": "off" }, []);
+    const number = output(`probability_${name}`);
     const bar = tag("span");
     return { number, bar, name: tag("span", {}, name), nodes: [tag("div", { class: "rnn-read-track", "aria-hidden": "true" }, bar), number] };
   });
   const list = tag("div", { class: "rnn-read-classes", role: "group", "aria-label": "Probability of each class" }, ...rows.flatMap((row) => [row.name, ...row.nodes]));
-  const root = tag("div", {}, tag("div", { class: "rnn-read-verdict" }, answer, where), list, spoken);
-  let timer = null;
-  const say = (text) => {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      if (spoken.textContent !== text) spoken.textContent = text;
-    }, 600);
-  };
+  const root = tag("div", {}, tag("div", { class: "rnn-read-verdict" }, answer, where), list);
   const show = (reading) => {
     const belief = reading.beliefs.at(-1);
     const best = belief ? bestOf(belief) : -1;
@@ -324,7 +316,7 @@ function verdict(classes) {
       writeStyle(bar, "width", `${belief ? (100 * belief[k]).toFixed(1) : 0}%`);
       for (const node of [name, number]) node.classList.toggle("rnn-best", k === best);
     });
-    say(belief ? `${answer.textContent} ${where.textContent}` : where.textContent);
+    return belief ? `${answer.textContent} ${where.textContent}` : where.textContent;
   };
   return { root, show };
 }
@@ -407,7 +399,7 @@ function follow(frame, row) {
 
 /** The two changes of the last word read, as numbers. */
 function changesTable() {
-  const [word, forward, backward] = ["last_word", "forward", "backward"].map((name) => fill(output(name), { "aria-live": "off" }, []));
+  const [word, forward, backward] = ["last_word", "forward", "backward"].map((name) => output(name));
   const row = (head, kind, cell) => tag("tr", {}, tag("th", { scope: "row", class: kind }, head), tag("td", {}, cell));
   const rows = [row("last word read", "", word), row("← backward state moved by", "rnn-backward", backward), row("→ forward state moved by", "rnn-forward", forward)];
   const root = tag("table", { class: "rnn-read-steps" }, tag("tbody", {}, ...rows));
@@ -476,11 +468,12 @@ function build(change, read) {
     const reading = compute(state);
     field.show(state.text, remarks(reading));
     buttons.show(state, reading);
-    answer.show(reading);
+    const words = answer.show(reading);
     steps.show(reading);
     table.show(reading);
     changes.show(reading);
     write(origin, provenance(state));
+    return words;
   };
   const left = tag("div", {}, field.root, answer.root, buttons.root);
   const right = tag("div", {}, steps.root, table.root, changes.root, field.why);

@@ -73,9 +73,9 @@ const STYLE = `
 .rnn-gate-picture { display: block; width: 100%; max-width: 34rem; margin: 0 auto .8rem; }
 .rnn-gate-picture .rnn-axis { stroke: var(--rnn-line); stroke-width: 1; }
 .rnn-gate-picture .rnn-threshold { stroke: var(--rnn-warm); stroke-width: 1.2; stroke-dasharray: 5 4; }
-.rnn-gate-picture .rnn-pulse { fill: var(--rnn-warm); fill-opacity: .22; }
+.rnn-gate-picture .rnn-pulse { fill: var(--rnn-warm); fill-opacity: .22; stroke: var(--rnn-warm); stroke-width: 1; }
 .rnn-gate-picture .rnn-look { fill: var(--rnn-accent); }
-.rnn-gate-picture .rnn-skipped { fill: var(--rnn-accent); fill-opacity: .3; }
+.rnn-gate-picture .rnn-skipped { fill: var(--rnn-accent); fill-opacity: .3; stroke: var(--rnn-accent); stroke-width: .8; }
 .rnn-gate-picture .rnn-tick { font-size: 13px; fill: var(--rnn-muted); }
 .rnn-gate-picture .rnn-name { font-size: 14px; font-weight: 700; fill: var(--rnn-accent); }
 .rnn-gate-readings output { font-weight: 700; }
@@ -134,7 +134,9 @@ function build(change, read) {
     board.show(state);
     table.show(state, result);
     drawing.replaceChildren(...picture(state, result));
-    drawing.setAttribute("aria-label", inWords(state, result));
+    const words = inWords(state, result);
+    drawing.setAttribute("aria-label", words);
+    return words;
   };
   return { nodes: [drawing, tag("div", { class: "rnn-columns" }, board.root, table.root)], show };
 }

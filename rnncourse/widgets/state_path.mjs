@@ -167,7 +167,7 @@ const STYLE = `
 .rnn-paths .rnn-grid { stroke: var(--rnn-line); stroke-width: .7; }
 .rnn-paths .rnn-limit { fill: none; stroke: var(--rnn-green); stroke-width: 1.4; stroke-dasharray: 4 4; }
 .rnn-paths .rnn-course { fill: none; stroke: currentColor; stroke-width: 1.8; stroke-linejoin: round; }
-.rnn-paths .rnn-later { stroke-opacity: .3; stroke-width: 1.1; }
+.rnn-paths .rnn-later { stroke-opacity: .75; stroke-width: .9; }
 .rnn-paths .rnn-here { fill: currentColor; stroke: var(--rnn-surface); stroke-width: 1.2; }
 .rnn-paths .rnn-tick { font-size: 13px; fill: var(--rnn-muted); }
 .rnn-paths .rnn-name { font-size: 14px; font-weight: 700; fill: currentColor; }
@@ -266,8 +266,10 @@ function build(change, read) {
     buttons.show(state);
     board.show(state);
     readings.show(state.at, result);
-    drawing.setAttribute("aria-label", inWords(state, result));
+    const words = inWords(state, result);
+    drawing.setAttribute("aria-label", words);
     drawing.replaceChildren(...picture(state, result));
+    return words;
   };
   const left = tag("div", {}, drawing, time.root, buttons.root);
   return { nodes: [tag("div", { class: "rnn-columns" }, left, tag("div", {}, board.root, readings.root, hint))], show };

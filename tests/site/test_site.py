@@ -1,33 +1,22 @@
 """Every page of the built site, in a real browser: over HTTP and from disk, wide and narrow, light, dark and print."""
 
+import gzip
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from _server import Watch, serve, settle
+from _server import WIDE, Watch, content_pages, serve, settle
+from _visit import Desk, Visit, desk, survey
 from bs4 import BeautifulSoup
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
+from playwright.sync_api import Browser, BrowserContext, Page
 
 ROOT = Path(__file__).resolve().parents[2]
-WIDE: ViewportSize = {"width": 1300, "height": 900}
-NARROW: ViewportSize = {"width": 390, "height": 844}
-UNSET_FORMULAS = """() =>
-  [...document.querySelectorAll(".math")].filter((box) => !box.querySelector("mjx-container")).length"""
 IMAGE_NAME = re.compile(r"\.(png|svg|jpe?g|gif|webp)$", re.IGNORECASE)
-OVERFLOW = "() => document.scrollingElement.scrollWidth - window.innerWidth"
-LONGEST_TRANSITION = """() => Math.max(
-  ...[...document.querySelectorAll("*")].map((element) => parseFloat(getComputedStyle(element).transitionDuration)))"""
 BLANK = '<!DOCTYPE html><html lang="en"><head><link rel="icon" href="data:,"><title>x</title>%s</head>%s</html>'
-
-
-def content_pages(site: Path) -> list[str]:
-    """Addresses of the site's pages in its folder; the root page, which leads on at once, has its own test."""
-    found = {path.relative_to(site) for path in site.rglob("*.html")} - {Path("index.html")}
-    return sorted(path.as_posix() for path in found if path.parts[0] != "_static")
+HEAVIEST = 1_500_000  # bytes that a page may transfer, compressed as a web server sends them
+COMPRESSIBLE = {".html", ".css", ".js", ".mjs", ".svg", ".json"}
 
 
 @pytest.fixture(scope="session")
@@ -51,100 +40,84 @@ def watched(browser: Browser) -> Iterator[BrowserContext]:
     context.close()
 
 
-def survey(page: Page, watch: Watch, address: str) -> list[str]:
-    """Everything wrong with the page at this address once it has settled."""
-    page.goto(address)
-    settle(page)
-    found = watch.take()
-    if count := page.evaluate(UNSET_FORMULAS):
-        found.append(f"{count} formulas are not set")
-    if page.locator("mjx-merror, .rnn-widget-message").count():
-        found.append("a formula or a widget reports an error")
-    return [f"{address}: {problem}" for problem in found]
-
-
-def widgets_on_screen(page: Page) -> list[str]:
-    """Hosts whose widget is not drawn, or whose still picture stands beside it."""
-    hosts = page.locator(".rnn-widget-host").all()
-    return [
-        host.get_attribute("data-widget") or "unnamed"
-        for host in hosts
-        if not host.locator(".rnn-widget-live .rnn-widget").is_visible()
-        or host.locator(".rnn-widget-still").is_visible()
-    ]
-
-
-def faults_on_paper(page: Page) -> list[str]:
-    """What print shows that it should not, and widgets of which it shows nothing."""
-    page.emulate_media(media="print")
-    unwanted = (".bd-sidebar-primary", ".prev-next-footer", ".bd-header-article", ".rnn-widget-live")
-    shown = [name for name in unwanted if any(box.is_visible() for box in page.locator(name).all())]
-    for host in page.locator(".rnn-widget-host").all():
-        still = host.locator(".rnn-widget-still")
-        if not still.is_visible() or not (still.inner_text().strip() or still.locator("img, svg").count()):
-            shown.append(f"nothing of {host.get_attribute('data-widget')}")
-    page.emulate_media(media="screen")
-    return shown
-
-
-def excess_width(page: Page, scheme: Literal["light", "dark"]) -> int:
-    """By how many pixels the page is wider than a telephone, in this colour scheme."""
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size(NARROW)
-    # The theme follows the system's setting in an event of its own, a moment later.
-    page.locator(f'html[data-theme="{scheme}"]').wait_for(state="attached")
-    excess: int = page.evaluate(OVERFLOW)
-    page.set_viewport_size(WIDE)
-    page.emulate_media(color_scheme="light")
-    return excess
-
-
-@dataclass
-class Visit:
-    """What one visit to a page found."""
-
-    problems: list[str]
-    still: list[str]
-    paper: list[str]
-    excess: dict[str, int]
+@pytest.fixture(scope="session")
+def one_desk(browser: Browser, server: str) -> Iterator[Desk]:
+    with desk(browser, server) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")
-def visits(browser: Browser, server: str, pages: list[str]) -> dict[str, Visit]:
-    """Every page, visited once over HTTP: on a desk, on paper, on a telephone by day and by night."""
+def visit(one_desk: Desk, page_name: str) -> Visit:
+    """One page over HTTP, visited once for all tests that ask about it."""
+    return one_desk.visit(page_name)
+
+
+@pytest.fixture(scope="session")
+def from_disk(browser: Browser, site: Path) -> Iterator[tuple[Page, Watch]]:
     context = browser.new_context(viewport=WIDE, color_scheme="light")
-    watch = Watch(server).attach(context)
-    page = context.new_page()
-    found = {}
-    for name in pages:
-        problems = survey(page, watch, f"{server}/{name}")
-        still, paper = widgets_on_screen(page), faults_on_paper(page)
-        excess = {"light": excess_width(page, "light"), "dark": excess_width(page, "dark")}
-        found[name] = Visit(problems + watch.take(), still, paper, excess)
+    watch = Watch(site.as_uri()).attach(context)
+    yield context.new_page(), watch
     context.close()
-    assert watch.requests > len(pages), "the watch saw no requests"
-    return found
 
 
-# ---- Clean over HTTP and from disk
+# ---- Every page: clean over HTTP and from disk, in every window and light, on paper
 
 
-def test_every_page_is_clean_over_http(visits: dict[str, Visit]) -> None:
-    problems = [line for visit in visits.values() for line in visit.problems]
-    assert not problems, "\n".join(problems)
+def test_the_page_is_clean_over_http(visit: Visit) -> None:
+    assert visit.problems == []
 
 
-def test_every_page_is_clean_from_disk(watched: BrowserContext, site: Path, pages: list[str]) -> None:
-    watch = Watch(site.as_uri()).attach(watched)
-    page = watched.new_page()
-    problems = [line for name in pages for line in survey(page, watch, (site / name).as_uri())]
-    assert watch.requests > len(pages), "the watch saw no requests"
-    assert not problems, "\n".join(problems)
+def test_the_page_is_clean_from_disk(from_disk: tuple[Page, Watch], site: Path, page_name: str) -> None:
+    page, watch = from_disk
+    before = watch.requests
+    problems = survey(page, watch, (site / page_name).as_uri())
+    assert watch.requests > before, "the watch saw no requests"
+    assert problems == []
 
 
-@pytest.mark.parametrize("from_disk", [False, True], ids=["http", "disk"])
-def test_the_root_leads_to_the_book(watched: BrowserContext, server: str, site: Path, from_disk: bool) -> None:
-    base = site.as_uri() if from_disk else server
+def test_axe_finds_nothing(visit: Visit) -> None:
+    assert len(visit.axe) == 4
+    assert {state: found for state, found in visit.axe.items() if found} == {}
+
+
+def test_nothing_scrolls_sideways_in_a_narrow_window(visit: Visit) -> None:
+    assert {state: excess for state, excess in visit.excess.items() if excess > 0} == {}
+
+
+def test_nothing_is_cut_in_a_narrow_window(visit: Visit) -> None:
+    assert {width: found for width, found in visit.cut.items() if found} == {}
+
+
+def test_print_shows_the_article_and_the_still_widgets(visit: Visit) -> None:
+    assert visit.paper == []
+
+
+def test_every_widget_is_drawn_and_hides_its_picture(visit: Visit) -> None:
+    assert visit.still == []
+
+
+def test_nothing_moves_for_who_asked_for_less_motion(visit: Visit) -> None:
+    assert visit.motion < 0.001
+
+
+def sent(path: Path) -> int:
+    """Bytes that a web server sends for a file: text compressed, the rest as it is."""
+    data = path.read_bytes()
+    return len(gzip.compress(data, 6)) if path.suffix in COMPRESSIBLE else len(data)
+
+
+def test_the_page_transfers_no_more_than_a_telephone_can_bear(visit: Visit, site: Path) -> None:
+    files = [site / path for path in visit.asked if (site / path).is_file()]
+    assert site / visit.name in files
+    assert sum(map(sent, files)) <= HEAVIEST
+
+
+# ---- The first page, and the search
+
+
+@pytest.mark.parametrize("offline", [False, True], ids=["http", "disk"])
+def test_the_root_leads_to_the_book(watched: BrowserContext, server: str, site: Path, offline: bool) -> None:
+    base = site.as_uri() if offline else server
     watch = Watch(base).attach(watched)
     page = watched.new_page()
     page.goto(f"{base}/index.html")
@@ -154,9 +127,9 @@ def test_the_root_leads_to_the_book(watched: BrowserContext, server: str, site: 
     assert watch.take() == []
 
 
-@pytest.mark.parametrize("from_disk", [False, True], ids=["http", "disk"])
-def test_search_finds_a_term(watched: BrowserContext, server: str, site: Path, from_disk: bool) -> None:
-    base = site.as_uri() if from_disk else server
+@pytest.mark.parametrize("offline", [False, True], ids=["http", "disk"])
+def test_search_finds_a_term(watched: BrowserContext, server: str, site: Path, offline: bool) -> None:
+    base = site.as_uri() if offline else server
     watch = Watch(base).attach(watched)
     page = watched.new_page()
     page.goto(f"{base}/book/index.html")
@@ -203,38 +176,13 @@ def test_the_policy_comes_before_anything_it_governs(soups: dict[str, BeautifulS
         assert "Content-Security-Policy" in first, name
 
 
-# ---- Looks
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_scrolls_sideways_on_a_telephone(visits: dict[str, Visit], scheme: str) -> None:
-    assert {name: visit.excess[scheme] for name, visit in visits.items() if visit.excess[scheme] > 0} == {}
-
-
-def test_print_shows_the_article_and_the_still_widgets(visits: dict[str, Visit]) -> None:
-    assert {name: visit.paper for name, visit in visits.items() if visit.paper} == {}
-
-
-def test_every_widget_is_drawn_and_hides_its_picture(visits: dict[str, Visit]) -> None:
-    assert {name: visit.still for name, visit in visits.items() if visit.still} == {}
+# ---- The pages' own markup
 
 
 def test_only_pages_with_widgets_load_them(soups: dict[str, BeautifulSoup]) -> None:
     for name, soup in soups.items():
         hosts, scripts = soup.select(".rnn-widget-host"), soup.select('script[src*="widgets.js"]')
         assert len(scripts) == bool(hosts), name
-
-
-def test_reduced_motion_is_respected(browser: Browser, server: str) -> None:
-    context = browser.new_context(reduced_motion="reduce")
-    page = context.new_page()
-    page.goto(f"{server}/book/index.html")
-    longest = page.evaluate(LONGEST_TRANSITION)
-    context.close()
-    assert longest < 0.001
-
-
-# ---- The pages' own markup
 
 
 def test_every_picture_says_what_it_shows(soups: dict[str, BeautifulSoup]) -> None:

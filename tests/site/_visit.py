@@ -1,0 +1,164 @@
+"""One visit to a page, over HTTP: on a desk, on paper, in narrow windows, by day and by night, and through axe."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import urlsplit
+
+from _access import Audit, thin
+from _server import WIDE, Watch, settle
+from playwright.sync_api import Browser, Page
+
+Scheme = Literal["light", "dark"]
+TELEPHONE = 390
+# A window of 1300 pixels at a zoom of 200 %, one of 1280 pixels at 400 %, and a telephone.
+NARROW = (650, 320, TELEPHONE)
+UNSET_FORMULAS = """() =>
+  [...document.querySelectorAll(".math")].filter((box) => !box.querySelector("mjx-container")).length"""
+EXCESS = "() => document.scrollingElement.scrollWidth - window.innerWidth"
+A4 = 658  # pixels between the margins of a sheet
+# Boxes that end right of the window, unless they scroll in a frame, which paper cannot, or are meant for screen readers
+# alone. Inside a formula or a drawing nothing is measured: they are boxes of their own.
+CUT = """(onPaper) => [...document.querySelectorAll("main *")].filter((box) => {
+  if (box.closest("mjx-container *, svg *, .rnn-unseen, .visually-hidden")) return false;
+  if (box.getBoundingClientRect().right <= innerWidth + 1) return false;
+  if (!box.checkVisibility({ visibilityProperty: true })) return false;
+  for (let frame = onPaper ? null : box.parentElement; frame; frame = frame.parentElement) {
+    if (/auto|scroll/.test(getComputedStyle(frame).overflowX)) return false;
+  }
+  return true;
+}).slice(0, 3).map((box) => box.outerHTML.slice(0, 120))"""
+LONGEST_MOTION = """() => Math.max(...[...document.querySelectorAll("*")].flatMap((element) => {
+  const { transitionDuration, animationDuration } = getComputedStyle(element);
+  return [parseFloat(transitionDuration), parseFloat(animationDuration) || 0];
+}))"""
+
+
+@dataclass
+class Visit:
+    """What one visit to a page found.
+
+    Attributes:
+        name: address of the page in the site's folder.
+        problems: what the watch saw, formulas and widgets that failed.
+        asked: addresses in the site's folder of everything the page asked for.
+        still: widgets that are not drawn, or whose still picture stands beside them.
+        paper: what print shows that it should not, or cuts, and widgets of which it shows nothing.
+        excess: by how many pixels the page is wider than its window, by scheme and width.
+        cut: what ends outside the window, by width.
+        motion: the longest transition, in seconds, of a page whose reader asked for less motion.
+        axe: what axe found, by scheme and width.
+    """
+
+    name: str
+    problems: list[str] = field(default_factory=list)
+    asked: set[str] = field(default_factory=set)
+    still: list[str] = field(default_factory=list)
+    paper: list[str] = field(default_factory=list)
+    excess: dict[tuple[Scheme, int], int] = field(default_factory=dict)
+    cut: dict[int, list[str]] = field(default_factory=dict)
+    motion: float = 0.0
+    axe: dict[tuple[Scheme, int], list[str]] = field(default_factory=dict)
+
+
+def survey(page: Page, watch: Watch, address: str) -> list[str]:
+    """Everything wrong with the page at this address once it has settled."""
+    page.goto(address)
+    settle(page)
+    found = watch.take()
+    if count := page.evaluate(UNSET_FORMULAS):
+        found.append(f"{count} formulas are not set")
+    if page.locator("mjx-merror, .rnn-widget-message").count():
+        found.append("a formula or a widget reports an error")
+    return [f"{address}: {problem}" for problem in found]
+
+
+def widgets_on_screen(page: Page) -> list[str]:
+    """Hosts whose widget is not drawn, or whose still picture stands beside it."""
+    hosts = page.locator(".rnn-widget-host").all()
+    return [
+        host.get_attribute("data-widget") or "unnamed"
+        for host in hosts
+        if not host.locator(".rnn-widget-live .rnn-widget").is_visible()
+        or host.locator(".rnn-widget-still").is_visible()
+    ]
+
+
+def faults_on_paper(page: Page) -> list[str]:
+    """What print shows that it should not, or cuts, and widgets of which it shows nothing."""
+    page.emulate_media(media="print")
+    unwanted = (".bd-sidebar-primary", ".prev-next-footer", ".bd-header-article", ".rnn-widget-live")
+    shown = [name for name in unwanted if any(box.is_visible() for box in page.locator(name).all())]
+    for host in page.locator(".rnn-widget-host").all():
+        still = host.locator(".rnn-widget-still")
+        if not still.is_visible() or not (still.inner_text().strip() or still.locator("img, svg").count()):
+            shown.append(f"nothing of {host.get_attribute('data-widget')}")
+    page.set_viewport_size({"width": A4, "height": WIDE["height"]})
+    shown += [f"cut at the right edge: {box}" for box in page.evaluate(CUT, True)]
+    page.emulate_media(media="screen")
+    return shown
+
+
+def show(page: Page, scheme: Scheme, width: int) -> None:
+    """The page in this scheme and width, once the theme has followed."""
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": WIDE["height"]})
+    # The theme follows the system's setting in an event of its own, a moment later.
+    page.locator(f'html[data-theme="{scheme}"]').wait_for(state="attached")
+
+
+class Desk:
+    """One browser page that visits all others, and what axe remembers between them."""
+
+    def __init__(self, browser: Browser, server: str) -> None:
+        # Less motion: a colour measured in the midst of a transition is no colour of the page.
+        self.context = browser.new_context(viewport=WIDE, color_scheme="light", reduced_motion="reduce")
+        self.server = server
+        self.watch = Watch(server).attach(self.context)
+        self.page = self.context.new_page()
+        self.asked: set[str] = set()
+        self.page.on("request", lambda request: self.asked.add(urlsplit(request.url).path.lstrip("/")))
+        self.audits: dict[tuple[Scheme, int], Audit] = {}
+
+    def visit(self, name: str) -> Visit:
+        """One page, seen every way."""
+        self.page.goto("about:blank")
+        self.asked.clear()
+        seen = Visit(name, survey(self.page, self.watch, f"{self.server}/{name}"))
+        assert name in self.asked, "the desk saw no request"
+        seen.still, seen.paper = widgets_on_screen(self.page), faults_on_paper(self.page)
+        for width in NARROW:
+            show(self.page, "light", width)
+            seen.excess["light", width] = self.page.evaluate(EXCESS)
+            seen.cut[width] = self.page.evaluate(CUT, False)
+        show(self.page, "dark", TELEPHONE)
+        seen.excess["dark", TELEPHONE] = self.page.evaluate(EXCESS)
+        seen.asked = set(self.asked)
+        thin(self.page)  # nothing but axe can use the page from here on
+        seen.motion = self.page.evaluate(LONGEST_MOTION)
+        seen.axe = self._through_axe()
+        seen.problems += self.watch.take()
+        return seen
+
+    def _through_axe(self) -> dict[tuple[Scheme, int], list[str]]:
+        """Both themes at both widths.
+
+        What the rules look at depends on the width, which hides, folds and moves things, but not on the theme, which
+        only has other colours. So all rules run once at each width, and what they say of colours in all four states.
+        """
+        found = {}
+        for width, first, second in ((TELEPHONE, "dark", "light"), (WIDE["width"], "light", "dark")):
+            for scheme in (first, second):
+                show(self.page, scheme, width)  # type: ignore[arg-type]
+                audit = self.audits.setdefault((scheme, width), Audit())  # type: ignore[arg-type]
+                found[scheme, width] = audit.look(self.page) if scheme == first else audit.look_at_colours(self.page)
+        return found  # type: ignore[return-value]
+
+
+@contextmanager
+def desk(browser: Browser, server: str) -> Iterator[Desk]:
+    """A desk for as long as the block lasts."""
+    one = Desk(browser, server)
+    yield one
+    one.context.close()
