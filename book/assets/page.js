@@ -16,7 +16,7 @@
     const [columns, names] = head.rows;
     const rest = [columns?.cells[0], ...[...(names?.cells ?? [])].slice(1)];
     if (head.rows.length !== 2 || rest.some((cell) => cell?.textContent.trim())) continue;
-    columns.cells[0].textContent = names.cells[0].textContent;
+    columns.cells[0].replaceWith(names.cells[0]);
     names.remove();
   }
 
@@ -67,32 +67,61 @@
     theme = undefined;
   });
 
-  // A box that scrolls sideways must be reachable by keyboard; one that does not should not be a stop.
+  // A box that scrolls sideways must be reachable by keyboard; one that does not should not be a stop. Boxes are measured
+  // a few at a time, while nothing else is to do: all at once would hold up a slow processor for a second.
   const SCROLLING =
-    ".highlight pre, .cell_output pre, .text_html, .pst-scrollable-table-container, div.math, mjx-container";
-  const markScrolling = () => {
-    for (const box of document.querySelectorAll(SCROLLING)) {
-      const scrolls = getComputedStyle(box).overflowX !== "visible";
-      if (scrolls && box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+    ".highlight pre, .cell_output pre, .text_html, .figure-frame, .pst-scrollable-table-container, div.math, mjx-container";
+  const measure = (boxes) => {
+    const scrolls = boxes.map((box) => box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible");
+    boxes.forEach((box, index) => {
+      if (scrolls[index]) box.tabIndex = 0;
       else box.removeAttribute("tabindex");
+    });
+  };
+  const whenIdle = window.requestIdleCallback ?? ((go) => setTimeout(go, 50));
+  const waiting = new Set();
+  const measureSome = () => {
+    const some = [...waiting].slice(0, 30);
+    for (const box of some) waiting.delete(box);
+    measure(some);
+    if (waiting.size) whenIdle(measureSome);
+  };
+  const measureSoon = (boxes) => {
+    if (!waiting.size && boxes.length) whenIdle(measureSome);
+    for (const box of boxes) waiting.add(box);
+  };
+  const allBoxes = () => [...document.querySelectorAll(SCROLLING)];
+  window.measureBoxes = () => measure(allBoxes()); // for whoever needs the whole page at once
+
+  // The theme's scripts write some controls whose label says something else than their text, or not what they unfold.
+  const mendLabels = () => {
+    for (const element of document.querySelectorAll("summary[aria-label]")) {
+      if (element.textContent.trim()) element.removeAttribute("aria-label");
+    }
+    for (const button of document.querySelectorAll(".admonition-title > button.toggle-button")) {
+      const title = button.parentElement.querySelector("a");
+      if (!title) continue;
+      title.id ||= `${button.id}-title`;
+      button.removeAttribute("aria-label");
+      button.setAttribute("aria-labelledby", `${button.id} ${title.id}`); // "Click to show", then the exercise's name
     }
   };
 
-  // The theme's scripts write some controls whose label says something else than their text.
-  const mendLabels = () => {
-    for (const element of document.querySelectorAll("button.toggle-button[aria-label], summary[aria-label]")) {
-      if (element.textContent.trim()) element.removeAttribute("aria-label");
-    }
-  };
+  // The theme takes the focus from a button that was pressed. Who pressed it with a key would be back at the top.
+  for (const button of document.querySelectorAll(".theme-switch-button, .search-button, .sidebar-toggle")) {
+    button.blur = () => button.matches(":focus-visible") || HTMLElement.prototype.blur.call(button);
+  }
 
   window.addEventListener("load", () => {
     mendLabels();
-    markScrolling();
-    window.MathJax?.startup?.promise?.then(markScrolling);
+    measureSoon(allBoxes());
+  });
+  document.addEventListener("formula", ({ target }) => {
+    measureSoon([target, ...target.children].filter((box) => box.matches(SCROLLING)));
   });
   let pending = 0;
   window.addEventListener("resize", () => {
     cancelAnimationFrame(pending);
-    pending = requestAnimationFrame(markScrolling);
+    pending = requestAnimationFrame(() => measureSoon(allBoxes()));
   });
 })();

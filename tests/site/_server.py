@@ -1,5 +1,6 @@
 """A quiet web server on this machine alone, and a watch over what a page asks for and complains about."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,9 +10,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response, ViewportSize
 
 LOOPBACK = "127.0.0.1"
+WIDE: ViewportSize = {"width": 1300, "height": 900}
+WIDGET = re.compile(r'class="rnn-widget-host" data-widget="(\w+)"')
 # Tells the console of every violation, also those a page reports to nobody.
 TELL_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
@@ -19,7 +22,20 @@ document.addEventListener("securitypolicyviolation", (event) =>
 """
 
 
+def content_pages(site: Path) -> list[str]:
+    """Addresses of the site's pages in its folder; the root page, which leads on at once, has its own test."""
+    found = {path.relative_to(site) for path in site.rglob("*.html")} - {Path("index.html")}
+    return sorted(path.as_posix() for path in found if path.parts[0] != "_static")
+
+
+def widget_pages(site: Path) -> list[str]:
+    """Those of the pages that hold a widget."""
+    return [name for name in content_pages(site) if WIDGET.search((site / name).read_text(encoding="utf-8"))]
+
+
 class _Quiet(SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # a connection carries all requests of a page
+
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing: the tests ask the browser what it got."""
 
@@ -90,10 +106,11 @@ class Watch:
 
 
 def settle(page: Page) -> None:
-    """Wait until the page has loaded, its mathematics is set and its widgets are mounted."""
+    """Wait until the page has loaded, all its mathematics is set, its widgets are mounted and its boxes measured."""
     page.wait_for_load_state("load")
-    page.evaluate("() => window.MathJax?.startup?.promise ?? null")
+    page.evaluate("() => window.setFormulas?.() ?? null")
     page.wait_for_function(
         "() => [...document.querySelectorAll('.rnn-widget-host')].every((host) => host.dataset.mounted)",
         timeout=10_000,
     )
+    page.evaluate("() => window.measureBoxes?.()")

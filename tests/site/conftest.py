@@ -5,21 +5,38 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from _server import LOOPBACK, serve
+from _server import LOOPBACK, WIDE, content_pages, serve, widget_pages
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tools import chromium
 
 ROOT = Path(__file__).resolve().parents[2]
+FOLDER = Path(os.environ.get("RNNCOURSE_SITE", ROOT / "_build" / "html")).resolve()
+# Without a site there are no pages to test, and a test without parameters is skipped: this one makes it fail instead.
+NO_PAGE = "no-page"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Repeat whatever asks for a page's name for each page; all tests of a page follow each other on one worker."""
+    for argument, listed in {"page_name": content_pages, "widget_page": widget_pages}.items():
+        if argument in metafunc.fixturenames:
+            names = [pytest.param(name, marks=pytest.mark.xdist_group(f"{argument} {name}")) for name in listed(FOLDER)]
+            metafunc.parametrize(argument, names or [NO_PAGE], scope="session")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that read all pages' markup on one worker, which then parses it once."""
+    for item in items:
+        if "soups" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("soups"))
 
 
 @pytest.fixture(scope="session")
 def site() -> Path:
     """The folder of the built site."""
-    folder = Path(os.environ.get("RNNCOURSE_SITE", ROOT / "_build" / "html"))
-    if not (folder / "search.html").is_file():
-        pytest.fail(f"There is no built site in {folder}. Run `make book`, or set RNNCOURSE_SITE.", pytrace=False)
-    return folder.resolve()
+    if not (FOLDER / "search.html").is_file():
+        pytest.fail(f"There is no built site in {FOLDER}. Run `make book`, or set RNNCOURSE_SITE.", pytrace=False)
+    return FOLDER
 
 
 @pytest.fixture(scope="session")
@@ -43,11 +60,17 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+def profile(browser: Browser) -> BrowserContext:
+    """A fresh profile: nothing stored, a desktop's window, the light theme."""
+    context = browser.new_context(viewport=WIDE, color_scheme="light")
+    context.set_default_timeout(15_000)
+    return context
+
+
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A fresh profile: nothing stored, a desktop's window, the light theme."""
-    context = browser.new_context(viewport={"width": 1300, "height": 900}, color_scheme="light")
-    context.set_default_timeout(15_000)
+    """A fresh profile for one test."""
+    context = profile(browser)
     yield context
     context.close()
 
@@ -56,3 +79,21 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 def page(context: BrowserContext) -> Page:
     """An empty page of a fresh profile."""
     return context.new_page()
+
+
+@pytest.fixture(scope="session")
+def kept(browser: Browser) -> Iterator[Page]:
+    """A page that stays for the whole run: to open an address in it takes half as long as in a fresh profile."""
+    context = profile(browser)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def tab(kept: Page) -> Iterator[Page]:
+    """The page that stays, with nothing open, a desktop's window and a screen."""
+    kept.bring_to_front()  # a page behind another one draws a frame now and then, and a click waits for frames
+    kept.goto("about:blank")
+    yield kept
+    kept.set_viewport_size(WIDE)
+    kept.emulate_media(media="null", reduced_motion="null")

@@ -18,11 +18,11 @@ def panel_pages(site: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("width", [390, 1300])
-def test_a_panel_is_a_picture_with_a_caption(page: Page, server: str, panel_pages: list[str], width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 844})
+def test_a_panel_is_a_picture_with_a_caption(tab: Page, server: str, panel_pages: list[str], width: int) -> None:
+    tab.set_viewport_size({"width": width, "height": 844})
     for address in panel_pages:
-        page.goto(f"{server}/{address}")
-        outputs = page.locator(".cell_output").filter(has=page.locator(".rnn-panel-caption"))
+        tab.goto(f"{server}/{address}")
+        outputs = tab.locator(".cell_output").filter(has=tab.locator(".rnn-panel-caption"))
         assert outputs.count() > 0
         for output in outputs.all():
             output.scroll_into_view_if_needed()
@@ -40,8 +40,8 @@ def test_a_panel_is_a_picture_with_a_caption(page: Page, server: str, panel_page
             expect(caption).to_contain_text("The picture shows")
 
 
-def test_a_panel_leaves_no_live_control_on_the_page(page: Page, server: str, panel_pages: list[str]) -> None:
+def test_a_panel_leaves_no_live_control_on_the_page(tab: Page, server: str, panel_pages: list[str]) -> None:
     for address in panel_pages:
-        page.goto(f"{server}/{address}")
-        outputs = page.locator(".cell_output").filter(has=page.locator(".rnn-panel-caption"))
+        tab.goto(f"{server}/{address}")
+        outputs = tab.locator(".cell_output").filter(has=tab.locator(".rnn-panel-caption"))
         assert outputs.locator("input, select, button, .jupyter-widgets").count() == 0

@@ -1,6 +1,5 @@
 """The report card and the Numbers page in a browser: whole without scripts, filtered with them, linked by address."""
 
-import gzip
 import re
 import tomllib
 from collections.abc import Iterator
@@ -8,11 +7,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from _server import WIDE
 from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, Locator, Page
 
 from rnncourse.ledger import VERDICTS, load
 from tools import coursework, pairs
+
+# One worker opens the report card, once: more than a thousand rows take their time.
+pytestmark = pytest.mark.xdist_group("report card")
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
 ENTRIES = load(BOOK / "numbers.toml").entries
@@ -20,8 +23,6 @@ REPORTED = [name for name, entry in ENTRIES.items() if entry.reported is not Non
 CLAIMS = tomllib.loads((BOOK / "claims.toml").read_text(encoding="utf-8"))
 CARD = "book/report-card.html"
 ROWS = "#report-card-rows tr[data-verdict]"
-HEAVIEST = 1_500_000  # bytes that a page may transfer, compressed as a web server sends them
-COMPRESSIBLE = {".html", ".css", ".js", ".mjs", ".svg", ".json"}
 
 
 @pytest.fixture(scope="session")
@@ -113,17 +114,43 @@ def test_without_scripts_the_table_is_whole_and_no_dead_control_is_seen(bare: Pa
 # ---- Filters
 
 
-@pytest.fixture
-def shown(page: Page, site: Path) -> Page:
+# What "Show all" does, which the page finishes a moment later.
+START_AGAIN = """async () => {
+  document.querySelector("form.row-filter").reset();
+  await new Promise(done => setTimeout(done));
+  document.activeElement.blur();
+  scrollTo(0, 0);
+}"""
+
+
+@pytest.fixture(scope="session")
+def opened(browser: Browser, site: Path) -> Iterator[Page]:
+    """The report card, opened once."""
+    context = browser.new_context(viewport=WIDE, color_scheme="light")
+    context.set_default_timeout(15_000)
+    page = context.new_page()
     page.goto((site / CARD).as_uri())
     page.locator("form.row-filter").wait_for(state="visible")
-    return page
+    yield page
+    context.close()
 
 
-def test_at_first_every_row_is_in_sight(shown: Page) -> None:
-    total = shown.locator(ROWS).count()
-    assert visible(shown) == total
-    assert count_shown(shown) == (total, total)
+@pytest.fixture
+def shown(opened: Page) -> Page:
+    """The report card with nothing chosen, at its top."""
+    opened.set_viewport_size(WIDE)
+    opened.emulate_media(media="screen")
+    opened.evaluate(START_AGAIN)
+    assert "#" not in opened.url
+    return opened
+
+
+def test_at_first_every_row_is_in_sight(page: Page, site: Path) -> None:
+    page.goto((site / CARD).as_uri())
+    page.locator("form.row-filter").wait_for(state="visible")
+    total = page.locator(ROWS).count()
+    assert visible(page) == total
+    assert count_shown(page) == (total, total)
 
 
 def test_a_choice_moves_the_count_and_hides_the_rest(shown: Page) -> None:
@@ -184,26 +211,24 @@ def test_the_filters_work_by_keyboard_and_the_count_is_announced(shown: Page) ->
     assert shown.get_by_role("status").inner_text() == shown.locator("form.row-filter output").inner_text()
 
 
-def test_the_address_keeps_and_restores_the_choice(shown: Page) -> None:
+def test_the_address_keeps_and_restores_the_choice(shown: Page, tab: Page) -> None:
     choice(shown, "Verdict").select_option("condition")
     choice(shown, "Chapter").select_option("09-power")
     shown.get_by_role("searchbox", name="Words", exact=True).fill("gru −")
     address, count = shown.evaluate("location.href"), visible(shown)
     assert urlsplit(address).fragment.startswith("verdict=condition&chapter=09-power&words=gru")
-    shown.goto("about:blank")
-    shown.goto(address)
-    shown.locator("form.row-filter").wait_for(state="visible")
-    assert visible(shown) == count > 0
-    assert choice(shown, "Verdict").input_value() == "condition"
-    assert shown.get_by_role("searchbox", name="Words", exact=True).input_value() == "gru −"
+    tab.goto(address)
+    tab.locator("form.row-filter").wait_for(state="visible")
+    assert visible(tab) == count > 0
+    assert choice(tab, "Verdict").input_value() == "condition"
+    assert tab.get_by_role("searchbox", name="Words", exact=True).input_value() == "gru −"
 
 
 @pytest.mark.parametrize("fragment", ["verdict=maybe", "colour=red", "verdict=&words=", "=", "verdict=%E0%A4%A", "%=x"])
-def test_an_address_that_chooses_nothing_shows_all(shown: Page, site: Path, fragment: str) -> None:
-    shown.goto("about:blank")
-    shown.goto(f"{(site / CARD).as_uri()}#{fragment}")
-    shown.locator("form.row-filter").wait_for(state="visible")
-    assert visible(shown) == shown.locator(ROWS).count()
+def test_an_address_that_chooses_nothing_shows_all(tab: Page, site: Path, fragment: str) -> None:
+    tab.goto(f"{(site / CARD).as_uri()}#{fragment}")
+    tab.locator("form.row-filter").wait_for(state="visible")
+    assert visible(tab) == tab.locator(ROWS).count()
 
 
 def test_a_place_in_the_table_comes_into_sight_again(shown: Page) -> None:
@@ -246,17 +271,17 @@ def test_on_paper_the_table_stays_and_the_controls_go(shown: Page) -> None:
     assert shown.locator(f"{ROWS}:visible").count() == count_shown(shown)[0]
 
 
-def test_the_numbers_page_has_filters_too(page: Page, site: Path) -> None:
+def test_the_numbers_page_has_filters_too(tab: Page, site: Path) -> None:
     rows = "#all-numbers tr[data-verdict]"
-    page.goto(f"{(site / 'book/numbers.html').as_uri()}#verdict=fails")
-    page.locator("form.row-filter").wait_for(state="visible")
-    assert visible(page, rows) == sum(entry.verdict == "fails" for entry in ENTRIES.values())
-    page.evaluate("location.hash = 'power.lstm.parameters'")
-    page.locator('[id="power.lstm.parameters"]').wait_for(state="visible")
-    assert visible(page, rows) == len(ENTRIES)
+    tab.goto(f"{(site / 'book/numbers.html').as_uri()}#verdict=fails")
+    tab.locator("form.row-filter").wait_for(state="visible")
+    assert visible(tab, rows) == sum(entry.verdict == "fails" for entry in ENTRIES.values())
+    tab.evaluate("location.hash = 'power.lstm.parameters'")
+    tab.locator('[id="power.lstm.parameters"]').wait_for(state="visible")
+    assert visible(tab, rows) == len(ENTRIES)
 
 
-# ---- Anchors, provenance, weight
+# ---- Anchors, provenance
 
 
 def chapter_soups(site: Path) -> Iterator[tuple[str, BeautifulSoup]]:
@@ -282,34 +307,3 @@ def test_every_number_and_figure_has_a_stable_place_and_every_link_its_provenanc
             assert " · computed in " in title
             assert entry.reported is None or f"reported {entry.reported_text}" in title
     assert computed == set(ENTRIES)
-
-
-def test_hovering_shows_the_provenance(page: Page, site: Path) -> None:
-    page.goto((site / "book" / "index.html").as_uri())
-    link = page.locator('article a.ledger[href$="#hw5.total.parameters"]').first
-    link.hover()
-    title = link.get_attribute("title") or ""
-    assert title.startswith("parameters of the HW5 network · 47,818 parameters · tolerance: exact · computed in ")
-    assert title.endswith("HW5 Q1 reported 47,818: holds")
-
-
-def sent(path: Path) -> int:
-    """Bytes that a web server sends for a file: text compressed, the rest as it is."""
-    data = path.read_bytes()
-    return len(gzip.compress(data, 6)) if path.suffix in COMPRESSIBLE else len(data)
-
-
-def test_no_page_transfers_more_than_a_telephone_can_bear(page: Page, site: Path, server: str) -> None:
-    asked: set[str] = set()
-    page.on("request", lambda request: asked.add(urlsplit(request.url).path.lstrip("/")))
-    weights, known = {}, {}
-    names = [path.relative_to(site).as_posix() for path in (site / "book").rglob("*.html")]
-    for name in names:
-        asked.clear()
-        page.goto("about:blank")
-        page.goto(f"{server}/{name}", wait_until="networkidle")
-        files = [site / path for path in asked if (site / path).is_file()]
-        assert site / name in files
-        known |= {path: sent(path) for path in files if path not in known}
-        weights[name] = sum(known[path] for path in files)
-    assert {name: weight for name, weight in weights.items() if weight > HEAVIEST} == {}
