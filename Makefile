@@ -74,7 +74,7 @@ numbers: $(FULL) ## refresh every ledger link from book/numbers.toml, and carry 
 
 .PHONY: lab
 lab: $(FULL) ## open the chapters in JupyterLab, text and notebook kept in step
-	$(BIN)/jupyter lab book/notebooks
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/book/notebooks  # from here, so that it finds both halves of a pair
 
 .PHONY: lock
 lock: $(VENV)/.book ## resolve every dependency again and write constraints.txt
@@ -86,8 +86,12 @@ lock: $(VENV)/.book ## resolve every dependency again and write constraints.txt
 
 # --- checking ---------------------------------------------------------------------------------------------------------
 
+# Installing, building the book and checking types keep one core busy each, so that two of them go on at a time.
 .PHONY: test
-test: lint unit notebooks site ## check everything
+test: ## check everything
+	$(MAKE) --jobs 2 book lint
+	$(MAKE) unit notebooks
+	$(BROWSE)
 
 .PHONY: lint
 lint: $(FULL) ## style and types
@@ -100,16 +104,14 @@ unit: $(FULL) ## the package, the ledger, the prose
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --ignore tests/site --ignore tests/notebooks
 
 .PHONY: notebooks
-notebooks: $(FULL) ## run every chapter and compare each output with the committed one
-	$(BIN)/pytest --nbval book/notebooks -n $(JOBS) --dist loadfile --nbval-cell-timeout=120 -p no:cacheprovider
+notebooks: $(FULL) ## run every chapter, compare each output with the committed one, and run its student notebook
+	$(BIN)/pytest --nbval book/notebooks tests/notebooks -n $(JOBS) --dist loadfile --nbval-cell-timeout=120 -p no:cacheprovider
 
-.PHONY: handouts
-handouts: $(FULL) ## run the student notebooks from top to bottom with nothing filled in
-	$(BIN)/pytest tests/notebooks -n $(JOBS)
+BROWSE = CHROMIUM="$$($(BIN)/python -m tools.chromium)" $(BIN)/pytest tests/site -n $(JOBS) --dist loadgroup
 
 .PHONY: site
 site: book $(FULL) ## the built pages, in a real browser
-	CHROMIUM="$$($(BIN)/python -m tools.chromium)" $(BIN)/pytest tests/site -n $(JOBS) --dist loadfile
+	$(BROWSE)
 
 .PHONY: bench
 bench: $(FULL) ## measure the instruments' speed on this machine (RECORD=1 keeps it as the book's record)

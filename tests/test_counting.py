@@ -231,7 +231,7 @@ def torch_flops(case: Case, *, onednn: bool) -> tuple[int, int, tuple[int, ...]]
     return forward.get_total_flops(), backward.get_total_flops(), tuple(out.shape)
 
 
-@settings(max_examples=240, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.one_of(recurrent_cases(), frozen_cases(), cell_cases(), plain_cases()))
 def test_agrees_with_numel_and_the_unfused_flop_counter(case: Case) -> None:
     c = case.counted
