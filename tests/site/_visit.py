@@ -120,9 +120,15 @@ class Desk:
         self.asked: set[str] = set()
         self.page.on("request", lambda request: self.asked.add(urlsplit(request.url).path.lstrip("/")))
         self.audits: dict[tuple[Scheme, int], Audit] = {}
+        self.visits: dict[str, Visit] = {}
 
     def visit(self, name: str) -> Visit:
-        """One page, seen every way."""
+        """One page, seen every way, once: a worker may set up its fixtures more often than that."""
+        if name not in self.visits:
+            self.visits[name] = self._visit(name)
+        return self.visits[name]
+
+    def _visit(self, name: str) -> Visit:
         self.page.goto("about:blank")
         self.asked.clear()
         seen = Visit(name, survey(self.page, self.watch, f"{self.server}/{name}"))

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from _server import WIDE, Watch, content_pages, serve, settle
+from _server import WIDE, Watch, serve, settle
 from _visit import Desk, Visit, desk, survey
 from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -17,19 +17,6 @@ IMAGE_NAME = re.compile(r"\.(png|svg|jpe?g|gif|webp)$", re.IGNORECASE)
 BLANK = '<!DOCTYPE html><html lang="en"><head><link rel="icon" href="data:,"><title>x</title>%s</head>%s</html>'
 HEAVIEST = 1_500_000  # bytes that a page may transfer, compressed as a web server sends them
 COMPRESSIBLE = {".html", ".css", ".js", ".mjs", ".svg", ".json"}
-
-
-@pytest.fixture(scope="session")
-def pages(site: Path) -> list[str]:
-    found = content_pages(site)
-    assert len(found) >= 4, f"expected the pages of a book, found {found}"
-    return found
-
-
-@pytest.fixture(scope="session")
-def soups(site: Path, pages: list[str]) -> dict[str, BeautifulSoup]:
-    pages = ["index.html", *pages]
-    return {name: BeautifulSoup((site / name).read_text(encoding="utf-8"), "html.parser") for name in pages}
 
 
 @pytest.fixture

@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal
 
 import pytest
 from _access import Audit, thin
-from _server import content_pages, settle
+from _server import settle
 from bs4 import BeautifulSoup, Tag
 from playwright.sync_api import Locator, Page, expect
 
@@ -337,10 +336,9 @@ def test_solutions_open_by_keyboard_and_say_whose_they_are(tab: Page, server: st
 
 
 @pytest.fixture(scope="session")
-def soups(site: Path) -> dict[str, BeautifulSoup]:
-    return {
-        name: BeautifulSoup((site / name).read_text(encoding="utf-8"), "html.parser") for name in content_pages(site)
-    }
+def soups(soups: dict[str, BeautifulSoup]) -> dict[str, BeautifulSoup]:
+    """Every page's markup, without that of the root page, which leads on at once."""
+    return {name: soup for name, soup in soups.items() if name != "index.html"}
 
 
 def faults_of_outline(headings: list[Tag]) -> list[str]:

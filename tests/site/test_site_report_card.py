@@ -284,17 +284,16 @@ def test_the_numbers_page_has_filters_too(tab: Page, site: Path) -> None:
 # ---- Anchors, provenance
 
 
-def chapter_soups(site: Path) -> Iterator[tuple[str, BeautifulSoup]]:
-    for path in sorted((site / "book" / "notebooks").glob("*.html")):
-        yield path.stem, BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-
-
-def test_every_number_and_figure_has_a_stable_place_and_every_link_its_provenance(site: Path) -> None:
-    numbers = BeautifulSoup((site / "book" / "numbers.html").read_text(encoding="utf-8"), "html.parser")
+def test_every_number_and_figure_has_a_stable_place_and_every_link_its_provenance(
+    soups: dict[str, BeautifulSoup],
+) -> None:
+    numbers = soups["book/numbers.html"]
     ids = {str(tag["id"]) for tag in numbers.find_all(id=True)}
     assert {*ENTRIES, *(f"reported.{name}" for name in REPORTED)} <= ids
     computed = set()
-    for name, soup in chapter_soups(site):
+    chapters = {name: soup for name, soup in soups.items() if name.startswith("book/notebooks/")}
+    assert chapters
+    for name, soup in chapters.items():
         computed |= {str(tag["id"])[9:] for tag in soup.select('[id^="computed."]')}
         for figure in soup.select("article figure"):
             assert str(figure.get("id", "")).startswith("fig-"), f"{name}: a figure without a place of its own"
