@@ -107,7 +107,7 @@ unit: $(FULL) ## the package, the ledger, the prose
 notebooks: $(FULL) ## run every chapter, compare each output with the committed one, and run its student notebook
 	$(BIN)/pytest --nbval book/notebooks tests/notebooks -n $(JOBS) --dist loadfile --nbval-cell-timeout=120 -p no:cacheprovider
 
-BROWSE = CHROMIUM="$$($(BIN)/python -m tools.chromium)" $(BIN)/pytest tests/site -n $(JOBS) --dist loadgroup
+BROWSE = CHROMIUM="$$($(BIN)/python -m tools.chromium)" $(BIN)/pytest tests/site -n $(JOBS) --dist loadfile
 
 .PHONY: site
 site: book $(FULL) ## the built pages, in a real browser

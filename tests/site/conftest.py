@@ -19,7 +19,7 @@ NO_PAGE = "no-page"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Repeat whatever asks for a page's name for each page; all tests of a page follow each other on one worker."""
+    """Repeat whatever asks for a page's name for each page; all tests of a page follow each other."""
     for argument, listed in {"page_name": content_pages, "widget_page": widget_pages}.items():
         if argument in metafunc.fixturenames:
             names = [pytest.param(name, marks=pytest.mark.xdist_group(f"{argument} {name}")) for name in listed(FOLDER)]
