@@ -22,15 +22,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Repeat whatever asks for a page's name for each page; all tests of a page follow each other."""
     for argument, listed in {"page_name": content_pages, "widget_page": widget_pages}.items():
         if argument in metafunc.fixturenames:
-            names = [pytest.param(name, marks=pytest.mark.xdist_group(f"{argument} {name}")) for name in listed(FOLDER)]
-            metafunc.parametrize(argument, names or [NO_PAGE], scope="session")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that read all pages' markup on one worker, which then parses it once."""
-    for item in items:
-        if "soups" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("soups"))
+            metafunc.parametrize(argument, listed(FOLDER) or [NO_PAGE], scope="session")
 
 
 @pytest.fixture(scope="session")

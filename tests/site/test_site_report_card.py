@@ -15,7 +15,6 @@ from rnncourse.ledger import VERDICTS, load
 from tools import coursework, pairs
 
 # One worker opens the report card, once: more than a thousand rows take their time.
-pytestmark = pytest.mark.xdist_group("report card")
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
 ENTRIES = load(BOOK / "numbers.toml").entries

@@ -12,8 +12,6 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tools import dist
 
-pytestmark = pytest.mark.xdist_group("travel")
-
 WHEEL = 2 * 10**6  # bytes that the package may have at most; it is built elsewhere
 CHAPTER = "book/notebooks/06-lstm-gates.html"
 CARD = "book/report-card.html"
