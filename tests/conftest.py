@@ -1,10 +1,36 @@
-"""Settings that hold for every test."""
+"""Settings that hold for every test: which cases a drawn test draws.
+
+A commit draws the same cases everywhere. ``RNNCOURSE_FUZZ=1 pytest -m hypothesis`` draws fresh ones, and more.
+"""
 
 import os
 
-from hypothesis import settings
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
-# A search that draws anew each time belongs on a desk. In continuous integration the same commit draws the same cases.
-settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+FUZZ = os.environ.get("RNNCOURSE_FUZZ") == "1"
+FUZZ_FACTOR = 20  # times as many cases as a test asks for
+
+# Neither a slow machine nor a busy one fails a test.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile("same", patient, derandomize=True)
+settings.register_profile("fuzz", patient, derandomize=False)
+settings.load_profile("fuzz" if FUZZ else "same")
+
+# Hypothesis mixes in constants that it finds in the modules loaded by then: what is drawn would depend on what ran
+# before, and on where the package lies. `tests/test_drawing.py` sees to it that this switch works.
+providers._get_local_constants = providers.Constants
+
+
+@pytest.hookimpl(trylast=True)  # after Hypothesis has marked its tests
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """When fuzzing, let each drawn test draw more cases, and give it the time."""
+    if not FUZZ:
+        return
+    drawn = {item.obj for item in items if item.get_closest_marker("hypothesis")}
+    for test in drawn:
+        own = test._hypothesis_internal_use_settings
+        test._hypothesis_internal_use_settings = settings(own, max_examples=FUZZ_FACTOR * own.max_examples)
+    for item in items:
+        item.add_marker(pytest.mark.timeout(3600))
