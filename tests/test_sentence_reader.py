@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sentence_network import network_of, probabilities, vocabulary_of
 
+from book.experiments.ch13_sentence_reader import pack, splits
 from rnncourse.classifiers import TextClassifier, class_logits
 from rnncourse.data import order_sentences
 from rnncourse.data.sentences import WORD_CEILING
 from rnncourse.studies import recorded
-from rnncourse.studies.sentence_reader import pack, splits
 from rnncourse.text import tokenise
 from rnncourse.widgets import SentenceReader, StateError
 from rnncourse.widgets.sentence_reader import MOST_CHARACTERS, MOST_WORDS, layout, split_words, unpack

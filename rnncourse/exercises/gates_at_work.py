@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rnncourse.data import Split, chronological, synthetic_power
+from rnncourse.data.jumps import WINDOW, find_events, threshold
 from rnncourse.exercises._grading import Feedback, Mistake, grade
-from rnncourse.studies.gates_at_work import WINDOW, find_events, threshold
 
 __all__ = ["check_answer", "check_count", "check_events", "check_memory", "check_units"]
 
@@ -163,7 +163,7 @@ def check_count(answer: ArrayLike) -> Feedback:
 
     Args:
         answer: ``(up, down)``, for ``chronological(synthetic_power(days=21, seed=1), window=60)`` and the limit that
-            `rnncourse.studies.gates_at_work.threshold` takes from its training part.
+            `rnncourse.data.jumps.threshold` takes from its training part.
 
     Returns:
         Feedback with a hint for an exchanged pair, a sum, a limit taken from the test part, or no quiet rule.

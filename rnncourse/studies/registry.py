@@ -1,33 +1,35 @@
 """Which studies there are. A module is loaded when one of its studies is asked for."""
 
 import importlib
+import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from rnncourse.studies.errors import StudyError, StudyMisuse
 from rnncourse.studies.study import Study
 
 # Name of the study → module that holds it in ``STUDY`` or ``STUDIES``.
 MODULES: dict[str, str] = {
-    "depth": "rnncourse.studies.family",
-    "time-skips": "rnncourse.studies.family",
-    "skip-rnn": "rnncourse.studies.family",
-    "moving-shapes": "rnncourse.studies.family",
-    "ablation": "rnncourse.studies.ablation",
-    "ablation-longer": "rnncourse.studies.ablation_longer",
-    "weather": "rnncourse.studies.weather",
-    "power": "rnncourse.studies.power",
-    "power-hourly": "rnncourse.studies.power",
-    "power-window": "rnncourse.studies.looking_back",
-    "imputation": "rnncourse.studies.looking_back",
-    "gates-at-work": "rnncourse.studies.gates_at_work",
-    "gate-reader": "rnncourse.studies.gate_reader",
-    "padding": "rnncourse.studies.padding",
-    "padding-reader": "rnncourse.studies.padding_reader",
-    "sentence-reader": "rnncourse.studies.sentence_reader",
-    "sequence-tasks": "rnncourse.studies.sequence_tasks",
-    "emotion-corpus": "rnncourse.studies.emotion_corpus",
-    "emotion": "rnncourse.studies.emotion",
-    "sequence-length": "rnncourse.studies.sequence_length",
+    "depth": "book.experiments.ch15_deeper",
+    "time-skips": "book.experiments.ch15_deeper",
+    "skip-rnn": "book.experiments.ch15_deeper",
+    "moving-shapes": "book.experiments.ch15_deeper",
+    "ablation": "book.experiments.ch12_ablation",
+    "ablation-longer": "book.experiments.ch12_ablation_longer",
+    "weather": "book.experiments.ch08_weather",
+    "power": "book.experiments.ch09_power",
+    "power-hourly": "book.experiments.ch09_power",
+    "power-window": "book.experiments.ch10_looking_back",
+    "imputation": "book.experiments.ch10_looking_back",
+    "gates-at-work": "book.experiments.ch11_gates_at_work",
+    "gate-reader": "book.experiments.ch11_gate_reader",
+    "padding": "book.experiments.ch14_padding",
+    "padding-reader": "book.experiments.ch14_padding_reader",
+    "sentence-reader": "book.experiments.ch13_sentence_reader",
+    "sequence-tasks": "book.experiments.ch04_sequence_tasks",
+    "emotion-corpus": "book.experiments.ch13_emotion_corpus",
+    "emotion": "book.experiments.ch13_emotion",
+    "sequence-length": "book.experiments.ch14_sequence_length",
 }
 
 
@@ -35,6 +37,8 @@ class _Registry(Mapping[str, Study]):
     """The studies by name, loaded on demand."""
 
     def __getitem__(self, name: str) -> Study:
+        if (clone := str(Path(__file__).parents[2])) not in sys.path:
+            sys.path.append(clone)  # experiments lie in the book, beside the package
         module = importlib.import_module(MODULES[name])
         studies: tuple[Study, ...] = (*getattr(module, "STUDIES", ()), *filter(None, [getattr(module, "STUDY", None)]))
         for study in studies:

@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import nn
 
+from book.experiments import ch12_ablation as ablation
+from book.experiments.ch12_ablation import COURSEWORK, POWER, RECIPES, STUDY, Config, Fresh, Recipe, grid, train_on
 from rnncourse.ablation import VARIANTS, ablate, learnable_parameters
 from rnncourse.data.tasks import Adding, ContinualReber, Copy
 from rnncourse.models import Forecaster
-from rnncourse.studies import ablation, find
-from rnncourse.studies.ablation import COURSEWORK, POWER, RECIPES, STUDY, Config, Fresh, Recipe, grid, train_on
+from rnncourse.studies import find
 from rnncourse.training import Diverged
 
 TINY = Recipe(Copy(4, 2, 3), Copy(4, 2, 3), 50, steps=10, lr=0.01, batch_size=4, hidden_size=5)

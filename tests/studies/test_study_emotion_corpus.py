@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from book.experiments import ch13_emotion_corpus as study
 from rnncourse.data import Corpus, TextSplits
-from rnncourse.studies import emotion_corpus as study
 
 CLASSES = ("low", "high")
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from rnncourse.studies import family, find
-from rnncourse.studies.family import (
+from book.experiments import ch15_deeper as family
+from book.experiments.ch15_deeper import (
     FORECASTERS,
     HALVES,
     LADDERS,
@@ -30,6 +30,7 @@ from rnncourse.studies.family import (
     skip_loss,
     squared_error,
 )
+from rnncourse.studies import find
 
 NAMES = ("depth", "time-skips", "skip-rnn", "moving-shapes")
 

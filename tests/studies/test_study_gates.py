@@ -9,11 +9,14 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from book.experiments import ch11_gate_reader as gate_reader
+from book.experiments import ch11_gates_at_work as gates_at_work
+from book.experiments.ch11_gates_at_work import Config, stretches, twins
 from rnncourse.cells import lstm_sequence
 from rnncourse.data import Series, Split, chronological
+from rnncourse.data.jumps import AFTER, AT, BEFORE, WINDOW, find_events, threshold
 from rnncourse.gates import trace_gates
-from rnncourse.studies import find, gate_reader, gates_at_work
-from rnncourse.studies.gates_at_work import AFTER, AT, BEFORE, WINDOW, Config, find_events, stretches, threshold, twins
+from rnncourse.studies import find
 
 LIMITED = settings(max_examples=15, deadline=None)
 

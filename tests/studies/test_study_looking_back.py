@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from book.experiments import ch10_looking_back as lb
 from rnncourse.data import make_windows, synthetic_power
-from rnncourse.studies import looking_back as lb
 from rnncourse.studies.study import plan
 
 HOUSE = synthetic_power(days=2)

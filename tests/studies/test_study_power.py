@@ -10,10 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from book.experiments import ch09_power as power
+from book.experiments.ch09_power import PowerConfig
+from book.experiments.forecasting import FreshWindows, daily_sums, one_cycle
 from rnncourse.data import chronological, synthetic_power
-from rnncourse.studies import find, power
-from rnncourse.studies.forecasting import FreshWindows, daily_sums, one_cycle
-from rnncourse.studies.power import PowerConfig
+from rnncourse.studies import find
 
 
 def config(model: str, every: power.Every = "minute", **options) -> PowerConfig:

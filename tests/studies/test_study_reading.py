@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, log_loss, precision_recall_fscore_support
 from torch import nn
 
-from rnncourse.studies import reading
-from rnncourse.studies.reading import (
+from book.experiments import reading
+from book.experiments.reading import (
     BINS,
     ForgottenWords,
     Recipe,

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from book.experiments.ch13_sentence_reader import MASKED, Config, beginnings, masked, round_rows, run, splits
 from rnncourse.data import shared_texts
 from rnncourse.studies import find
-from rnncourse.studies.sentence_reader import MASKED, Config, beginnings, masked, round_rows, run, splits
 from rnncourse.studies.study import config_fields
 from rnncourse.text import UNKNOWN, Vocabulary
 

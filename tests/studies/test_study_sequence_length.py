@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from book.experiments import ch14_sequence_length as study
+from book.experiments.ch14_sequence_length import BASELINES, BIN_EDGES, LengthConfig, by_length, shortened
+from book.experiments.reading import Recipe
 from rnncourse.data.corpus import Corpus, TrainTest
 from rnncourse.studies import find
-from rnncourse.studies import sequence_length as study
-from rnncourse.studies.reading import Recipe
-from rnncourse.studies.sequence_length import BASELINES, BIN_EDGES, LengthConfig, by_length, shortened
 
 SHORT = Recipe(epochs=2, batch_size=16, lr=1e-2)
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from book.experiments import ch04_sequence_tasks as study
+from book.experiments.ch04_sequence_tasks import DISTANCES, LENGTHS, MODELS, Config
 from rnncourse.readers import CausalConvolutions, SequenceReader
 from rnncourse.studies import find
-from rnncourse.studies import sequence_tasks as study
-from rnncourse.studies.sequence_tasks import DISTANCES, LENGTHS, MODELS, Config
 
 
 def test_the_study_is_registered_with_a_grid_of_distinct_runs() -> None:

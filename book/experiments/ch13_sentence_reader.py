@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from book.experiments import forecasting
+from book.experiments.forecasting import one_cycle
 from rnncourse import classifiers, text, text_baselines, training
 from rnncourse.classifiers import TextClassifier, class_logits
 from rnncourse.data import TextSplits, corpus, order_sentences, sentences, shared_texts
-from rnncourse.studies import forecasting
-from rnncourse.studies.forecasting import one_cycle
 from rnncourse.studies.study import Scale, Study
 from rnncourse.text import UNKNOWN, Encoded, TextBatches, Vocabulary
 from rnncourse.text_baselines import LinearSVM, LogisticBagOfWords, TextBaseline

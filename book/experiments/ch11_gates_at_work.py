@@ -22,24 +22,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from book.experiments import ch09_power as power
+from book.experiments import forecasting
+from book.experiments.ch09_power import RATES, Source, power_series
+from book.experiments.forecasting import FreshWindows, one_cycle
 from rnncourse import data, gates, metrics, models, training
 from rnncourse.data import Split, chronological
+from rnncourse.data.jumps import AFTER, AT, BEFORE, WINDOW, Events, Rows, find_events, threshold
 from rnncourse.gates import GateTrace, trace_gates
 from rnncourse.metrics import rmse
 from rnncourse.models import Forecaster, power_network
-from rnncourse.studies import forecasting, power
-from rnncourse.studies.forecasting import FreshWindows, one_cycle
-from rnncourse.studies.power import RATES, Source, power_series
 from rnncourse.studies.study import Scale, Study
 from rnncourse.training import fit, predict, set_seed
 
 Floats = NDArray[np.float64]
-Rows = NDArray[np.int64]
 
-WINDOW = 60
-BEFORE, AFTER = 20, 20  # minutes shown on either side of a jump
-AT = WINDOW - 1 - AFTER  # step of a stretch at which the jump is read
-QUANTILE = 0.99
 RECENT = 5  # minutes that a gate's answer is measured against
 GATES: Mapping[str, tuple[str, ...]] = {"lstm": ("input", "forget", "output"), "gru": ("reset", "update")}
 
@@ -69,85 +66,6 @@ def grid(scale: Scale, seeds: int) -> list[Config]:
     steps, epochs = (1200, 6) if scale == "full" else (120, 2)
     trained = [Config(seed=seed, source=source, steps=steps, epochs=epochs) for seed in range(seeds)]
     return trained + [Config(seed=seed, source=source, steps=0, epochs=0) for seed in range(seeds)]
-
-
-# ---- Events and their controls.
-
-
-@dataclass(frozen=True, eq=False)
-class Events:
-    """Jumps of one direction and a control for each.
-
-    Attributes:
-        rows: row at which the new load is read, ``(n,)``.
-        controls: row of the matching minute without a jump, ``(n,)``.
-    """
-
-    rows: Rows
-    controls: Rows
-
-
-def threshold(split: Split, quantile: float = QUANTILE) -> float:
-    """Smallest change between neighbouring minutes that counts as a jump, in standard deviations of training.
-
-    Args:
-        split: a forecasting task of one feature.
-        quantile: of the absolute changes in the training part.
-
-    Returns:
-        That quantile; what follows the training part has no influence on it.
-    """
-    seen = split.train.series.values[: split.train_rows, 0]
-    return float(np.nanquantile(np.abs(np.diff(seen)), quantile))
-
-
-def find_events(split: Split, limit: float) -> dict[str, Events]:
-    """Jumps of the test part after twenty quiet minutes, upward and downward, with their controls.
-
-    Args:
-        split: a forecasting task of one feature, its windows at least `WINDOW` long.
-        limit: smallest change that counts, from `threshold`.
-
-    Returns:
-        ``up`` and ``down``.
-
-    Raises:
-        ValueError: a direction has no jump, or an hour with a jump has no stretch without one.
-    """
-    series = split.test.series
-    values = series.values[:, 0]
-    change = np.diff(values, prepend=np.nan)
-    jump = np.abs(change) > limit
-    jumps = np.concatenate(([0], np.cumsum(jump)))
-    candidates = np.arange(split.test.target_rows[0] + AT, len(values) - AFTER)
-    whole = np.concatenate(([0], np.cumsum(np.isfinite(values))))
-    candidates = candidates[whole[candidates + AFTER + 1] - whole[candidates - AT] == WINDOW]
-    steady = candidates[jumps[candidates] == jumps[candidates - BEFORE]]
-    quiet = steady[jumps[steady + AFTER + 1] == jumps[steady]]
-    sudden = steady[jump[steady]]
-    hours = (series.start + np.arange(len(values)) * series.step).astype("datetime64[h]").astype(np.int64) % 24
-    found = {"up": sudden[change[sudden] > 0], "down": sudden[change[sudden] < 0]}
-    for name, rows in found.items():
-        if not len(rows):
-            raise ValueError(f"the test part of {series.name} has no {name}ward jump beyond {limit:.3g}: use more.")
-    return {name: Events(rows, _match(rows, quiet, values, hours)) for name, rows in found.items()}
-
-
-def _match(rows: Rows, quiet: Rows, values: Floats, hours: Rows) -> Rows:
-    """For each jump the quiet minute of the same hour whose load before it is closest."""
-    chosen = np.empty_like(rows)
-    for hour in np.unique(hours[rows]):
-        pool = quiet[hours[quiet] == hour]
-        if not len(pool):
-            raise ValueError(f"no stretch without a jump at hour {hour}: use more days.")
-        pool = pool[np.argsort(values[pool - 1], kind="stable")]
-        here = hours[rows] == hour
-        levels, wanted = values[pool - 1], values[rows[here] - 1]
-        right = np.clip(np.searchsorted(levels, wanted), 1, len(pool) - 1) if len(pool) > 1 else np.zeros(1, np.int64)
-        left = np.maximum(right - 1, 0)
-        nearer = np.where(np.abs(levels[left] - wanted) <= np.abs(levels[right] - wanted), left, right)
-        chosen[here] = pool[nearer]
-    return chosen
 
 
 def stretches(split: Split, rows: Rows) -> Tensor:

@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from book.experiments import forecasting
+from book.experiments.forecasting import FreshWindows, daily_sums, one_cycle
 from rnncourse import baselines, counting, data, metrics, models, training
 from rnncourse.baselines import Baseline, HarmonicRegression, LinearAutoregression, Mean, Persistence, SeasonalNaive
 from rnncourse.counting import count
 from rnncourse.data import Series, Split, chronological, fill_short_gaps, hourly, load_power, synthetic_power
 from rnncourse.metrics import naive_mae
 from rnncourse.models import power_network
-from rnncourse.studies import forecasting
-from rnncourse.studies.forecasting import FreshWindows, daily_sums, one_cycle
 from rnncourse.studies.study import Scale, Study
 from rnncourse.training import fit, predict, set_seed
 

@@ -16,14 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from rnncourse import classifiers, gradients, models, text, text_baselines, training
-from rnncourse.classifiers import TextClassifier, class_logits
-from rnncourse.data.corpus import Corpus, TextSplits
-from rnncourse.data.imdb import load_imdb
-from rnncourse.data.sentences import order_sentences
-from rnncourse.gradients import gradient_flow
-from rnncourse.studies import reading
-from rnncourse.studies.reading import (
+from book.experiments import reading
+from book.experiments.reading import (
     Floats,
     Labels,
     Recipe,
@@ -34,6 +28,12 @@ from rnncourse.studies.reading import (
     train_and_judge,
     with_small_vectors,
 )
+from rnncourse import classifiers, gradients, models, text, text_baselines, training
+from rnncourse.classifiers import TextClassifier, class_logits
+from rnncourse.data.corpus import Corpus, TextSplits
+from rnncourse.data.imdb import load_imdb
+from rnncourse.data.sentences import order_sentences
+from rnncourse.gradients import gradient_flow
 from rnncourse.studies.study import Scale, Study
 from rnncourse.text import Encoded, Layout, TextBatches, Vocabulary, pad, tokenise
 from rnncourse.text.tokens import Cut

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from torch.nn import functional
 
+from book.experiments import ch12_ablation as ablation
+from book.experiments.ch12_ablation import COURSEWORK, POWER, Source
 from rnncourse import training
 from rnncourse.models import Forecaster
-from rnncourse.studies import ablation
-from rnncourse.studies.ablation import COURSEWORK, POWER, Source
 from rnncourse.studies.study import Scale, Study
 from rnncourse.training import predict, set_seed
 
@@ -52,7 +52,7 @@ def run(config: Config, device: str) -> dict[str, Any]:
         device: where.
 
     Returns:
-        Test MSE and ``mae`` in standard deviations, and what `rnncourse.studies.ablation.run` says of training.
+        Test MSE and ``mae`` in standard deviations, and what `book.experiments.ch12_ablation.run` says of training.
     """
     split, recipe = ablation._split(config.source), POWER["power, two layers of 64"]
     train = split.train[:: config.stride]

@@ -10,14 +10,17 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from book.experiments import ch09_power as power
+from book.experiments import ch11_gates_at_work as gates_at_work
+from book.experiments import forecasting
+from book.experiments.ch09_power import power_series
+from book.experiments.ch11_gates_at_work import task
+from book.experiments.forecasting import FreshWindows, one_cycle
 from rnncourse import data, gates, metrics, models, training
 from rnncourse.data import Split
+from rnncourse.data.jumps import find_events, threshold
 from rnncourse.metrics import skill
 from rnncourse.models import Forecaster
-from rnncourse.studies import forecasting, gates_at_work, power
-from rnncourse.studies.forecasting import FreshWindows, one_cycle
-from rnncourse.studies.gates_at_work import find_events, task, threshold
-from rnncourse.studies.power import power_series
 from rnncourse.studies.study import Scale, Study
 from rnncourse.training import fit, predict, set_seed
 

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from rnncourse.studies import padding
-from rnncourse.studies.padding import Config as Recipe
-from rnncourse.studies.padding import accuracy, over_padding, reviews, train
+from book.experiments import ch14_padding as padding
+from book.experiments.ch14_padding import Config as Recipe
+from book.experiments.ch14_padding import accuracy, over_padding, reviews, train
 from rnncourse.studies.study import Scale, Study
 
 Network = Literal["packed", "padded", "padded, keeps"]

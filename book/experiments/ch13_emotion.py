@@ -13,13 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from torch import Tensor, nn
 
-from rnncourse import classifiers, models, text, text_baselines, training
-from rnncourse.classifiers import TextClassifier, class_logits, emotion_network
-from rnncourse.data.corpus import TextSplits
-from rnncourse.data.emotion import load_emotion
-from rnncourse.data.sentences import order_sentences
-from rnncourse.studies import reading
-from rnncourse.studies.reading import (
+from book.experiments import reading
+from book.experiments.reading import (
     Floats,
     Labels,
     Recipe,
@@ -35,6 +30,11 @@ from rnncourse.studies.reading import (
     train_and_judge,
     with_small_vectors,
 )
+from rnncourse import classifiers, models, text, text_baselines, training
+from rnncourse.classifiers import TextClassifier, class_logits, emotion_network
+from rnncourse.data.corpus import TextSplits
+from rnncourse.data.emotion import load_emotion
+from rnncourse.data.sentences import order_sentences
 from rnncourse.studies.study import Scale, Study
 from rnncourse.text import PADDING, Encoded, Layout, TextBatches, Vocabulary, tokenise
 from rnncourse.text_baselines import LinearSVM, LogisticBagOfWords, Majority, TextBaseline

@@ -16,6 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from book.experiments import forecasting
+from book.experiments.forecasting import one_cycle
 from rnncourse import classifiers, gates, gradients, initialisation, models, text, training
 from rnncourse.classifiers import TextClassifier, class_logits
 from rnncourse.data import corpus, toys
@@ -25,8 +27,6 @@ from rnncourse.gates import trace_gates
 from rnncourse.gradients import gradient_flow
 from rnncourse.initialisation import chrono_, forget_bias_
 from rnncourse.models import Kind
-from rnncourse.studies import forecasting
-from rnncourse.studies.forecasting import one_cycle
 from rnncourse.studies.study import Scale, Study
 from rnncourse.text import PADDING, Encoded, Layout, TextBatches, Vocabulary, pad
 from rnncourse.training import fit, set_seed
