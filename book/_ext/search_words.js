@@ -8,7 +8,7 @@ var BookWords = (() => {
   const rewrite = (text, rules) => rules.reduce((before, [pattern, by]) => before.replace(pattern, by), text);
   const spell = (text) => {
     const plain = rewrite(rewrite(text, first), first); // what stands in the braces may have had braces of its own
-    return rewrite(plain.replace(command, (_, name) => COMMANDS[name] ?? " "), last);
+    return rewrite(plain.replace(command, (_, name) => (Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : " ")), last);
   };
   const fold = (text) => [...text.normalize("NFKC")].map((letter) => LETTERS[letter] ?? letter).join("").toLowerCase();
 

@@ -63,6 +63,7 @@ _INDEX_TABLE = re.compile(r"""<table(?! role)(?=[^>]* class="indextable)""")
 _INDEX_TOGGLER = re.compile(r"""<img [^>]*class="toggler"[^>]*>""")
 _FIGURE_IMAGE = re.compile(r"""(<figure\b[^>]*>\s*)(<img\b[^>]*>)""")
 _REPEATED_ID = re.compile(r"""<section id="(?:exercise|solution)-content">""")
+_NEW_TAB = re.compile(r"""<a\b(?![^>]*\srel=)([^>]*\starget="_blank")""")
 _CHARSET = re.compile(r"""<meta charset="utf-8"\s*/?>""")
 
 NAMES = {"pst-search-dialog": "Search", "pst-primary-sidebar-modal": "Book", "pst-secondary-sidebar-modal": "This page"}
@@ -115,6 +116,7 @@ def mend(page: str) -> str:
     page = _EMPTY_HEAD.sub("<td></td>", page)  # the corner of a table is the head of nothing
     page = _INDEX_TABLE.sub('<table role="presentation"', page)  # columns of lists
     page = _INDEX_TOGGLER.sub("", page)  # a picture to click on; nothing is folded
+    page = _NEW_TAB.sub(r'<a rel="noopener"\1', page)
     page = _FIGURE_IMAGE.sub(r'\1<div class="figure-frame">\2</div>', page)
     return _REPEATED_ID.sub("<section>", page)
 

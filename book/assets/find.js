@@ -72,7 +72,18 @@
     return question ? [...answersTo(question).slice(0, 12), ...numbersFor(question).slice(0, 12)] : [];
   };
 
+  // Sphinx looks words up in plain objects, where every page would seem to hold "constructor": such names get an entry
+  // of their own, which says that no page does.
+  const shadowPrototype = ({ terms, titleterms }) => {
+    for (const name of Object.getOwnPropertyNames(Object.prototype)) {
+      for (const table of [terms, titleterms]) {
+        if (!Object.hasOwn(table, name)) Object.defineProperty(table, name, { value: undefined });
+      }
+    }
+  };
+
   const byWords = ([query, terms, excluded, highlight, objects]) => {
+    shadowPrototype(Search._index);
     const find = finder(terms);
     const named = new Set([...objects].filter((name) => name.length > 2));
     return Search._performSearch(query, terms, excluded, highlight, named)

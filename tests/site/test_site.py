@@ -188,6 +188,12 @@ def test_ids_are_unique(soups: dict[str, BeautifulSoup]) -> None:
         assert sorted(set(ids)) == sorted(ids), f"{name}: {sorted({i for i in ids if ids.count(i) > 1})}"
 
 
+def test_a_link_to_a_new_tab_hands_over_no_window(soups: dict[str, BeautifulSoup]) -> None:
+    links = [(name, link) for name, soup in soups.items() for link in soup.select("a[target=_blank]")]
+    assert links
+    assert [(name, link) for name, link in links if "noopener" not in link.get("rel", [])] == []
+
+
 def broken_links(site: Path, soups: dict[str, BeautifulSoup]) -> list[str]:
     """Every internal link whose file or fragment does not exist."""
     ids = {name: {str(tag["id"]) for tag in soup.find_all(id=True)} for name, soup in soups.items()}

@@ -158,6 +158,13 @@ def test_what_is_not_there_is_said_so(search: Page) -> None:
     expect(search.locator(".search-summary")).to_contain_text("Nothing found")
 
 
+@pytest.mark.parametrize("name", ["constructor", r"\constructor", "__proto__", "toString", "hasOwnProperty", "valueOf"])
+def test_a_name_that_every_object_has_is_a_word_like_others(search: Page, name: str) -> None:
+    found = search.evaluate(ASK, name)
+    expect(search.locator(".search-summary")).to_contain_text("Found in" if found else "Nothing found")
+    assert search.evaluate(ASK, f"gate {name}") is not None
+
+
 def test_a_result_is_text_and_never_markup(search: Page) -> None:
     search.evaluate(ASK, "<img src=x onerror=alert(1)> gate")
     assert search.locator("#search-results img").count() == 0
