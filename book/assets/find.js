@@ -73,9 +73,10 @@
   };
 
   // Sphinx looks words up in plain objects, where every page would seem to hold "constructor": such names get an entry
-  // of their own, which says that no page does.
+  // of their own, which says that no page does. Words are in lower case: the tables keep the methods that Sphinx calls.
   const shadowPrototype = ({ terms, titleterms }) => {
-    for (const name of Object.getOwnPropertyNames(Object.prototype)) {
+    const names = Object.getOwnPropertyNames(Object.prototype).filter((name) => name === name.toLowerCase());
+    for (const name of names) {
       for (const table of [terms, titleterms]) {
         if (!Object.hasOwn(table, name)) Object.defineProperty(table, name, { value: undefined });
       }

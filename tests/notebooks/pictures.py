@@ -55,7 +55,8 @@ def difference(shown: bytes, drawn: bytes, *, live: bool = False) -> str:
     one, other = pixels(shown), pixels(drawn)
     slack = COARSE if live else 0  # the width of a tick's label moves the frame
     if np.abs(np.subtract(one.shape, other.shape)).max() > slack:
-        return f"a picture of {other.shape[1]} × {other.shape[0]} pixels where one of {one.shape[1]} × {one.shape[0]} is shown"
+        sizes = [f"{width} × {height}" for height, width, _ in (other.shape, one.shape)]
+        return f"a picture of {sizes[0]} pixels where one of {sizes[1]} is shown"
     height, width = np.minimum(one.shape, other.shape)[:2]
     one, other = one[:height, :width], other[:height, :width]
     if live:
