@@ -68,6 +68,10 @@ pictures: book $(FULL) ## draw the README's pictures from the built site
 execute: $(FULL) ## run the chapters again and write their notebooks (ONLY=05 for one)
 	$(BIN)/python -m tools.execute --jobs $(JOBS) $(ONLY)
 
+.PHONY: accept
+accept: $(FULL) ## run a chapter and take over the numbers that it computes now, showing each change (ONLY=05)
+	$(BIN)/python -m tools.accept $(ONLY)
+
 .PHONY: numbers
 numbers: $(FULL) ## refresh every ledger link from book/numbers.toml, and carry changed words into the notebooks
 	$(BIN)/python -m tools.prose

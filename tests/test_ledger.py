@@ -1,44 +1,80 @@
+import json
 import math
 import tempfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from rnncourse import ledger
-from rnncourse.ledger import LedgerError, NumberMismatch, Tolerance, format_value, load, number
+from rnncourse.ledger import (
+    LedgerError,
+    Measured,
+    NumberMismatch,
+    Tolerance,
+    format_value,
+    load,
+    lock_path,
+    lock_text,
+    number,
+    number_table,
+    read_lock,
+)
 
-GOOD = """
-[net.parameters]
-value = 47818
-what = "parameters"
-tolerance = "exact"
+NUMBERS = """
+[net]
 unit = "parameters"
-reported = 47818
-source = "HW5 Q1"
-verdict = "holds"
+words.cell = { rnn = "SimpleRNN", lstm = "LSTM" }
+words.length = [50, 400]
+parameters = { what = "parameters", reported = 47818, source = "HW5 Q1" }
+"{cell}.l{length}" = "parameters of the {cell}, {length} steps"
 
-[step.h]
-value = 0.5227
-what = "first state"
-tolerance = { absolute = 5e-5, why = "four printed digits" }
+[net.error]
+unit = ""
 decimals = 4
+recorded = "results/net.json"
+"{cell:lstm}" = "test error of the {cell}"
+best = "lowest test error"
 
-[runs.mse]
-value = 0.0458
-what = "test error"
-tolerance = { seeds = 5, spread = 0.0004 }
-decimals = 4
+[step]
+h = { what = "first state", tolerance = { absolute = 5e-5, why = "four printed digits" }, decimals = 4 }
+y = { what = "logit", digits = 3 }
+
+[live]
+error = { what = "test error, computed anew", decimals = 1 }
 """
+RUNS = [0.0458, 0.0452, 0.0464, 0.0455, 0.0461]
+LIVE = [3.0, 4.0, 5.0, 6.0, 7.0]
+VALUES = {
+    "net.parameters": Measured(47818),
+    "net.rnn.l50": Measured(1),
+    "net.rnn.l400": Measured(2),
+    "net.lstm.l50": Measured(3),
+    "net.lstm.l400": Measured(4),
+    "net.error.lstm": ledger._measured("", RUNS),
+    "net.error.best": Measured(0.0452),
+    "step.h": Measured(0.5227),
+    "step.y": Measured(1.199),
+    "live.error": ledger._measured("", LIVE),
+}
+
+
+def write(folder: Path, numbers: str, values: dict[str, object]) -> Path:
+    path = folder / "numbers.toml"
+    path.write_text(numbers, encoding="utf-8")
+    held = {id: one if isinstance(one, Measured) else Measured(one) for id, one in values.items()}
+    lock_path(path).write_text(lock_text(held), encoding="utf-8")
+    return path
 
 
 @pytest.fixture
 def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "numbers.toml"
-    path.write_text(GOOD, encoding="utf-8")
+    path = write(tmp_path, NUMBERS, VALUES)
     monkeypatch.setenv("RNNCOURSE_LEDGER", str(path))
     return path
 
@@ -55,32 +91,81 @@ def test_a_wrong_number_fails_and_names_id_expected_and_got(book: Path, value: f
         number("net.parameters", value)
 
 
-def test_absolute_tolerance_is_a_bound(book: Path) -> None:
-    number("step.h", 0.52274)
+def test_what_a_notebook_shows_holds_value_spread_and_runs_in_full(book: Path) -> None:
+    html = number("net.error.lstm", RUNS)._repr_mimebundle_()["text/html"]
+    held = VALUES["net.error.lstm"]
+    assert f'data-value="{held.value!r}" data-spread="{held.spread!r}" data-n="5"' in html
+    assert "<strong>0.0458 ± 0.0005</strong>" in html
+
+
+def test_a_family_describes_each_of_its_ids(book: Path) -> None:
+    entries = load(book)
+    assert [id for id in entries if id.startswith("net.")] == [id for id in VALUES if id.startswith("net.")]
+    assert entries["net.rnn.l400"].what == "parameters of the SimpleRNN, 400 steps"
+    assert (entries["net.error.lstm"].what, entries["net.error.lstm"].unit) == ("test error of the LSTM", "")
+    assert entries["net.error.best"].recorded == "results/net.json"
+
+
+@pytest.mark.parametrize(
+    "runs", [RUNS, tuple(RUNS), np.array(RUNS), pd.Series(RUNS), torch.tensor(RUNS, dtype=torch.float64)]
+)
+def test_runs_are_compared_by_mean_spread_and_number(book: Path, runs: object) -> None:
+    number("net.error.lstm", runs)
+
+
+@pytest.mark.parametrize("runs", [RUNS[:4], 0.0458, [0.0458] * 5, [run + 1e-9 for run in RUNS], [2 * r for r in RUNS]])
+def test_a_record_must_be_met_to_its_last_digit(book: Path, runs: object) -> None:
+    with pytest.raises(NumberMismatch, match=r"expected 0\.0457\d+ ± .* over 5 runs \(exact\)"):
+        number("net.error.lstm", runs)
+
+
+def test_what_is_computed_anew_has_room_in_mean_and_spread(book: Path) -> None:
+    number("live.error", [run + 1 for run in LIVE])
+    number("live.error", [2 * run - 5 for run in LIVE])
+    for runs in ([run + 5 for run in LIVE], [5 + (run - 5) / 10 for run in LIVE], [5 + (run - 5) * 10 for run in LIVE]):
+        with pytest.raises(NumberMismatch):
+            number("live.error", runs)
+
+
+@pytest.mark.parametrize(
+    ("id", "near", "far"),
+    [("step.h", 0.52274, 0.52276), ("step.y", 1.199 + 1e-9, 1.199 + 2e-9), ("net.error.best", 0.0452, 0.0452 + 1e-9)],
+)
+def test_a_tolerance_is_a_bound(book: Path, id: str, near: float, far: float) -> None:
+    number(id, near)
     with pytest.raises(NumberMismatch):
-        number("step.h", 0.52276)
+        number(id, far)
 
 
-def test_seeds_accept_all_runs_or_their_mean_and_refuse_too_few(book: Path) -> None:
-    number("runs.mse", [0.0458, 0.0452, 0.0464, 0.0455, 0.0461])
-    number("runs.mse", 0.0460)
-    with pytest.raises(NumberMismatch, match="expected 5 runs, got 4"):
-        number("runs.mse", [0.0458] * 4)
-    bound = Tolerance("seeds", 0.0004, 5).bound(0.0458)
-    with pytest.raises(NumberMismatch):
-        number("runs.mse", 0.0458 + 1.01 * bound)
+@pytest.mark.parametrize("n", [5, 10, 20])
+def test_bounds_hold_for_repetitions_of_the_same_experiment(n: int) -> None:
+    generator, tolerance = np.random.default_rng(0), Tolerance("seeds")
+    pairs = [[ledger._measured("", runs) for runs in generator.normal(size=(2, n))] for _ in range(2_000)]
+    assert np.mean([tolerance.allows(*pair) for pair in pairs]) > 0.98
 
 
-def test_seed_tolerance_holds_for_repetitions_of_the_same_experiment() -> None:
-    generator = np.random.default_rng(0)
-    means = generator.normal(size=(2, 20_000, 5)).mean(axis=2)
-    outside = np.abs(means[0] - means[1]) > Tolerance("seeds", 1.0, 5).bound(0.0)
-    assert outside.mean() < 5e-4
+@pytest.mark.parametrize(
+    "table",
+    [
+        pd.DataFrame({"l50": [1, 3], "l400": [2, 4]}, index=["rnn", "lstm"]),
+        pd.Series({("rnn", "l50"): 1, ("rnn", "l400"): 2, ("lstm", "l50"): 3, ("lstm", "l400"): 4}),
+        {"rnn": {"l50": 1, "l400": 2}, "lstm": {"l50": 3, "l400": 4}, "error": {"lstm": RUNS, "best": 0.0452}},
+    ],
+)
+def test_a_table_is_compared_cell_by_cell(book: Path, table: object) -> None:
+    number_table("net", table)
 
 
-@pytest.mark.parametrize("value", ["47818", None, True, [1, 2], np.arange(3), torch.arange(3)])
-def test_what_is_not_one_number_is_refused(book: Path, value: object) -> None:
-    with pytest.raises(TypeError, match="net.parameters: expected one number"):
+def test_a_table_names_the_cell_that_fails(book: Path) -> None:
+    with pytest.raises(NumberMismatch, match=r"net\.lstm\.l50: expected 3"):
+        number_table("net", pd.DataFrame({"l50": [1, 4], "l400": [2, 3]}, index=["rnn", "lstm"]))
+    with pytest.raises(LedgerError, match=r"did you mean 'net\.rnn\.l50'"):
+        number_table("net", {"rnn": {"l51": 1}})
+
+
+@pytest.mark.parametrize("value", ["47818", None, True, {1: 2}.keys(), ["a", "b"], [1], [[1, 2], [3, 4]]])
+def test_what_is_no_number_is_refused(book: Path, value: object) -> None:
+    with pytest.raises((TypeError, NumberMismatch), match=r"net\.parameters: expected"):
         number("net.parameters", value)
 
 
@@ -89,73 +174,116 @@ def test_an_unknown_id_names_its_nearest_neighbour(book: Path) -> None:
         number("net.parameter", 1)
 
 
-def test_an_edited_ledger_is_read_again(book: Path) -> None:
+@pytest.mark.parametrize("lock", [False, True])
+def test_an_edited_ledger_is_read_again(book: Path, lock: bool) -> None:
     number("net.parameters", 47818)
-    book.write_text(GOOD.replace("value = 47818", "value = 47819"), encoding="utf-8")
-    with pytest.raises(NumberMismatch):
+    path, old, new = (lock_path(book), "47818", "47819") if lock else (book, "parameters =", "parameter =")
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    with pytest.raises(LedgerError):
         number("net.parameters", 47818)
 
 
+# ---- Printed numbers
+
+
+@pytest.mark.parametrize(
+    ("held", "reported", "verdict"),
+    [
+        (0.52266, "0.5227", "holds"),
+        (-0.83058, "-0.8305", "not-reproduced"),
+        (47818, "47,818", "holds"),
+        (3.2e-26, "3e-26", "holds"),
+        (1.2919, "1.292088", "holds"),  # we show 1.292: our value is known no better
+        (1.2929, "1.292088", "not-reproduced"),
+        (LIVE, "5.0", "holds"),
+        (LIVE, "9.8", "holds"),
+        (LIVE, "9.9", "not-reproduced"),
+        ([5.0, 5.0], "5.1", "not-reproduced"),
+    ],
+)
+def test_a_printed_number_gets_its_verdict(tmp_path: Path, held: object, reported: str, verdict: str) -> None:
+    line = f'[a]\nb = {{ what = "x", decimals = 3, reported = "{reported}", source = "HW5" }}\n'
+    entry = load(write(tmp_path, line, {"a.b": ledger._measured("", held)}))["a.b"]
+    assert entry.verdict == verdict
+    assert entry.reported_text == reported.replace("-", "−")
+
+
+def test_the_prediction_interval_is_students() -> None:
+    for runs in (3, 4, 5, 10, 20):
+        for t in (0.3, 2.0, 2.776, 9.0):
+            assert ledger._student(t, runs - 1) == pytest.approx(1 - 2 * stats.t.sf(t, runs - 1), abs=1e-12)
+
+
+def test_what_cannot_be_compared_says_why(tmp_path: Path) -> None:
+    line = '[a]\nsource = "HW5"\nincomparable = "another split"\nb = { what = "x", reported = 2 }\nc = "y"\n'
+    entries = load(write(tmp_path, line, {"a.b": 2, "a.c": 3}))
+    assert (entries["a.b"].verdict, entries["a.b"].incomparable) == ("not-comparable", "another split")
+    assert (entries["a.c"].verdict, entries["a.c"].incomparable, entries["a.c"].source) == (None, "", "")
+    with pytest.raises(LedgerError, match="has no reported value"):
+        entries.text("reported.a.c")
+
+
+# ---- Reading
+
+
 BROKEN = {
-    'value = "many"': "give a finite number",
-    "value = true": "give a finite number",
-    "value = nan": "give a finite number",
-    "value = 1.5": "say how many",
-    "value = 1\nunit = 3": "give a text",
-    "value = 1\ndigits = 0": "integer from 1 to 17",
-    "value = 1\ndigits = 2\ndecimals = 2": "keep one of them",
-    'value = 1\ncolour = "red"': "unknown field 'colour'",
-    "value = 1\nreported = 2": "all of reported, source and verdict",
-    'value = 1\nreported = "two"\nsource = "HW5"\nverdict = "holds"': "give the printed number",
-    'value = 1\nreported = 2\nsource = "HW5"\nverdict = "fails"': "say in one sentence",
-    'value = 1\nreported = 2\nsource = "HW5"\nverdict = "maybe"': "choose from",
+    'b = { what = "x", unit = 3 }': "unit = 3",
+    'b = { what = "x", digits = 0 }': "digits = 0",
+    'b = { what = "x", decimals = "2" }': "decimals = '2'",
+    'b = { what = "x", digits = 2, decimals = 2 }': "decimals and digits",
+    'b = { what = "x", colour = "red" }': "unknown field 'colour'",
+    'b = { what = "x", reported = 2 }': "no source",
+    'b = { what = "x", reported = "two", source = "HW5" }': "reported = 'two'",
+    'b = { what = "x of {y}" }': "words",
+    'words.y = [1]\nb = { what = "x", reported = { 1 = 2 }, source = "HW5" }': "reported for '1'",
+    'b = { what = "x", tolerance = "loose" }': "tolerance 'loose'",
+    'b = { what = "x", tolerance = { absolute = 0.1 } }': "tolerance",
+    'b = { what = "x", tolerance = { absolute = -1, why = "x" } }': "tolerance",
+    'recorded = "r.json"\nb = { what = "x", tolerance = { absolute = 1, why = "x" } }': "tolerance",
+    'b = { what = "x", tolerance = { absolute = 2, why = "x" } }': "digits that its tolerance does not hold",
+    'b = "x"\nc = "y"': "'a.c' is described in numbers.toml and has no value",
+    'c = "y"': "'a.b' has a value and no description",
+    'b = "x"\n"{y}" = "x"': "words for 'y'",
+    'words.y = ["b", "c"]\n"{y:d}" = "x"': "'d', which is no word of 'y'",
+    'words.y = ["b"]\nb = "x"\n"{y}" = "x"': "described twice",
+    "b = 1": "'a.b' in the ledger is 1",
 }
 
 
 @pytest.mark.parametrize(("fields", "remedy"), BROKEN.items())
-def test_a_broken_entry_is_named_with_its_remedy(tmp_path: Path, fields: str, remedy: str) -> None:
-    path = tmp_path / "numbers.toml"
-    path.write_text(f'[net.depth]\nwhat = "depth"\ntolerance = "exact"\n{fields}\n', encoding="utf-8")
-    with pytest.raises(LedgerError, match="net.depth") as caught:
-        load(path)
+def test_a_broken_description_is_named(tmp_path: Path, fields: str, remedy: str) -> None:
+    with pytest.raises(LedgerError, match=r"'a[.'b]") as caught:
+        load(write(tmp_path, f"[a]\n{fields}\n", {"a.b": 1}))
     assert remedy in str(caught.value)
 
 
+def test_a_value_needs_its_digits(tmp_path: Path) -> None:
+    for value in (1.5, [1, 2]):
+        with pytest.raises(LedgerError, match=r"'a\.b' has the value .* no digits"):
+            load(write(tmp_path, '[a]\nb = "x"\n', {"a.b": ledger._measured("", value)}))
+
+
 @pytest.mark.parametrize(
-    "tolerance",
-    ['"loose"', "{ absolute = 0.1 }", '{ absolute = -1, why = "x" }', "{ seeds = 1, spread = 0.1 }", "0.1"],
+    "held", ['"many"', "true", "NaN", "null", "[1, 2]", '{"value": 1}', '{"value": 1, "spread": 0, "n": 1}']
 )
-def test_a_tolerance_without_an_argument_is_refused(tmp_path: Path, tolerance: str) -> None:
-    path = tmp_path / "numbers.toml"
-    entry = f'[net.loss]\nwhat = "loss"\nvalue = 1.0\ndecimals = 1\ntolerance = {tolerance}\n'
-    path.write_text(entry, encoding="utf-8")
-    with pytest.raises(LedgerError, match=r"'net\.loss' has tolerance"):
-        load(path)
-
-
-def test_digits_that_the_tolerance_does_not_hold_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "numbers.toml"
-    path.write_text(
-        '[a.b]\nvalue = 0.12345\nwhat = "x"\ndecimals = 5\ntolerance = { relative = 0.01, why = "one run" }\n',
-        encoding="utf-8",
-    )
-    with pytest.raises(LedgerError, match="shows digits that its tolerance does not hold"):
-        load(path)
+def test_a_lock_that_holds_no_number_is_refused(book: Path, held: str) -> None:
+    lock_path(book).write_text(f'{{"net.parameters": {held}}}', encoding="utf-8")
+    with pytest.raises(LedgerError, match="make accept"):
+        load(book)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"[a.b\nvalue = 1", "is not valid TOML"),
-        (b"[a.b]\nvalue = 1\n[a.b]\nvalue = 2", "is not valid TOML"),
+        (b"[a.b\nvalue = 1", "cannot be parsed"),
+        (b"[a.b]\nwhat = 1\n[a.b]\nwhat = 2", "cannot be parsed"),
         (b"\xff\xfe", "is not UTF-8"),
-        (b"a = 1", "is not a table"),
-        (b"[a]\n[a.b]\n", "has no value"),
-        (b"[Net.Size]\nvalue = 1\n", "malformed id"),
+        (b"a = 1", "give a table"),
+        (b"[Net]\nSize = 'x'", "no value"),
     ],
 )
 def test_a_malformed_file_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
-    path = tmp_path / "numbers.toml"
+    path = write(tmp_path, "", {})
     path.write_bytes(content)
     with pytest.raises(LedgerError, match=message):
         load(path)
@@ -164,17 +292,34 @@ def test_a_malformed_file_is_refused(tmp_path: Path, content: bytes, message: st
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match=r"cannot read the ledger .*nowhere\.toml"):
         load(tmp_path / "nowhere.toml")
+    (tmp_path / "alone.toml").write_text("")
+    with pytest.raises(LedgerError, match=r"cannot read the ledger .*alone\.lock\.json"):
+        load(tmp_path / "alone.toml")
 
 
-@given(st.text(max_size=200))
-def test_any_text_is_read_or_refused_with_a_ledger_error(text: str) -> None:
+@given(st.text(max_size=200), st.booleans())
+def test_any_text_is_read_or_refused_with_a_ledger_error(text: str, lock: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "numbers.toml"
-        path.write_bytes(text.encode("utf-8", errors="surrogatepass"))
+        path = write(Path(folder), NUMBERS, VALUES)
+        (lock_path(path) if lock else path).write_bytes(text.encode("utf-8", errors="surrogatepass"))
         try:
             load(path)
         except LedgerError as error:
             assert str(error).endswith((".", "'"))  # noqa: PT017
+
+
+@given(
+    st.dictionaries(st.from_regex(r"[a-z]+\.[a-z]+", fullmatch=True), st.floats(allow_nan=False, allow_infinity=False))
+)
+def test_a_lock_is_read_as_it_was_written(values: dict[str, float]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "lock.json"
+        path.write_text(lock_text({id: Measured(value) for id, value in values.items()}), encoding="utf-8")
+        assert {id: one.value for id, one in read_lock(path).items()} == values
+        assert json.loads(path.read_text(encoding="utf-8")) == values
+
+
+# ---- How numbers are written
 
 
 @pytest.mark.parametrize(
@@ -203,7 +348,3 @@ def test_significant_digits_lose_less_than_half_a_unit(value: float, digits: int
     mantissa, _, power = text.partition("×10")
     shown = float(f"{mantissa}e{power.translate(superscripts)}") if power else float(mantissa)
     assert abs(shown - value) <= 0.5001 * 10.0 ** -(digits - 1) * abs(value)
-
-
-def test_the_books_own_ledger_loads() -> None:
-    assert len(ledger.load()) > 0

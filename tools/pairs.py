@@ -60,10 +60,15 @@ def write_pair(notebook: NotebookNode, path: Path) -> bool:
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return False
     path.parent.mkdir(exist_ok=True)
+    replace(path, text)
+    return True
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file in one step, so that nobody reads half of it."""
     temporary = path.with_suffix(".tmp")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
-    return True
 
 
 def reword(source: Path) -> NotebookNode | None:

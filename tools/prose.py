@@ -4,7 +4,6 @@
 executed pairs.
 """
 
-import os
 import re
 import sys
 import tomllib
@@ -133,9 +132,7 @@ def refresh(page: Path, book: ledger.Ledger) -> int:
 
     new = LINK.sub(replace, old)
     if new != old:
-        temporary = page.with_suffix(".tmp")
-        temporary.write_text(new, encoding="utf-8")
-        os.replace(temporary, page)
+        pairs.replace(page, new)
     return count
 
 

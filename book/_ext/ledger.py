@@ -19,7 +19,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from book._ext.tables import CLOSE_TABLE, choice, filters, open_table, verdict_mark
-from rnncourse.ledger import CHECKED, VERDICTS, Entry, Ledger, load
+from rnncourse.ledger import CHECKED, PRINTED_VERDICTS, Entry, Ledger, load
 
 logger = logging.getLogger(__name__)
 BOOK = Path(__file__).resolve().parent.parent
@@ -58,7 +58,7 @@ def provenance(entry: Entry, chapter: str) -> str:
     if entry.recorded:
         parts.append(f"recorded run: {entry.recorded}")
     if entry.reported is not None and entry.verdict is not None:
-        parts.append(f"{entry.source} reported {entry.reported_text}: {VERDICTS[entry.verdict].lower()}")
+        parts.append(f"{entry.source} reported {entry.reported_text}: {PRINTED_VERDICTS[entry.verdict].lower()}")
     return " · ".join(parts)
 
 
@@ -169,7 +169,8 @@ def number_row(entry: Entry, place: str | None, uri: str) -> str:
     record = escape(entry.recorded).replace("/", "/<wbr>")
     recorded = f"<br><small>recorded: {record}</small>" if record else ""
     why = f"<br><small>{escape(entry.tolerance.why)}</small>" if entry.tolerance.why else ""
-    remark = f"<br><small>{escape(entry.remark)}</small>" if entry.remark else ""
+    remark = entry.incomparable or entry.remark
+    remark = f"<br><small>{escape(remark)}</small>" if remark else ""
     data = f'data-verdict="{entry.verdict or ""}" data-chapter="{Path(place).name if place else ""}"'
     return (
         f'<tr id="{entry.id}" {data}><th scope="row">{escape(entry.what)}<br><code>{name}</code></th>'
@@ -183,7 +184,8 @@ class LedgerTable(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Build the table."""
-        self.env.note_dependency(str(BOOK / "numbers.toml"))
+        for name in ("numbers.toml", "numbers.lock.json"):
+            self.env.note_dependency(str(BOOK / name))
         self.env.note_reread()
         places = places_of(self.env.app)
         rows = []
@@ -192,7 +194,8 @@ class LedgerTable(SphinxDirective):
             uri = self.env.app.builder.get_relative_uri(self.env.docname, place) if place else ""
             rows.append(number_row(entry, place, uri))
         form = filters(
-            "all-numbers", [choice("Verdict", "verdict", VERDICTS), choice("Chapter", "chapter", self.chapters())]
+            "all-numbers",
+            [choice("Verdict", "verdict", PRINTED_VERDICTS), choice("Chapter", "chapter", self.chapters())],
         )
         titles = ("Number", "Value", "Tolerance", "Reported", "Verdict", "Where")
         head = open_table("All numbers", titles, name="all-numbers", look="cards")

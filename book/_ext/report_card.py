@@ -20,7 +20,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from book._ext.ledger import BOOK, NUMBERS_PAGE, chapter_of, ledger_of, places_of, provenance, titles_of
 from book._ext.tables import CLOSE_TABLE, choice, filters, open_table, verdict_mark
-from rnncourse.ledger import VERDICTS, Entry
+from rnncourse.ledger import PRINTED_VERDICTS, VERDICTS, Entry
 from tools import coursework
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Row:
         id: the claim's, the ledger entry's, or the item's.
         item: the item it belongs to.
         chapter: stem of the chapter that shows it.
-        verdict: ``holds``, ``condition`` or ``fails``; empty for a question that is answered afresh.
+        verdict: a key of `VERDICTS` or `PRINTED_VERDICTS`; empty for a question that is answered afresh.
     """
 
     kind: str
@@ -113,7 +113,7 @@ class Card(SphinxDirective):
 
     def watch(self) -> None:
         """Read the page again when what it shows may have changed."""
-        for name in ("numbers.toml", "claims.toml", "coursework.toml"):
+        for name in ("numbers.toml", "numbers.lock.json", "claims.toml", "coursework.toml"):
             self.env.note_dependency(str(BOOK / name))
         self.env.note_reread()
 
@@ -140,12 +140,13 @@ class ReportCardTotals(Card):
         chapters = [stem for stem in titles_of(self.app) if any(row.chapter == stem and row.verdict for row in rows)]
         lines = [self.line(stem, titles_of(self.app)[stem], count) for stem in chapters]
         total = Counter((row.kind, "", row.verdict) for row in rows)
+        marks = "".join(f"<th scope=col>{verdict_mark(verdict)}</th>" for verdict in (*VERDICTS, *PRINTED_VERDICTS))
         html = (
             f"<p>{self.sentence(total)}</p>"
             '<div class="ledger-table totals" tabindex="0" role="region" aria-label="Totals"><table class="table">'
             '<thead><tr><td></td><th scope="colgroup" colspan="3">Claims in words</th>'
             '<th scope="colgroup" colspan="3">Printed numbers</th></tr><tr><th scope="col">Chapter</th>'
-            f"{2 * ''.join(f'<th scope=col>{verdict_mark(verdict)}</th>' for verdict in VERDICTS)}</tr></thead>"
+            f"{marks}</tr></thead>"
             f"<tbody>{''.join(lines)}</tbody><tfoot>{self.line('', 'In all', total)}</tfoot>{CLOSE_TABLE}"
         )
         return [nodes.raw("", html, format="html")]
@@ -153,8 +154,8 @@ class ReportCardTotals(Card):
     def line(self, stem: str, title: str, count: Counter[tuple[str, str, str]]) -> str:
         """One row of totals; each count names the rows it counts."""
         cells = []
-        for kind in ("claim", "number"):
-            for verdict in VERDICTS:
+        for kind, verdicts in (("claim", VERDICTS), ("number", PRINTED_VERDICTS)):
+            for verdict in verdicts:
                 wanted = {"verdict": verdict, "kind": kind} | ({"chapter": stem} if stem else {})
                 show = escape("&".join(f"{key}={value}" for key, value in wanted.items()))
                 n = count[kind, stem, verdict]
@@ -163,18 +164,14 @@ class ReportCardTotals(Card):
 
     def sentence(self, total: Counter[tuple[str, str, str]]) -> str:
         """The totals in words."""
-
-        def told(kind: str) -> str:
-            holds, condition, fails = (total[kind, "", verdict] for verdict in VERDICTS)
-            return (
-                f"<strong>{holds}</strong> hold, <strong>{condition}</strong> hold with a condition and "
-                f"<strong>{fails}</strong> do not"
-            )
-
-        claims, numbers = (sum(total[kind, "", verdict] for verdict in VERDICTS) for kind in ("claim", "number"))
+        holds, condition, fails = (total["claim", "", verdict] for verdict in VERDICTS)
+        equal, other, apart = (total["number", "", verdict] for verdict in PRINTED_VERDICTS)
         afresh = total["question", "", ""]
         return (
-            f"Of {claims} claims in words, {told('claim')}. Of {numbers} printed numbers, {told('number')}. "
+            f"Of {holds + condition + fails} claims in words, <strong>{holds}</strong> hold, "
+            f"<strong>{condition}</strong> hold with a condition and <strong>{fails}</strong> do not. Of "
+            f"{equal + other + apart} printed numbers, <strong>{equal}</strong> hold, <strong>{other}</strong> are not "
+            f"reproduced and <strong>{apart}</strong> cannot be compared. "
             f"{afresh} questions whose answer is illegible or missing are answered afresh."
         )
 
@@ -212,7 +209,7 @@ class ReportCard(Card):
         used = {row.chapter for _, rows in listed for row in rows}
         chapters = {stem: title for stem, title in titles_of(self.app).items() if stem in used}
         choices = [
-            choice("Verdict", "verdict", VERDICTS),
+            choice("Verdict", "verdict", VERDICTS | PRINTED_VERDICTS),
             choice("Question", "question", questions),
             choice("Chapter", "chapter", chapters),
             choice("Kind", "kind", KINDS),
@@ -235,12 +232,10 @@ class ReportCard(Card):
         """A printed number, ours and its spread."""
         entry = ledger_of(self.app)[row.id]
         numbers, title = self.uri(NUMBERS_PAGE), escape(provenance(entry, chapter_of(self.app, entry.id)))
-        seeds = entry.tolerance.kind == "seeds"
-        ours = f"{entry.show(entry.value) if seeds else entry.text} {escape(entry.unit)}".strip()
-        spread = (
-            f"± {entry.show(entry.tolerance.size)}, {entry.tolerance.runs} seeds" if seeds else str(entry.tolerance)
-        )
-        remark = f"<br><small>{escape(entry.remark)}</small>" if entry.remark else ""
+        ours = f"{entry.show(entry.value) if entry.n else entry.text} {escape(entry.unit)}".strip()
+        spread = f"± {entry.show(entry.spread)}, {entry.n} seeds" if entry.n else str(entry.tolerance)
+        why = entry.incomparable or entry.remark
+        remark = f"<br><small>{escape(why)}</small>" if why else ""
         anchor = f'class="ledger" title="{title}" href="{numbers}#'
         parts = (
             f'<th scope="row">{escape(entry.what)}</th>',

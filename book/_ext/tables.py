@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping
 from html import escape
 
-from rnncourse.ledger import VERDICTS
+from rnncourse.ledger import PRINTED_VERDICTS, VERDICTS
 
 Options = Mapping[str, str]
 
 
 def verdict_mark(verdict: str | None) -> str:
     """A verdict as a small labelled mark."""
-    return f'<span class="verdict-mark {verdict}">{VERDICTS[verdict]}</span>' if verdict else ""
+    return f'<span class="verdict-mark {verdict}">{(VERDICTS | PRINTED_VERDICTS)[verdict]}</span>' if verdict else ""
 
 
 def open_table(label: str, titles: Iterable[str], *, name: str, look: str = "") -> str:

@@ -131,7 +131,7 @@ ITEM = coursework.Item("x", "HW5 Q1", "what", "01-a", claims=("claim-a",), numbe
 def entry(reported: str | None = "1,024") -> Entry:
     model = ENTRIES["hw5.rnn1.w_hh"]
     if reported is None:
-        return replace(model, reported=None, source="", verdict=None)
+        return replace(model, reported=None, source="")
     return replace(model, reported=reported)
 
 

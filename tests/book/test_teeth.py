@@ -36,7 +36,7 @@ print("done")
 ```
 """
 )
-LEDGER = '[net.parameters]\nvalue = 47818\nwhat = "parameters"\ntolerance = "exact"\nunit = "parameters"\n'
+LEDGER = '[net]\nparameters = { what = "parameters", unit = "parameters" }\n'
 
 
 @pytest.fixture
@@ -45,6 +45,7 @@ def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "chapters" / "01-small.md").write_text(CHAPTER, encoding="utf-8")
     (tmp_path / "numbers.toml").write_text(LEDGER, encoding="utf-8")
+    (tmp_path / "numbers.lock.json").write_text('{"net.parameters": 47818}', encoding="utf-8")
     (tmp_path / "given.toml").write_text("everywhere = []\n[pages]\n", encoding="utf-8")
     monkeypatch.setattr(pairs, "BOOK", tmp_path)
     monkeypatch.setattr(pairs, "CHAPTERS", tmp_path / "chapters")
@@ -110,7 +111,7 @@ def test_a_change_of_words_is_carried_over_and_a_change_of_code_is_not(book: Pat
 
 def test_a_changed_ledger_fails_nbval_with_id_expected_and_got(book: Path) -> None:
     execute.run(chapter(book))
-    replace(book / "numbers.toml", "47818", "47819")
+    replace(book / "numbers.lock.json", "47818", "47819")
     finished = nbval(pair(book))
     assert finished.returncode == 1
     assert "net.parameters: expected 47819 (exact), got 47818" in finished.stdout

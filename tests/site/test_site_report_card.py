@@ -11,7 +11,7 @@ from _server import WIDE
 from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, Locator, Page
 
-from rnncourse.ledger import VERDICTS, load
+from rnncourse.ledger import PRINTED_VERDICTS, VERDICTS, load
 from tools import coursework, pairs
 
 # One worker opens the report card, once: more than a thousand rows take their time.
@@ -71,10 +71,10 @@ def test_a_number_stands_with_both_values_and_its_verdict(card: BeautifulSoup) -
         assert links[f"reported.{name}"].get_text() == entry.reported_text
         assert links[name].get_text().startswith(entry.show(entry.value))
         assert entry.verdict is not None
-        assert VERDICTS[entry.verdict] in row.get_text()
+        assert PRINTED_VERDICTS[entry.verdict] in row.get_text()
         assert row.select_one(f'a[href$="#computed.{name}"]') is not None
-        if entry.tolerance.kind == "seeds":
-            assert f"± {entry.show(entry.tolerance.size)}, {entry.tolerance.runs} seeds" in row.get_text()
+        if entry.n:
+            assert f"± {entry.show(entry.spread)}, {entry.n} seeds" in row.get_text()
 
 
 def test_a_claim_stands_with_its_verdict_and_leads_to_its_box(card: BeautifulSoup) -> None:
@@ -92,11 +92,11 @@ def test_the_totals_add_up(card: BeautifulSoup) -> None:
     below = [int(cell.get_text() or 0) for cell in card.select(".ledger-table.totals tfoot td")]
     columns = [[int(cell.get_text() or 0) for cell in row.select("td")] for row in rows]
     assert [sum(column) for column in zip(*columns, strict=True)] == below
-    for start, verdicts in (
-        (0, [claim["verdict"] for claim in CLAIMS.values()]),
-        (3, [ENTRIES[n].verdict for n in REPORTED]),
+    for start, verdicts, names in (
+        (0, [claim["verdict"] for claim in CLAIMS.values()], VERDICTS),
+        (3, [ENTRIES[n].verdict for n in REPORTED], PRINTED_VERDICTS),
     ):
-        assert below[start : start + 3] == [verdicts.count(verdict) for verdict in VERDICTS]
+        assert below[start : start + 3] == [verdicts.count(verdict) for verdict in names]
     assert f"Of {len(CLAIMS)} claims" in card.get_text()
     assert f"Of {len(REPORTED)} printed numbers" in card.get_text()
 
@@ -272,9 +272,9 @@ def test_on_paper_the_table_stays_and_the_controls_go(shown: Page) -> None:
 
 def test_the_numbers_page_has_filters_too(tab: Page, site: Path) -> None:
     rows = "#all-numbers tr[data-verdict]"
-    tab.goto(f"{(site / 'book/numbers.html').as_uri()}#verdict=fails")
+    tab.goto(f"{(site / 'book/numbers.html').as_uri()}#verdict=not-reproduced")
     tab.locator("form.row-filter").wait_for(state="visible")
-    assert visible(tab, rows) == sum(entry.verdict == "fails" for entry in ENTRIES.values())
+    assert visible(tab, rows) == sum(entry.verdict == "not-reproduced" for entry in ENTRIES.values())
     tab.evaluate("location.hash = 'power.lstm.parameters'")
     tab.locator('[id="power.lstm.parameters"]').wait_for(state="visible")
     assert visible(tab, rows) == len(ENTRIES)

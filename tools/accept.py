@@ -1,0 +1,115 @@
+"""Accept the numbers that chapters compute now: ``python -m tools.accept NAME …``.
+
+A chapter runs with a copy of the lock that `rnncourse.ledger.number` may write. What the ledger's tolerance allows
+stays as it was. The rest is shown, and then lock, pair and links are written; a run that fails leaves all three alone.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+
+from rnncourse.ledger import CHECKED, Entry, Ledger, LedgerError, Measured, load, lock_path, lock_text, read_lock
+from tools import execute, pairs, prose
+
+Values = dict[str, Measured]
+
+
+def checked(notebook: NotebookNode) -> list[str]:
+    """Ids that a notebook's outputs show as checked, in their order."""
+    outputs = (output for cell in notebook.cells for output in cell.get("outputs", []))
+    found = (CHECKED.findall(str(output.get("data", {}).get("text/html", ""))) for output in outputs)
+    return list(dict.fromkeys(id for ids in found for id in ids))
+
+
+def merged(old: Values, new: Values, ran: Sequence[str], gone: set[str]) -> Values:
+    """The old values with the new ones, a new id after the one that the chapter checks before it."""
+    order = [id for id in old if id not in gone]
+    for before, id in zip(["", *ran], ran, strict=False):
+        if id not in old and id not in order:
+            order.insert(order.index(before) + 1 if before in order else len(order), id)
+    return {id: new[id] for id in order}
+
+
+def changes(old: Values, new: Ledger) -> Iterator[str]:
+    """A line for each value that is new, gone or another."""
+    for id in old.keys() - new.keys():
+        yield f"{id}: dropped, was {old[id].value!r}"
+    for id, entry in new.items():
+        if id not in old:
+            yield f"{id}: new, {entry.text} {entry.unit}".rstrip()
+        elif (before := of(entry, old[id])).measured != entry.measured:
+            same = "" if before.text != entry.text else f" ({told(before)} → {told(entry)})"
+            verdict = f"; {entry.verdict}, was {before.verdict}" if before.verdict != entry.verdict else ""
+            yield f"{id}: {before.text} → {entry.text}{same}{verdict}"
+
+
+def of(entry: Entry, held: Measured) -> Entry:
+    """The same entry with another value."""
+    return Entry(**{**vars(entry), **held._asdict()})
+
+
+def told(entry: Entry) -> str:
+    """A value in full."""
+    return " ± ".join(map(repr, entry.measured[: 2 if entry.n else 1]))
+
+
+def accept(source: Path, numbers: Path) -> None:
+    """Run one chapter, show what changes, and write it.
+
+    Raises:
+        CellExecutionError, CellTimeoutError, DeadKernelError, LedgerError: nothing was written.
+    """
+    lock, pair = lock_path(numbers), pairs.pair_of(source)
+    old = read_lock(lock)
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder, lock.name)
+        scratch.write_text(lock_text(old), encoding="utf-8")
+        os.environ["RNNCOURSE_ACCEPT"] = str(scratch)
+        try:
+            notebook = execute.execute(source)
+        finally:
+            del os.environ["RNNCOURSE_ACCEPT"]
+        elsewhere = {
+            id
+            for other in pairs.chapters()
+            if other != source and pairs.pair_of(other).exists()
+            for id in checked(pairs.read_pair(pairs.pair_of(other)))
+        }
+        before = set(checked(pairs.read_pair(pair))) if pair.exists() else set()
+        ran = checked(notebook)
+        gone = before - set(ran) - elsewhere
+        scratch.write_text(lock_text(merged(old, read_lock(scratch), ran, gone)), encoding="utf-8")
+        book = load(numbers, accepting=scratch)
+        for line in changes(old, book):
+            print(line)
+        pairs.replace(lock, scratch.read_text(encoding="utf-8"))
+    pairs.write_pair(notebook, pair)
+    for id in book.descriptions.keys() - book.keys():
+        print(f"{id}: described, and computed by no chapter that ran")
+
+
+def main() -> int:
+    """Command line; returns 0 when every chapter ran, else 1."""
+    parser = argparse.ArgumentParser(description="Run chapters and accept their numbers, showing what changes.")
+    parser.add_argument("names", nargs="+", help="chapters to run, by the start of their names")
+    options = parser.parse_args()
+    chosen = [source for source in pairs.chapters() if source.stem.startswith(tuple(options.names))]
+    if not chosen:
+        parser.error(f"no chapter starts with {' or '.join(options.names)}; see book/chapters.")
+    for source in chosen:
+        try:
+            accept(source, pairs.BOOK / "numbers.toml")
+        except (CellExecutionError, CellTimeoutError, DeadKernelError, LedgerError) as error:
+            print(f"{source.name}: nothing was accepted.\n{error}", file=sys.stderr)
+            return 1
+    return prose.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
