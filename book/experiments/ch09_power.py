@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from book.experiments import forecasting
-from book.experiments.forecasting import FreshWindows, daily_sums, one_cycle
+from book.experiments.forecasting import daily_sums
 from rnncourse import baselines, counting, data, metrics, models, training
 from rnncourse.baselines import Baseline, HarmonicRegression, LinearAutoregression, Mean, Persistence, SeasonalNaive
 from rnncourse.counting import count
@@ -24,7 +24,7 @@ from rnncourse.data import Series, Split, chronological, fill_short_gaps, hourly
 from rnncourse.metrics import naive_mae
 from rnncourse.models import power_network
 from rnncourse.studies.study import Scale, Study
-from rnncourse.training import fit, predict, set_seed
+from rnncourse.training import FreshWindows, fit, one_cycle, predict, set_seed
 
 Source = Literal["household", "synthetic"]
 Every = Literal["minute", "hour"]

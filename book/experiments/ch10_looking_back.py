@@ -46,27 +46,8 @@ def _fingerprint(scale: Scale) -> str:
 
 
 def one_cycle(lr: float, steps: int) -> Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]:
-    """Adam whose rate rises to ``lr`` over the first steps and falls to almost nothing by the last one.
-
-    Few steps then end near a minimum, where a constant rate would leave them hopping about it.
-
-    Args:
-        lr: highest rate.
-        steps: number of steps that will be taken.
-
-    Returns:
-        What makes the optimiser, for `rnncourse.training.fit`.
-
-    Source: Smith & Topin (2019), Super-convergence.
-    """
-
-    def make(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        optimiser = torch.optim.Adam(parameters, lr=lr)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=steps + 1, pct_start=0.2)
-        optimiser.register_step_post_hook(lambda *_: schedule.step())
-        return optimiser
-
-    return make
+    """Adam whose rate rises over the first fifth of the steps."""
+    return training.one_cycle(lr, steps, rising=0.2)
 
 
 def daily_sums(errors: Floats, times: NDArray[np.datetime64]) -> dict[str, list[float]]:

@@ -15,14 +15,13 @@ from book.experiments import ch11_gates_at_work as gates_at_work
 from book.experiments import forecasting
 from book.experiments.ch09_power import power_series
 from book.experiments.ch11_gates_at_work import task
-from book.experiments.forecasting import FreshWindows, one_cycle
 from rnncourse import data, gates, metrics, models, training
 from rnncourse.data import Split
 from rnncourse.data.jumps import find_events, threshold
 from rnncourse.metrics import skill
 from rnncourse.models import Forecaster
 from rnncourse.studies.study import Scale, Study
-from rnncourse.training import fit, predict, set_seed
+from rnncourse.training import FreshWindows, fit, one_cycle, predict, set_seed
 
 HIDDEN = 8
 BEFORE, AFTER = 60, 60  # minutes of the sample on either side of its jump

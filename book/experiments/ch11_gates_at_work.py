@@ -25,7 +25,6 @@ from torch import Tensor, nn
 from book.experiments import ch09_power as power
 from book.experiments import forecasting
 from book.experiments.ch09_power import RATES, Source, power_series
-from book.experiments.forecasting import FreshWindows, one_cycle
 from rnncourse import data, gates, metrics, models, training
 from rnncourse.data import Split, chronological
 from rnncourse.data.jumps import AFTER, AT, BEFORE, WINDOW, Events, Rows, find_events, threshold
@@ -33,7 +32,7 @@ from rnncourse.gates import GateTrace, trace_gates
 from rnncourse.metrics import rmse
 from rnncourse.models import Forecaster, power_network
 from rnncourse.studies.study import Scale, Study
-from rnncourse.training import fit, predict, set_seed
+from rnncourse.training import FreshWindows, fit, one_cycle, predict, set_seed
 
 Floats = NDArray[np.float64]
 

@@ -16,14 +16,13 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from book.experiments import forecasting
-from book.experiments.forecasting import one_cycle
 from rnncourse import classifiers, text, text_baselines, training
 from rnncourse.classifiers import TextClassifier, class_logits
 from rnncourse.data import TextSplits, corpus, order_sentences, sentences, shared_texts
 from rnncourse.studies.study import Scale, Study
 from rnncourse.text import UNKNOWN, Encoded, TextBatches, Vocabulary
 from rnncourse.text_baselines import LinearSVM, LogisticBagOfWords, TextBaseline
-from rnncourse.training import fit, set_seed
+from rnncourse.training import fit, one_cycle, set_seed
 
 TRAIN, VALIDATION, TEST = 8_000, 2_000, 4_000  # sentences
 MASKED = 0.1  # share of the words that one copy of the training sentences makes unknown

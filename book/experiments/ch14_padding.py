@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from book.experiments import forecasting
-from book.experiments.forecasting import one_cycle
 from rnncourse import classifiers, gates, gradients, initialisation, models, text, training
 from rnncourse.classifiers import TextClassifier, class_logits
 from rnncourse.data import corpus, toys
@@ -29,7 +28,7 @@ from rnncourse.initialisation import chrono_, forget_bias_
 from rnncourse.models import Kind
 from rnncourse.studies.study import Scale, Study
 from rnncourse.text import PADDING, Encoded, Layout, TextBatches, Vocabulary, pad
-from rnncourse.training import fit, set_seed
+from rnncourse.training import fit, one_cycle, set_seed
 
 Floats = NDArray[np.float64]
 Start = Literal["torch", "keep", "keep, write little"]

@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from book.experiments import forecasting
-from book.experiments.forecasting import one_cycle
 from rnncourse import training, variants
 from rnncourse.data import events, scenes, toys
 from rnncourse.data.events import PULSES, sparse_events
 from rnncourse.data.scenes import moving_shapes
 from rnncourse.data.toys import PADDING, Sentences, kept_value, synthetic_reviews
 from rnncourse.studies.study import Scale, Study
-from rnncourse.training import fit, predict, set_seed
+from rnncourse.training import fit, one_cycle, predict, set_seed
 from rnncourse.variants import ConvLSTM, DilatedRNN, ResidualRNN, SkipGRU
 
 Floats = NDArray[np.float32]

@@ -1,4 +1,4 @@
-"""Training that can be repeated: seeds, early stopping on validation, best weights, checkpoints.
+"""Training that can be repeated: seeds, early stopping on validation, best weights.
 
 `fit` trains any ``torch.nn`` module on arrays of windows, or on an object that yields batches::
 
@@ -9,28 +9,11 @@
 
 Two seeds decide a run. The initial weights are the caller's (`set_seed` before the network is built); the order of
 the batches and the dropout are ``fit``'s own ``seed``. On one CPU thread the same two give the same history, bit for
-bit, also when the run was interrupted and resumed from its checkpoint.
+bit.
 """
 
-from rnncourse.training.batches import ArrayBatches, Batches
-from rnncourse.training.devices import choose_device, set_seed
-from rnncourse.training.divergence import Diverged
-from rnncourse.training.epochs import predict
-from rnncourse.training.files import CheckpointError
-from rnncourse.training.history import History
-from rnncourse.training.loop import fit
-from rnncourse.training.weights import load_weights, save_weights
+from rnncourse.training.batches import ArrayBatches, Batches, FreshWindows
+from rnncourse.training.devices import set_seed
+from rnncourse.training.loop import Diverged, History, fit, one_cycle, predict
 
-__all__ = [
-    "ArrayBatches",
-    "Batches",
-    "CheckpointError",
-    "Diverged",
-    "History",
-    "choose_device",
-    "fit",
-    "load_weights",
-    "predict",
-    "save_weights",
-    "set_seed",
-]
+__all__ = ["ArrayBatches", "Batches", "Diverged", "FreshWindows", "History", "fit", "one_cycle", "predict", "set_seed"]

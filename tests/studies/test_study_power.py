@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from book.experiments import ch09_power as power
 from book.experiments.ch09_power import PowerConfig
-from book.experiments.forecasting import FreshWindows, daily_sums, one_cycle
-from rnncourse.data import chronological, synthetic_power
+from book.experiments.forecasting import daily_sums
+from rnncourse.data import synthetic_power
 from rnncourse.studies import find
 
 
@@ -118,59 +118,6 @@ def test_no_window_reaches_across_a_long_gap(monkeypatch) -> None:
 
 
 # ---- What studies of forecasts share.
-
-
-@pytest.fixture(scope="module")
-def windows():
-    return chronological(synthetic_power(days=2), window=30).train
-
-
-@settings(deadline=None, max_examples=30)
-@given(per_epoch=st.integers(1, 500), batch_size=st.integers(1, 70), seed=st.integers(0, 2**31))
-def test_an_epoch_holds_each_window_once_with_its_own_target(windows, per_epoch, batch_size, seed) -> None:
-    fresh = FreshWindows(windows, per_epoch, batch_size)
-    batches = list(fresh.batches(torch.Generator().manual_seed(seed)))
-    inputs = torch.cat([x for x, _ in batches]).numpy()[..., 0]
-    targets = torch.cat([y for _, y in batches]).numpy()[:, 0]
-    assert len(batches) == len(fresh)
-    assert max(len(x) for x, _ in batches) <= batch_size
-    assert len(inputs) == len(targets) == per_epoch
-    # The targets name the rows: equal values may stand in several, so compare what window and target hold together.
-    known = Counter(map(tuple, np.column_stack((windows.inputs[..., 0], windows.targets)).astype(np.float32).tolist()))
-    drawn = Counter(map(tuple, np.column_stack((inputs, targets)).tolist()))
-    assert not drawn - known
-
-
-def test_the_next_epoch_draws_other_windows(windows) -> None:
-    fresh, generator = FreshWindows(windows, 100, 100), torch.Generator().manual_seed(0)
-    (first, _), (second, _) = (next(iter(fresh.batches(generator))) for _ in range(2))
-    assert not torch.equal(first, second)
-
-
-def test_without_a_generator_the_windows_come_in_order(windows) -> None:
-    inputs, _ = next(iter(FreshWindows(windows, 50, 50).batches(None)))
-    np.testing.assert_array_equal(inputs.numpy(), windows[:50].inputs.astype(np.float32))
-
-
-@pytest.mark.parametrize(
-    ("per_epoch", "batch_size", "name"), [(0, 8, "per_epoch"), (10**6, 8, "per_epoch"), (8, 0, "batch_size")]
-)
-def test_impossible_epochs_are_refused_by_name(windows, per_epoch, batch_size, name) -> None:
-    with pytest.raises(ValueError, match=name):
-        FreshWindows(windows, per_epoch, batch_size)
-
-
-def test_the_rate_rises_and_falls() -> None:
-    weight = torch.nn.Parameter(torch.zeros(1))
-    optimiser = one_cycle(1e-2, 100)([weight])
-    rates = []
-    for _ in range(100):
-        weight.grad = torch.ones(1)
-        rates.append(optimiser.param_groups[0]["lr"])
-        optimiser.step()
-    assert max(rates) == pytest.approx(1e-2, rel=1e-3)
-    assert rates.index(max(rates)) == 10
-    assert rates[-1] < 1e-4
 
 
 @settings(deadline=None, max_examples=50)
