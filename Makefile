@@ -97,6 +97,12 @@ test: ## check everything
 	$(MAKE) unit notebooks
 	$(BROWSE)
 
+.PHONY: check
+check: $(FULL) ## a change of prose, in under a minute: links, ledger, spelling, notation, and the page ONLY=NN in the browser
+	$(BIN)/pytest -q -n $(JOBS) tests/book --ignore tests/book/test_teeth.py
+	$(BIN)/jupyter-book build --quiet -W -n --keep-going --path-output . .
+	$(if $(ONLY),$(BROWSE) tests/site/test_site.py -k "notebooks/$(ONLY)")
+
 .PHONY: lint
 lint: $(FULL) ## style and types
 	$(BIN)/ruff check .
@@ -110,6 +116,10 @@ unit: $(FULL) ## the package, the ledger, the prose
 .PHONY: notebooks
 notebooks: $(FULL) ## run every chapter, compare each output with the committed one, and run its student notebook
 	$(BIN)/pytest --nbval book/notebooks tests/notebooks -n $(JOBS) --dist loadfile --nbval-cell-timeout=120 -p no:cacheprovider
+
+.PHONY: fuzz
+fuzz: $(FULL) ## draw fresh cases, twenty times as many, for every property that is tested with drawn ones
+	RNNCOURSE_FUZZ=1 $(BIN)/pytest -n $(JOBS) -m hypothesis --ignore tests/site --ignore tests/notebooks
 
 BROWSE = CHROMIUM="$$($(BIN)/python -m tools.chromium)" $(BIN)/pytest tests/site -n $(JOBS) --dist loadfile
 

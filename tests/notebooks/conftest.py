@@ -7,6 +7,7 @@ its solutions. So each student notebook runs from top to bottom in a fresh kerne
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nbformat import NotebookNode
@@ -14,10 +15,26 @@ from nbval.plugin import IPyNbCell, IPyNbFile
 
 from book._ext.downloads import bibliography
 from book._ext.handouts import TODO, Press, handout
+from tests.pictures import differences
 from tools import pairs
 
 REMEMBER = "get_ipython().before_student = dict(get_ipython().user_ns)"
 FORGET = "(lambda shell: (shell.user_ns.clear(), shell.user_ns.update(shell.before_student)))(get_ipython())"
+
+
+compare_text = IPyNbCell.compare_outputs
+
+
+def compare_with_pictures(cell: IPyNbCell, test: Any, ref: Any, skip_compare: Any = None) -> bool:
+    """What nbval compares, and the pictures, which it leaves out."""
+    if not compare_text(cell, test, ref, skip_compare):
+        return False
+    found = differences(ref, test, live="live-figure" in cell.cell.metadata.get("tags", []))
+    cell.comparison_traceback += found
+    return not found
+
+
+IPyNbCell.compare_outputs = compare_with_pictures
 
 
 class StudentCell(IPyNbCell):  # type: ignore[misc]

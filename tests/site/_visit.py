@@ -1,5 +1,6 @@
 """One visit to a page, over HTTP: on a desk, on paper, in narrow windows, by day and by night, and through axe."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,13 @@ TELEPHONE = 390
 NARROW = (650, 320, TELEPHONE)
 UNSET_FORMULAS = """() =>
   [...document.querySelectorAll(".math")].filter((box) => !box.querySelector("mjx-container")).length"""
+STATES: tuple[tuple[Scheme, int], ...] = (
+    ("dark", TELEPHONE),
+    ("light", TELEPHONE),
+    ("light", WIDE["width"]),
+    ("dark", WIDE["width"]),
+)
+CLOSE = 2  # pages of each folder that are looked at in every state, and from disk; DEEP=1 takes all
 EXCESS = "() => document.scrollingElement.scrollWidth - window.innerWidth"
 A4 = 658  # pixels between the margins of a sheet
 # Boxes that end right of the window, unless they scroll in a frame, which paper cannot, or are meant for screen readers
@@ -33,6 +41,12 @@ LONGEST_MOTION = """() => Math.max(...[...document.querySelectorAll("*")].flatMa
   const { transitionDuration, animationDuration } = getComputedStyle(element);
   return [parseFloat(transitionDuration), parseFloat(animationDuration) || 0];
 }))"""
+
+
+def is_close(name: str, pages: list[str]) -> bool:
+    """Whether a page is one of its template's sample: the first, and the one in the middle of its folder."""
+    alike = [page for page in pages if page.rpartition("/")[0] == name.rpartition("/")[0]]
+    return os.environ.get("DEEP") == "1" or name in alike[:: max(1, len(alike) // CLOSE)][:CLOSE]
 
 
 @dataclass
@@ -111,10 +125,10 @@ def show(page: Page, scheme: Scheme, width: int) -> None:
 class Desk:
     """One browser page that visits all others, and what axe remembers between them."""
 
-    def __init__(self, browser: Browser, server: str) -> None:
+    def __init__(self, browser: Browser, server: str, pages: list[str]) -> None:
         # Less motion: a colour measured in the midst of a transition is no colour of the page.
         self.context = browser.new_context(viewport=WIDE, color_scheme="light", reduced_motion="reduce")
-        self.server = server
+        self.server, self.pages = server, pages
         self.watch = Watch(server).attach(self.context)
         self.page = self.context.new_page()
         self.asked: set[str] = set()
@@ -143,28 +157,35 @@ class Desk:
         seen.asked = set(self.asked)
         thin(self.page)  # nothing but axe can use the page from here on
         seen.motion = self.page.evaluate(LONGEST_MOTION)
-        seen.axe = self._through_axe()
+        seen.axe = self._through_axe(name)
         seen.problems += self.watch.take()
         return seen
 
-    def _through_axe(self) -> dict[tuple[Scheme, int], list[str]]:
-        """Both themes at both widths.
+    def _through_axe(self, name: str) -> dict[tuple[Scheme, int], list[str]]:
+        """All four states of a page that is looked at closely; of every other page one, each page another one.
 
         What the rules look at depends on the width, which hides, folds and moves things, but not on the theme, which
-        only has other colours. So all rules run once at each width, and what they say of colours in all four states.
+        only has other colours. So of four states all rules run once at each width, and the rest looks at colours.
         """
-        found = {}
-        for width, first, second in ((TELEPHONE, "dark", "light"), (WIDE["width"], "light", "dark")):
-            for scheme in (first, second):
-                show(self.page, scheme, width)  # type: ignore[arg-type]
-                audit = self.audits.setdefault((scheme, width), Audit())  # type: ignore[arg-type]
-                found[scheme, width] = audit.look(self.page) if scheme == first else audit.look_at_colours(self.page)
-        return found  # type: ignore[return-value]
+        if not is_close(name, self.pages):
+            scheme, width = STATES[self.pages.index(name) % len(STATES)]
+            show(self.page, scheme, width)
+            return {(scheme, width): self._audit(scheme, width).look(self.page)}
+        found: dict[tuple[Scheme, int], list[str]] = {}
+        for (first, width), (second, _) in (STATES[:2], STATES[2:]):
+            show(self.page, first, width)
+            found[first, width] = self._audit(first, width).look(self.page)
+            show(self.page, second, width)
+            found[second, width] = self._audit(second, width).look_at_colours(self.page)
+        return found
+
+    def _audit(self, scheme: Scheme, width: int) -> Audit:
+        return self.audits.setdefault((scheme, width), Audit())
 
 
 @contextmanager
-def desk(browser: Browser, server: str) -> Iterator[Desk]:
+def desk(browser: Browser, server: str, pages: list[str]) -> Iterator[Desk]:
     """A desk for as long as the block lasts."""
-    one = Desk(browser, server)
+    one = Desk(browser, server, pages)
     yield one
     one.context.close()

@@ -1,0 +1,81 @@
+"""A picture on the site that a chapter no longer draws is seen, whatever is wrong with it."""
+
+import base64
+import io
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.pictures import COARSE, Pixels, apart, differences, pictures, pixels
+from tools import pairs
+
+
+def without_a_colour(levels: Pixels) -> Pixels:
+    """The picture without the colour that covers most of it after the paper: a curve, its band or its bars."""
+    colours = (levels[::2, ::2] // 32).astype(int).reshape(-1, 3)
+    strong = colours[np.ptp(colours, axis=1) > 1]
+    counts = np.bincount(strong @ [64, 8, 1], minlength=512)
+    most = np.array(np.unravel_index(counts.argmax(), (8, 8, 8))) * 32 + 16
+    return np.where((np.abs(levels - most).max(axis=2) < 48)[..., None], 255, levels).astype(np.int16)
+
+
+MUTATIONS: dict[str, Callable[[Pixels], Pixels]] = {
+    "one pixel": lambda levels: levels[:1, :1],
+    "empty": lambda levels: np.full_like(levels, 255),
+    "inverted": lambda levels: 255 - levels,
+    "a colour is missing": without_a_colour,
+    "a row too few": lambda levels: levels[: -COARSE - 1],
+}
+# What only a figure that must be drawn to the pixel shows.
+EXACT: dict[str, Callable[[Pixels], Pixels]] = {
+    "mirrored": lambda levels: levels[:, ::-1],
+    "three pixels to the right": lambda levels: np.roll(levels, 3, axis=1),
+    "a tenth higher": lambda levels: np.roll(levels, -len(levels) // 10, axis=0),
+}
+
+
+def shown() -> Iterator[tuple[str, Pixels, bool]]:
+    for chapter in pairs.chapters():
+        for number, cell in enumerate(nbformat.read(pairs.pair_of(chapter), 4).cells):
+            for picture in pictures(cell.get("outputs", [])):
+                yield f"{chapter.stem} {number}", pixels(picture), "live-figure" in cell.metadata.get("tags", [])
+
+
+@pytest.fixture(scope="module")
+def figures() -> list[tuple[str, Pixels, bool]]:
+    found = list(shown())
+    assert len(found) > 40
+    return found
+
+
+def test_a_picture_is_itself(figures: list[tuple[str, Pixels, bool]]) -> None:
+    assert [name for name, picture, live in figures if apart(picture, picture.copy(), live=live)] == []
+
+
+def test_every_changed_picture_is_seen(figures: list[tuple[str, Pixels, bool]]) -> None:
+    missed, tried = [], 0
+    for name, picture, live in figures:
+        for what, change in (MUTATIONS if live else MUTATIONS | EXACT).items():
+            tried += 1
+            if not apart(picture, change(picture), live=live):
+                missed.append(f"{name}: {what}")
+    assert missed == []
+    print(f"{tried} changed pictures, all seen")
+
+
+def test_a_picture_in_the_place_of_another_is_seen(figures: list[tuple[str, Pixels, bool]]) -> None:
+    for (name, one, live), (other_name, other, _) in pairwise(figures):
+        assert apart(one, other, live=live), f"{other_name} in the place of {name}"
+
+
+def test_a_picture_too_many_or_too_few_is_seen() -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (9, 9)).save(stream, "PNG")
+    output = {"data": {"image/png": base64.b64encode(stream.getvalue()).decode()}}
+    assert differences([output], [output], live=False) == []
+    assert differences([output], [], live=False)
+    assert differences([], [output], live=False)
