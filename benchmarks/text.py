@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from benchmarks._measure import interleaved, machine, markdown_table, ratios
-from rnncourse.classifiers import TextClassifier
+from rnncourse.networks import TextClassifier
 from rnncourse.text import Encoded, Layout, TextBatches, pad
 
 WORDS, EMBEDDING, CLASSES, BATCH, THREADS = 10_000, 100, 6, 64, 2

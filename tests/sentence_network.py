@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rnncourse.classifiers import TextClassifier, class_logits
+from rnncourse.networks import TextClassifier, class_logits
 from rnncourse.text import Vocabulary
 from rnncourse.widgets import SentenceReader
 from rnncourse.widgets.sentence_reader import unpack

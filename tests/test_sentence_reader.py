@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from sentence_network import network_of, probabilities, vocabulary_of
 
 from book.experiments.ch13_sentence_reader import pack, splits
-from rnncourse.classifiers import TextClassifier, class_logits
 from rnncourse.data import order_sentences
 from rnncourse.data.sentences import WORD_CEILING
+from rnncourse.networks import TextClassifier, class_logits
 from rnncourse.studies import recorded
 from rnncourse.text import tokenise
 from rnncourse.widgets import SentenceReader, StateError

@@ -18,7 +18,7 @@ from torch.nn import functional
 from torch.nn.utils.rnn import pack_sequence
 
 from rnncourse.data import Series, make_windows
-from rnncourse.models import Forecaster, weather_network
+from rnncourse.networks import Forecaster, weather_network
 from rnncourse.training import ArrayBatches, Diverged, FreshWindows, History, fit, one_cycle, predict, set_seed
 from tests.closeness import assert_close_ulp
 

@@ -18,10 +18,10 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
-from rnncourse import initialisation, readers, receptive_field, training
+from rnncourse import initialisation, networks, receptive_field, training
 from rnncourse.data import toys
 from rnncourse.initialisation import forget_bias_
-from rnncourse.readers import CausalConvolutions, FlatReader, SequenceReader
+from rnncourse.networks import CausalConvolutions, SequenceClassifier
 from rnncourse.receptive_field import effective_width, input_influence
 from rnncourse.studies.study import Study
 from rnncourse.training import fit, set_seed
@@ -129,9 +129,9 @@ def _cut(x: Tensor, y: Tensor, *ends: int) -> list[Arrays]:
     return [(x[a:b], y[a:b]) for a, b in zip(starts, ends, strict=True)]
 
 
-def _recurrent(kind: str, inputs: int, units: int, **options: bool) -> readers.Recurrent:
+def _recurrent(kind: str, inputs: int, units: int, **options: bool) -> networks.Recurrent:
     kinds = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM, "lstm-open": nn.LSTM}
-    layer: readers.Recurrent = kinds[kind](inputs, units, batch_first=True, **options)
+    layer: networks.Recurrent = kinds[kind](inputs, units, batch_first=True, **options)
     if kind == "lstm-open":
         assert isinstance(layer, nn.LSTM)
         forget_bias_(layer, 3.0)
@@ -161,7 +161,7 @@ def _images(config: Config) -> Metrics:
         case "mlp":
             net = nn.Sequential(nn.Flatten(), nn.Linear(64, 24), nn.ReLU(), nn.Linear(24, 10))
         case _:
-            net = SequenceReader(_recurrent("gru", 8, 20), width=20, num_classes=10)
+            net = SequenceClassifier(_recurrent("gru", 8, 20), width=20, num_classes=10)
     _learn(net, train, validation, seed=config.seed, epochs=15)
     return {"accuracy": _right(_named(net, test[0]), test[1]), "parameters": _size(net)}
 
@@ -185,7 +185,7 @@ def _sentiment(config: Config) -> Metrics:
         case _:
             set_seed(config.seed)
             body = _recurrent("gru", 8, 16)
-            net = SequenceReader(body, width=16, num_classes=2, num_embeddings=len(made.vocabulary) + 1)
+            net = SequenceClassifier(body, width=16, num_classes=2, num_embeddings=len(made.vocabulary) + 1)
             geometry["neighbours_before"] = same_opinion(net, made.vocabulary)
             _learn(net, train, validation, seed=config.seed, epochs=8)
             named = _named(net, test[0])
@@ -206,7 +206,7 @@ def _counts(ids: Tensor, words: int) -> NDArray[np.float64]:
     return np.array(rows, dtype=np.float64)
 
 
-def same_opinion(net: SequenceReader, vocabulary: Sequence[str]) -> float:
+def same_opinion(net: SequenceClassifier, vocabulary: Sequence[str]) -> float:
     """Share of the adjectives, in per cent, whose nearest adjective by cosine is of the same opinion."""
     assert net.embedding is not None
     opinions = [*toys.POSITIVE, *toys.NEGATIVE]
@@ -238,7 +238,7 @@ def _tags(config: Config) -> Metrics:
         set_seed(config.seed)
         units, both = (12, True) if config.model == "both" else (20, False)
         body = _recurrent("gru", 8, units, bidirectional=both)
-        net = SequenceReader(
+        net = SequenceClassifier(
             body,
             width=units * (1 + both),
             num_classes=len(toys.TAGS),
@@ -276,14 +276,37 @@ def _lengths(config: Config) -> Metrics:
     return {"accuracies": [_right(_named(net, x), y) for x, y in tests], "parameters": _size(net)}
 
 
+class PlaceByPlace(nn.Module):
+    """A multilayer perceptron on a sequence of tokens, one-hot, each place with weights of its own.
+
+    Args:
+        num_embeddings: tokens, padding 0 included; padding is a row of zeros.
+        longest: places.
+        hidden_size: units of the hidden layer, with ReLU.
+        num_classes: classes to name.
+    """
+
+    def __init__(self, num_embeddings: int, longest: int, hidden_size: int, num_classes: int) -> None:
+        super().__init__()
+        self.tokens = num_embeddings
+        self.hidden = nn.Linear(longest * (num_embeddings - 1), hidden_size)
+        self.head = nn.Linear(hidden_size, num_classes)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Logits ``(batch, num_classes)`` of tokens ``(batch, longest)``."""
+        one_hot = nn.functional.one_hot(ids, self.tokens)[..., 1:].flatten(1)
+        logits: Tensor = self.head(torch.relu(self.hidden(one_hot.to(self.hidden.weight.dtype))))
+        return logits
+
+
 def _length_network(model: str) -> nn.Module:
     tokens = toys.PAIR_SYMBOLS + 1
     if model.startswith("mlp"):
-        return FlatReader(tokens, LONGEST, 32, 2)
+        return PlaceByPlace(tokens, LONGEST, 32, 2)
     if model == "cnn":
         convolutions = CausalConvolutions(8, 16, kernel_size=2, dilations=(1,))
-        return SequenceReader(convolutions, width=16, num_classes=2, read="max", num_embeddings=tokens)
-    return SequenceReader(_recurrent(model, 8, 16), width=16, num_classes=2, num_embeddings=tokens)
+        return SequenceClassifier(convolutions, width=16, num_classes=2, read="max", num_embeddings=tokens)
+    return SequenceClassifier(_recurrent(model, 8, 16), width=16, num_classes=2, num_embeddings=tokens)
 
 
 def _to_the_end(ids: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -308,10 +331,10 @@ def _distance(config: Config) -> Metrics:
     if config.model in ("cnn", "dilated"):
         dilations = (1, 2, 4, 8, 16) if config.model == "dilated" else (1,) * 5
         convolutions = CausalConvolutions(2, 12, kernel_size=3, dilations=dilations)
-        net = SequenceReader(convolutions, width=12, num_classes=2)
+        net = SequenceClassifier(convolutions, width=12, num_classes=2)
     else:
         units = 40 if config.model == "rnn" else 20
-        net = SequenceReader(_recurrent(config.model, 2, units), width=units, num_classes=2)
+        net = SequenceClassifier(_recurrent(config.model, 2, units), width=units, num_classes=2)
     before = _looks(net, test[0], "untrained")
     _learn(net, train, validation, seed=config.seed, epochs=4)
     score = {"accuracy": _right(_named(net, test[0]), test[1]), "parameters": _size(net)}
@@ -363,14 +386,14 @@ def _tones(config: Config) -> Metrics:
     return {"accuracy": _right(_named(net, test[0]), test[1]), "parameters": _size(net)}
 
 
-def _tone_network(model: str, setting: str) -> SequenceReader:
+def _tone_network(model: str, setting: str) -> SequenceClassifier:
     inputs = 1 if setting == "raw" else 17
     if model == "cnn":
         kernel, dilations = (9, (1, 2, 4)) if setting == "raw" else (3, (1, 2))
         convolutions = CausalConvolutions(inputs, 10, kernel_size=kernel, dilations=dilations)
-        return SequenceReader(convolutions, width=10, num_classes=4, read="max")
+        return SequenceClassifier(convolutions, width=10, num_classes=4, read="max")
     units = 40 if model == "rnn" else 20
-    return SequenceReader(_recurrent(model, inputs, units), width=units, num_classes=4)
+    return SequenceClassifier(_recurrent(model, inputs, units), width=units, num_classes=4)
 
 
 _RUNS: Mapping[str, Callable[[Config], Metrics]] = {
@@ -396,7 +419,7 @@ STUDY = Study(
     grid=grid,
     run=run,
     data=fingerprint,
-    code=(toys, readers, receptive_field, initialisation, training),
+    code=(toys, networks, receptive_field, initialisation, training),
     notes="Small networks and short training throughout: a few hundred updates with Adam at a rate of 0.01, the "
     "gradient clipped at norm 1. Nothing was tuned per model.",
 )

@@ -17,12 +17,12 @@ from torch import nn
 
 from book.experiments import forecasting
 from book.experiments.forecasting import daily_sums
-from rnncourse import baselines, counting, data, metrics, models, training
+from rnncourse import baselines, counting, data, metrics, networks, training
 from rnncourse.baselines import Baseline, HarmonicRegression, LinearAutoregression, Mean, Persistence, SeasonalNaive
 from rnncourse.counting import count
 from rnncourse.data import Series, Split, chronological, fill_short_gaps, hourly, load_power, synthetic_power
 from rnncourse.metrics import naive_mae
-from rnncourse.models import power_network
+from rnncourse.networks import power_network
 from rnncourse.studies.study import Scale, Study
 from rnncourse.training import FreshWindows, fit, one_cycle, predict, set_seed
 
@@ -44,7 +44,7 @@ class PowerConfig:
     """One run.
 
     Attributes:
-        model: a baseline or a network of `rnncourse.models.power_network`.
+        model: a baseline or a network of `rnncourse.networks.power_network`.
         loss: what the network is trained on, ``mse`` or ``mae``; a baseline ignores it.
         every: ``minute`` or ``hour``: step of the series.
         horizon: steps ahead.
@@ -264,7 +264,7 @@ def _hourly_data(scale: Scale) -> str:
     return power_series(_source(scale), "hour").fingerprint
 
 
-_CODE = (baselines, counting, data, metrics, models, training, forecasting)
+_CODE = (baselines, counting, data, metrics, networks, training, forecasting)
 _GAPS = f"Gaps of up to {GAP} minutes repeat the value before them; no window reaches across a longer one."
 
 STUDIES = (

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rnncourse import ablation as ablations
-from rnncourse import baselines, initialisation, lstm_variants, models, training
+from rnncourse import baselines, initialisation, lstm_variants, networks, training
 from rnncourse.ablation import VARIANTS, ablate, learnable_parameters
 from rnncourse.baselines import Baseline, LinearAutoregression, Persistence
 from rnncourse.data import (
@@ -33,7 +33,7 @@ from rnncourse.data import (
 )
 from rnncourse.data.tasks import Adding, ContinualReber, Copy, MemoryTask, Sequences, TemporalOrder
 from rnncourse.initialisation import forget_bias_
-from rnncourse.models import Forecaster
+from rnncourse.networks import Forecaster
 from rnncourse.studies.study import Scale, Study
 from rnncourse.training import Diverged, fit, predict, set_seed
 
@@ -368,7 +368,7 @@ STUDY = Study(
     grid=grid,
     run=run,
     data=_fingerprint,
-    code=(ablations, baselines, initialisation, lstm_variants, models, splits, tasks, training, windows),
+    code=(ablations, baselines, initialisation, lstm_variants, networks, splits, tasks, training, windows),
     notes=(
         "Memory tasks are generated (synthetic), one layer of 32 units, one learning rate and length of training for "
         "all variants of a task, chosen on the full LSTM with other seeds. Power: one minute ahead from 60; gaps of up "

@@ -13,7 +13,7 @@ from torch.nn import functional
 from book.experiments import ch12_ablation as ablation
 from book.experiments.ch12_ablation import COURSEWORK, POWER, Source
 from rnncourse import training
-from rnncourse.models import Forecaster
+from rnncourse.networks import Forecaster
 from rnncourse.studies.study import Scale, Study
 from rnncourse.training import predict, set_seed
 

@@ -30,11 +30,11 @@ from book.experiments.reading import (
     train_and_judge,
     with_small_vectors,
 )
-from rnncourse import classifiers, models, text, text_baselines, training
-from rnncourse.classifiers import TextClassifier, class_logits, emotion_network
+from rnncourse import networks, text, text_baselines, training
 from rnncourse.data.corpus import TextSplits
 from rnncourse.data.emotion import load_emotion
 from rnncourse.data.sentences import order_sentences
+from rnncourse.networks import TextClassifier, class_logits, emotion_network
 from rnncourse.studies.study import Scale, Study
 from rnncourse.text import PADDING, Encoded, Layout, TextBatches, Vocabulary, tokenise
 from rnncourse.text_baselines import LinearSVM, LogisticBagOfWords, Majority, TextBaseline
@@ -315,7 +315,7 @@ def _fingerprint(scale: Scale) -> str:
     return splits("messages" if scale == "full" else "sentences").fingerprint
 
 
-_CODE = (classifiers, models, reading, text, text_baselines, training)
+_CODE = (networks, reading, text, text_baselines, training)
 
 STUDIES = (
     Study(

@@ -17,15 +17,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from book.experiments import forecasting
-from rnncourse import classifiers, gates, gradients, initialisation, models, text, training
-from rnncourse.classifiers import TextClassifier, class_logits
+from rnncourse import gates, gradients, initialisation, networks, text, training
 from rnncourse.data import corpus, toys
 from rnncourse.data.corpus import Corpus
 from rnncourse.data.toys import synthetic_reviews
 from rnncourse.gates import trace_gates
 from rnncourse.gradients import gradient_flow
 from rnncourse.initialisation import chrono_, forget_bias_
-from rnncourse.models import Kind
+from rnncourse.networks import Kind, TextClassifier, class_logits
 from rnncourse.studies.study import Scale, Study
 from rnncourse.text import PADDING, Encoded, Layout, TextBatches, Vocabulary, pad
 from rnncourse.training import fit, one_cycle, set_seed
@@ -320,6 +319,6 @@ STUDY = Study(
     grid=grid,
     run=run,
     data=_data,
-    code=(classifiers, corpus, forecasting, gates, gradients, initialisation, models, text, toys, training),
+    code=(networks, corpus, forecasting, gates, gradients, initialisation, text, toys, training),
     notes="Generated reviews at either scale. 2,000 training reviews, 8 epochs.",
 )

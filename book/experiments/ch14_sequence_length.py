@@ -28,12 +28,12 @@ from book.experiments.reading import (
     train_and_judge,
     with_small_vectors,
 )
-from rnncourse import classifiers, gradients, models, text, text_baselines, training
-from rnncourse.classifiers import TextClassifier, class_logits
+from rnncourse import gradients, networks, text, text_baselines, training
 from rnncourse.data.corpus import Corpus, TextSplits
 from rnncourse.data.imdb import load_imdb
 from rnncourse.data.sentences import order_sentences
 from rnncourse.gradients import gradient_flow
+from rnncourse.networks import TextClassifier, class_logits
 from rnncourse.studies.study import Scale, Study
 from rnncourse.text import Encoded, Layout, TextBatches, Vocabulary, pad, tokenise
 from rnncourse.text.tokens import Cut
@@ -321,7 +321,7 @@ STUDY = Study(
     grid=grid,
     run=run,
     data=_fingerprint,
-    code=(classifiers, gradients, models, reading, text, text_baselines, training),
+    code=(networks, gradients, reading, text, text_baselines, training),
     notes=f"At full scale, {TRAINED:,} of the 25,000 training reviews, half of each class, to keep the study short; "
     f"{CHOSEN:,} others of them choose the epoch. All 25,000 test reviews are scored, once. The same reviews, "
     f"{VOCABULARY:,} ids and settings for every length, layout and seed. "

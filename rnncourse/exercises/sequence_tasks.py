@@ -8,7 +8,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from rnncourse.exercises._grading import NOT_TRIED, Feedback, Mistake, grade, untried
-from rnncourse.readers import CausalConvolutions
+from rnncourse.networks import CausalConvolutions
 from rnncourse.receptive_field import input_influence, stacked_field
 
 __all__ = [

@@ -4,7 +4,7 @@ import numpy as np
 
 from rnncourse.counting import count
 from rnncourse.exercises import power as ex
-from rnncourse.models import power_network
+from rnncourse.networks import power_network
 
 MINUTES = np.array([1.0, 1.0, 1.0, 1.2, 1.3, 2.0, 4.0])
 

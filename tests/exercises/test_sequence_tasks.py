@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from rnncourse.exercises import sequence_tasks as ex
-from rnncourse.readers import CausalConvolutions
+from rnncourse.networks import CausalConvolutions
 
 SHAPES = ("many-to-one", "many-to-many", "one-to-one", "one-to-many")
 

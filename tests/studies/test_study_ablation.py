@@ -12,7 +12,7 @@ from book.experiments import ch12_ablation as ablation
 from book.experiments.ch12_ablation import COURSEWORK, POWER, RECIPES, STUDY, Config, Fresh, Recipe, grid, train_on
 from rnncourse.ablation import VARIANTS, ablate, learnable_parameters
 from rnncourse.data.tasks import Adding, ContinualReber, Copy
-from rnncourse.models import Forecaster
+from rnncourse.networks import Forecaster
 from rnncourse.studies import find
 from rnncourse.training import Diverged
 

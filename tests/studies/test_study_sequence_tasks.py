@@ -8,7 +8,7 @@ from torch import nn
 
 from book.experiments import ch04_sequence_tasks as study
 from book.experiments.ch04_sequence_tasks import DISTANCES, LENGTHS, MODELS, Config
-from rnncourse.readers import CausalConvolutions, SequenceReader
+from rnncourse.networks import CausalConvolutions, SequenceClassifier
 from rnncourse.studies import find
 
 
@@ -74,7 +74,7 @@ def test_strings_move_to_the_end_with_their_order() -> None:
 
 def test_neighbours_of_one_opinion_are_counted() -> None:
     words = [*study.toys.POSITIVE, *study.toys.NEGATIVE]
-    net = SequenceReader(
+    net = SequenceClassifier(
         CausalConvolutions(2, 2, kernel_size=1, dilations=(1,)), width=2, num_classes=2, num_embeddings=len(words) + 1
     )
     assert net.embedding is not None

@@ -9,7 +9,7 @@ from torch import nn
 
 from book.experiments import ch08_weather as weather
 from rnncourse.data import Series, make_windows
-from rnncourse.models import Forecaster
+from rnncourse.networks import Forecaster
 from rnncourse.studies import find
 from rnncourse.studies.study import plan
 from rnncourse.training import fit, predict, set_seed
