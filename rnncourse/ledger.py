@@ -14,7 +14,7 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from difflib import get_close_matches
@@ -24,10 +24,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rnncourse import claims
+
 ID = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+")
 # Finds the ids in what `number` displayed: the mark that an executed cell leaves.
 CHECKED = re.compile(r'data-ledger="([^"]+)"')
-VERDICTS = {"holds": "Holds", "condition": "Holds with a condition", "fails": "Does not hold"}
 PRINTED_VERDICTS = {"holds": "Holds", "not-reproduced": "Not reproduced", "not-comparable": "Cannot be compared"}
 # What is read from a record is the record's to its full precision. Arithmetic in another order, or another build of
 # the same libraries, moves the last three or four of float64's sixteen digits.
@@ -40,8 +41,8 @@ FLOAT64 = 1e-9
 # runs has a standard error near 1/√(n − 1), which bounds the spread alike. Both are wide: the seeds are the same, so
 # that another machine changes rounding, and not the draw.
 SEED_SIGMAS = 4.0
-# A printed number holds if it could be one more of our runs, with this coverage.
-PREDICTION = 0.95
+# Coverage of Student's intervals: of the mean over runs, and of one more run, inside which a printed number holds.
+COVERAGE = 0.95
 
 
 class LedgerError(ValueError):
@@ -155,6 +156,12 @@ class Entry:
         return Measured(self.value, self.spread, self.n)
 
     @property
+    def interval(self) -> tuple[float, float]:
+        """Student's interval of the mean over runs, with coverage `COVERAGE`; a single value stands for itself."""
+        half = _student_reach(self.n - 1) * self.spread / math.sqrt(self.n) if self.n else 0
+        return self.value - half, self.value + half
+
+    @property
     def text(self) -> str:
         """The value as prose shows it, without its unit."""
         shown = self.show(self.value)
@@ -177,7 +184,7 @@ class Entry:
 
         It holds if both are equal at the printed digits (at ours, where a single value is known to fewer), or if it
         lies inside Student's prediction interval for one new run, mean ± t(n − 1) · spread · √(1 + 1/n), with
-        coverage `PREDICTION`.
+        coverage `COVERAGE`.
         """
         if self.reported is None:
             return None
@@ -190,7 +197,7 @@ class Entry:
             return "holds"
         if self.spread:
             off = abs(float(printed) - self.value) / (self.spread * math.sqrt(1 + 1 / self.n))
-            return "holds" if _student(off, self.n - 1) <= PREDICTION else "not-reproduced"
+            return "holds" if _student(off, self.n - 1) <= COVERAGE else "not-reproduced"
         return "not-reproduced"
 
     def show(self, value: float) -> str:
@@ -219,6 +226,15 @@ def _student(t: float, freedom: int) -> float:
         term *= math.cos(angle) ** 2 * k / (k + 1)
     total *= math.sin(angle)
     return 2 / math.pi * (angle + total) if odd else total
+
+
+@lru_cache
+def _student_reach(freedom: int) -> float:
+    low, high = 0.0, 1e3
+    while high - low > 1e-9:
+        middle = (low + high) / 2
+        low, high = (middle, high) if _student(middle, freedom) < COVERAGE else (low, middle)
+    return low
 
 
 def format_value(value: float, *, decimals: int | None = None, digits: int | None = None) -> str:
@@ -616,7 +632,19 @@ def _measured(id: str, value: Any) -> Measured:
     return Measured(plain)
 
 
-def _display(checked: list[Number]) -> None:
+def judge(id: str) -> claims.Judgement:
+    """Judge a claim of the coursework by the ledger, and display the verdict with its rule.
+
+    Raises:
+        ClaimError: there is no such claim, or its rule makes no sense.
+    """
+    book = current()
+    judged = claims.judge(id, claims.load(book.path.with_name("claims.toml")), book)
+    _display([judged])
+    return judged
+
+
+def _display(checked: Sequence[Number | claims.Judgement]) -> None:
     try:
         from IPython import get_ipython  # absent where the book is only built
         from IPython.display import display

@@ -1,32 +1,65 @@
-"""The report card: every claim and number of the coursework beside what was measured.
+"""The report card: every claim and number of the coursework beside what was measured, and the verdict on it.
 
 * ``{report-card-totals}`` counts the verdicts, by chapter and in all.
 * ``{report-card}`` draws the table, in the order of the coursework's questions, with filters above it.
+* ``{verdict}`claim-id` `` writes a claim's verdict in running text, with a link to its box.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util import logging
-from sphinx.util.docutils import SphinxDirective
+from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from book._ext.ledger import BOOK, NUMBERS_PAGE, chapter_of, ledger_of, places_of, provenance, titles_of
 from book._ext.tables import CLOSE_TABLE, choice, filters, open_table, verdict_mark
-from rnncourse.ledger import PRINTED_VERDICTS, VERDICTS, Entry
-from tools import coursework
+from rnncourse.claims import VERDICTS, Coursework, Item, load
+from rnncourse.ledger import PRINTED_VERDICTS, Entry
 
 logger = logging.getLogger(__name__)
 KINDS = {"claim": "claims in words", "number": "printed numbers", "question": "questions answered afresh"}
 TITLES = ("What the reports say", "Reported", "Measured", "Spread", "Verdict", "Where")
 FRAME = "report-card-rows"
+BOX = re.compile(
+    r"^(?P<fence>:{3,})\{admonition\} (?P<title>[^\n]+)\n:class: verdict (?P<verdict>[\w-]+)\n:name: (?P<name>\S+)\n"
+    r"(?P<body>.*?)^(?P=fence)$",
+    re.M | re.S,
+)
+MEASURED = re.compile(r"\*\*Measured\.\*\*\s*(?P<text>.*?)\s*\*\*Why\.\*\*", re.S)
+
+
+class Box(NamedTuple):
+    """A verdict box: the stem of its chapter, its title, its class, and what it says was measured."""
+
+    chapter: str
+    title: str
+    verdict: str
+    measured: str
+
+
+def boxes_in(stem: str, text: str) -> dict[str, Box]:
+    """The verdict boxes of a chapter, by the claim's id."""
+    found = {}
+    for match in BOX.finditer(text):
+        measured = MEASURED.search(match["body"])
+        found[match["name"]] = Box(stem, match["title"], match["verdict"], measured["text"] if measured else "")
+    return found
+
+
+def boxes() -> dict[str, Box]:
+    """The verdict boxes of all chapters, by the claim's id."""
+    found: dict[str, Box] = {}
+    for page in sorted((BOOK / "chapters").glob("[0-9][0-9]-*.md")):
+        found |= boxes_in(page.stem, page.read_text(encoding="utf-8"))
+    return found
 
 
 @dataclass(frozen=True)
@@ -38,40 +71,54 @@ class Row:
         id: the claim's, the ledger entry's, or the item's.
         item: the item it belongs to.
         chapter: stem of the chapter that shows it.
-        verdict: a key of `VERDICTS` or `PRINTED_VERDICTS`; empty for a question that is answered afresh.
+        verdict: the claim's or the printed number's; empty for a question that is answered afresh.
     """
 
     kind: str
     id: str
-    item: coursework.Item
+    item: Item
     chapter: str
     verdict: str
 
 
 def rows_of(
-    item: coursework.Item, words: coursework.Claims, entries: dict[str, Entry], places: dict[str, str]
+    item: Item, said: Coursework, drawn: Mapping[str, Box], entries: Mapping[str, Entry], places: Mapping[str, str]
 ) -> Iterator[Row]:
-    """The lines of one item: its claims, its numbers, and itself if it has neither.
+    """The lines of one item: its claims, its numbers, and itself if it is answered afresh.
 
     Args:
-        item: an item whose chapter is in the book.
-        words: claims in words, by id.
+        item: the item.
+        said: the coursework's claims.
+        drawn: the verdict boxes, by the claim's id.
         entries: the ledger's entries, by id.
         places: the notebook that computes an entry, by id.
     """
-    for name in (name for name in item.claims if name in words):
-        yield Row("claim", name, item, words[name]["chapter"], words[name]["verdict"])
-    for name in (name for name in item.numbers if name in entries):
-        yield Row("number", name, item, Path(places.get(name, item.chapter)).name, entries[name].verdict or "")
+    for name in item.claims:
+        claim = said.claims[name]
+        chapter = drawn[name].chapter if name in drawn else claim.chapter
+        yield Row("claim", name, item, chapter, claim.judged(entries))
+    for name in (name for name in item.printed if name not in said.claims):
+        yield Row("number", name, item, Path(places[name]).name, entries[name].verdict or "")
     if item.measured:
-        yield Row("question", item.id, item, item.chapter, "")
+        yield Row("question", item.id, item, Path(places[item.measured[0]]).name, "")
 
 
-def all_rows(app: Sphinx) -> list[tuple[coursework.Item, list[Row]]]:
-    """Every item whose chapter is in the book, with its lines."""
-    words, entries = coursework.claims(), ledger_of(app).entries
-    listed = coursework.present(coursework.items(), titles_of(app))
-    return [(item, list(rows_of(item, words, entries, places_of(app)))) for item in listed]
+class Sources(NamedTuple):
+    """What the card is drawn from."""
+
+    said: Coursework
+    drawn: Mapping[str, Box]
+    rows: list[tuple[Item, list[Row]]]
+
+
+def sources(app: Sphinx) -> Sources:
+    """Claims, boxes, and every item with its lines, read once per build."""
+    if not hasattr(app, "rnncourse_card"):
+        said, drawn = load(BOOK / "claims.toml"), boxes()
+        ledger, places = ledger_of(app), places_of(app)
+        rows = [(item, list(rows_of(item, said, drawn, ledger, places))) for item in said.items]
+        app.rnncourse_card = Sources(said, drawn, rows)  # type: ignore[attr-defined]
+    return app.rnncourse_card  # type: ignore[attr-defined, no-any-return]
 
 
 def slug(question: str) -> str:
@@ -113,7 +160,7 @@ class Card(SphinxDirective):
 
     def watch(self) -> None:
         """Read the page again when what it shows may have changed."""
-        for name in ("numbers.toml", "numbers.lock.json", "claims.toml", "coursework.toml"):
+        for name in ("numbers.toml", "numbers.lock.json", "claims.toml"):
             self.env.note_dependency(str(BOOK / name))
         self.env.note_reread()
 
@@ -135,7 +182,7 @@ class ReportCardTotals(Card):
     def run(self) -> list[nodes.Node]:
         """Build the sentence and the table."""
         self.watch()
-        rows = [row for _, rows in all_rows(self.app) for row in rows]
+        rows = [row for _, rows in sources(self.app).rows for row in rows]
         count = Counter((row.kind, row.chapter, row.verdict) for row in rows)
         chapters = [stem for stem in titles_of(self.app) if any(row.chapter == stem and row.verdict for row in rows)]
         lines = [self.line(stem, titles_of(self.app)[stem], count) for stem in chapters]
@@ -144,8 +191,9 @@ class ReportCardTotals(Card):
         html = (
             f"<p>{self.sentence(total)}</p>"
             '<div class="ledger-table totals" tabindex="0" role="region" aria-label="Totals"><table class="table">'
-            '<thead><tr><td></td><th scope="colgroup" colspan="3">Claims in words</th>'
-            '<th scope="colgroup" colspan="3">Printed numbers</th></tr><tr><th scope="col">Chapter</th>'
+            f'<thead><tr><td></td><th scope="colgroup" colspan="{len(VERDICTS)}">Claims in words</th>'
+            f'<th scope="colgroup" colspan="{len(PRINTED_VERDICTS)}">Printed numbers</th></tr>'
+            '<tr><th scope="col">Chapter</th>'
             f"{marks}</tr></thead>"
             f"<tbody>{''.join(lines)}</tbody><tfoot>{self.line('', 'In all', total)}</tfoot>{CLOSE_TABLE}"
         )
@@ -164,15 +212,18 @@ class ReportCardTotals(Card):
 
     def sentence(self, total: Counter[tuple[str, str, str]]) -> str:
         """The totals in words."""
-        holds, condition, fails = (total["claim", "", verdict] for verdict in VERDICTS)
-        equal, other, apart = (total["number", "", verdict] for verdict in PRINTED_VERDICTS)
-        afresh = total["question", "", ""]
+        claims, numbers = (
+            [total[kind, "", verdict] for verdict in verdicts]
+            for kind, verdicts in (("claim", VERDICTS), ("number", PRINTED_VERDICTS))
+        )
+        holds, here, undecided, untested, fails, equal, other, apart = (
+            f"<strong>{count}</strong>" for count in (*claims, *numbers)
+        )
         return (
-            f"Of {holds + condition + fails} claims in words, <strong>{holds}</strong> hold, "
-            f"<strong>{condition}</strong> hold with a condition and <strong>{fails}</strong> do not. Of "
-            f"{equal + other + apart} printed numbers, <strong>{equal}</strong> hold, <strong>{other}</strong> are not "
-            f"reproduced and <strong>{apart}</strong> cannot be compared. "
-            f"{afresh} questions whose answer is illegible or missing are answered afresh."
+            f"Of {sum(claims)} claims in words, {holds} hold, {here} hold here and not there, {undecided} are "
+            f"undecided, {untested} are not tested and {fails} do not hold. Of {sum(numbers)} printed numbers, {equal} "
+            f"hold, {other} are not reproduced and {apart} cannot be compared. "
+            f"{total['question', '', '']} questions whose answer is illegible or missing are answered afresh."
         )
 
 
@@ -182,8 +233,7 @@ class ReportCard(Card):
     def run(self) -> list[nodes.Node]:
         """Build filters and table: HTML, with what the boxes say parsed as the chapters' prose is."""
         self.watch()
-        self.words, self.said = coursework.claims(), coursework.measured()
-        listed = all_rows(self.app)
+        listed = sources(self.app).rows
         made: list[nodes.Node] = [
             raw(self.form(listed) + open_table("Claims and numbers", TITLES, name=FRAME, look="cards"))
         ]
@@ -199,7 +249,7 @@ class ReportCard(Card):
             made.append(raw("</tbody>"))
         return [*made, raw(CLOSE_TABLE)]
 
-    def form(self, listed: list[tuple[coursework.Item, list[Row]]]) -> str:
+    def form(self, listed: list[tuple[Item, list[Row]]]) -> str:
         """The filters."""
         questions: dict[str, dict[str, str]] = {}
         for item, _ in listed:
@@ -217,54 +267,73 @@ class ReportCard(Card):
         return filters(FRAME, choices)
 
     def claim(self, row: Row) -> list[nodes.Node]:
-        """A claim in words: what its box measured, in the words and links of the box."""
-        if not self.said.get(row.id):
+        """A claim in words: what its box measured, in the words and links of the box, and the rule of its verdict."""
+        claim, box = sources(self.app).said.claims[row.id], sources(self.app).drawn.get(row.id)
+        told = box.measured if box else claim.answer
+        if not told:
             logger.warning("no verdict box says what was measured for %s", row.id, location=self.get_location())
-        text = StringList(from_here(self.said.get(row.id, "")).splitlines(), source=str(BOOK / "report-card.md"))
         holder = nodes.container()
+        text = StringList(from_here(told).splitlines(), source=str(BOOK / "report-card.md"))
         self.state.nested_parse(text, 0, holder)
-        says = escape(self.words[row.id]["says"])
-        before = f'{start(row)}<th scope="row">{says}</th><td data-title="Measured" colspan="3">'
-        after = f"</td>{cell('Verdict', verdict_mark(row.verdict))}{self.where(row, f'#{row.id}')}</tr>"
+        before = f'{start(row)}<th scope="row">{escape(claim.says)}</th><td data-title="Measured" colspan="3">'
+        why = claim.why(lambda name: self.number_link(name, f"<code>{name.replace('.', '.<wbr>')}</code>"))
+        mark = f"{verdict_mark(row.verdict)}<details><summary>why</summary><small>{why}</small></details>"
+        after = f"</td>{cell('Verdict', mark)}{self.where(row, f'#{row.id}' if box else '')}</tr>"
         return [raw(before), *holder.children, raw(after)]
 
     def number(self, row: Row) -> list[nodes.Node]:
         """A printed number, ours and its spread."""
         entry = ledger_of(self.app)[row.id]
-        numbers, title = self.uri(NUMBERS_PAGE), escape(provenance(entry, chapter_of(self.app, entry.id)))
         ours = f"{entry.show(entry.value) if entry.n else entry.text} {escape(entry.unit)}".strip()
         spread = f"± {entry.show(entry.spread)}, {entry.n} seeds" if entry.n else str(entry.tolerance)
         why = entry.incomparable or entry.remark
         remark = f"<br><small>{escape(why)}</small>" if why else ""
-        anchor = f'class="ledger" title="{title}" href="{numbers}#'
         parts = (
             f'<th scope="row">{escape(entry.what)}</th>',
-            cell("Reported", f'<a {anchor}reported.{entry.id}">{escape(entry.reported_text)}</a>', look="num"),
-            cell("Measured", f'<a {anchor}{entry.id}">{ours}</a>', look="num"),
+            cell("Reported", self.number_link(f"reported.{row.id}", escape(entry.reported_text)), look="num"),
+            cell("Measured", self.number_link(row.id, ours), look="num"),
             cell("Spread", escape(spread)),
             cell("Verdict", verdict_mark(entry.verdict) + remark),
-            self.where(row, f"#computed.{entry.id}"),
+            self.where(row, f"#computed.{row.id}"),
         )
         return [raw(f"{start(row)}{''.join(parts)}</tr>")]
 
     def question(self, row: Row) -> list[nodes.Node]:
         """A question that the book answers afresh, by numbers of its own."""
-        book = ledger_of(self.app)
-        numbers = self.uri(NUMBERS_PAGE)
+        entries = [ledger_of(self.app)[name] for name in row.item.measured]
         shown = "".join(
-            f'<li>{escape(book[name].what)}: <a class="ledger" href="{numbers}#{name}" '
-            f'title="{escape(provenance(book[name], chapter_of(self.app, name)))}">{book[name].text} '
-            f"{escape(book[name].unit)}</a></li>"
-            for name in row.item.measured
+            f"<li>{escape(entry.what)}: {self.number_link(entry.id, f'{entry.text} {escape(entry.unit)}')}</li>"
+            for entry in entries
         )
-        fragment = f"#computed.{row.item.measured[0]}"
         parts = (
             '<th scope="row">No answer that can be read</th>',
             f'<td data-title="Measured" colspan="3"><ul>{shown}</ul></td>',
             cell("Verdict", "answered afresh"),
-            self.where(row, fragment),
+            self.where(row, f"#computed.{entries[0].id}"),
         )
         return [raw(f"{start(row)}{''.join(parts)}</tr>")]
+
+    def number_link(self, name: str, shown: str) -> str:
+        """A link to a number's row, or with ``reported.`` before the id to what was printed, with its provenance."""
+        entry = ledger_of(self.app)[name.removeprefix("reported.")]
+        title = escape(provenance(entry, chapter_of(self.app, entry.id)))
+        return f'<a class="ledger" title="{title}" href="{self.uri(NUMBERS_PAGE)}#{name}">{shown}</a>'
+
+
+class VerdictRole(SphinxRole):
+    """``{verdict}`claim-id` ``: the claim's verdict, linked to its box."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Write the verdict as the card has it."""
+        rows = {row.id: row for _, rows in sources(self.env.app).rows for row in rows if row.kind == "claim"}
+        if self.text not in rows:
+            logger.warning("there is no claim '%s'", self.text, location=self.get_location())
+            return [nodes.literal(self.text, self.text)], []
+        for name in ("claims.toml", "numbers.lock.json"):
+            self.env.note_dependency(str(BOOK / name))
+        uri = self.env.app.builder.get_relative_uri(self.env.docname, f"book/notebooks/{rows[self.text].chapter}")
+        words = VERDICTS[rows[self.text].verdict].lower()
+        return [nodes.reference(words, words, refuri=f"{uri}#{self.text}", internal=True)], []
 
 
 def raw(html: str) -> nodes.raw:
@@ -273,7 +342,8 @@ def raw(html: str) -> nodes.raw:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the directives."""
+    """Register the directives and the role."""
     app.add_directive("report-card-totals", ReportCardTotals)
     app.add_directive("report-card", ReportCard)
+    app.add_role("verdict", VerdictRole())
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

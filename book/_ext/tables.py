@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from html import escape
 
-from rnncourse.ledger import PRINTED_VERDICTS, VERDICTS
+from rnncourse.claims import VERDICTS
+from rnncourse.ledger import PRINTED_VERDICTS
 
 Options = Mapping[str, str]
 

@@ -1,11 +1,8 @@
 """Prose, ledger and executed cells hold each other to account."""
 
-import re
-import tomllib
-
 import pytest
 
-from rnncourse.ledger import CHECKED, VERDICTS, load
+from rnncourse.ledger import CHECKED, load
 from tools import pairs, prose
 
 BOOK = load(pairs.BOOK / "numbers.toml")
@@ -63,19 +60,3 @@ def test_every_entry_is_used_and_every_checked_id_is_an_entry() -> None:
 def test_recorded_results_exist() -> None:
     recorded = {entry.recorded for entry in BOOK.values() if entry.recorded}
     assert {name for name in recorded if not (pairs.BOOK / name).exists()} == set()
-
-
-BOX = re.compile(r"^:{3,}\{admonition\} (?P<title>.+)\n:class: verdict (?P<verdict>\w+)\n:name: (?P<name>\S+)$", re.M)
-
-
-def test_every_claim_has_its_verdict_box_and_every_box_its_claim() -> None:
-    claims = tomllib.loads((pairs.BOOK / "claims.toml").read_text(encoding="utf-8"))
-    boxes = {}
-    for page in pairs.chapters():
-        text = page.read_text(encoding="utf-8")
-        assert text.count(":class: verdict") == len(BOX.findall(text)), f"{page.name}: a box lacks title or name"
-        for match in BOX.finditer(text):
-            assert match["title"].startswith(VERDICTS[match["verdict"]]), f"{page.name}: {match['title']}"
-            boxes[match["name"]] = (page.stem, match["verdict"])
-    assert boxes == {name: (claim["chapter"], claim["verdict"]) for name, claim in claims.items()}
-    assert all(claim["says"] and claim["source"] for claim in claims.values())

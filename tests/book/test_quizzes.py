@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rnncourse.claims import VERDICTS, load
 from tools import pairs
 
 QUIZZES = sorted((pairs.BOOK / "quizzes").glob("*.md"))
@@ -43,6 +44,15 @@ def test_the_right_option_has_no_usual_place() -> None:
         for options in questions(path).values()
     ]
     assert all(places.count(place) >= len(places) / 6 for place in range(3)), places
+
+
+@pytest.mark.parametrize("path", QUIZZES, ids=NAMES)
+def test_a_verdict_is_the_computed_one_and_no_word_by_hand(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    named = re.findall(r"\{verdict\}`([^`]*)`", text)
+    assert set(named) <= load(pairs.BOOK / "claims.toml").claims.keys()
+    assert not [word for word in VERDICTS.values() if " " in word and word.lower() in text.lower()]
+    assert not re.search(r"\bclaim (?:holds|fails|is (?:right|wrong|true|false))\b", text)
 
 
 def test_every_part_ends_with_its_quiz() -> None:

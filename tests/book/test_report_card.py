@@ -1,106 +1,252 @@
-"""The report card leaves nothing out: the coursework's list, the claims and the ledger cover each other."""
+"""Claims, boxes, quizzes, inventory, ledger and report card hold each other to account; every mutation is seen."""
 
 import re
+import tomllib
 from collections import Counter
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from book._ext import ledger as numbers_page
 from book._ext import report_card
-from rnncourse.ledger import Entry, load
-from tools import coursework, pairs
+from book._ext.report_card import Box, Row
+from rnncourse.claims import NUMBER, VERDICTS, Claim, ClaimError, Coursework, load
+from rnncourse.ledger import load as load_ledger
+from tools import pairs
 
-ENTRIES = load(pairs.BOOK / "numbers.toml").entries
-CHAPTERS = [path.stem for path in pairs.chapters()]
-ITEMS = coursework.items()
-CLAIMS = coursework.claims()
-REPORTED = {name for name, entry in ENTRIES.items() if entry.reported is not None}
-# The questions of the two reports: one without an item would be one forgotten.
-QUESTIONS = {
-    *(
-        "HW5 Q1",
-        "HW5 Q1(c)",
-        "HW5 Q2",
-        "HW5 Q3(a)",
-        "HW5 Q3(b)",
-        "HW5 Q4",
-        "HW5 Q6-A",
-        "HW5 Q6-B",
-        "HW5 Q6-C",
-        "HW5 Q7",
-    ),
-    *("HW5 Q7(a)", "HW5 Q7(b)", "HW5 Q7(c)", "HW5 Q7(d)", "HW5 Q7(e)"),
-    *("HW6 Q1", "HW6 Q1(b)", "HW6 Q2", "HW6 Q3", "HW6 Q4"),
+ENTRIES = load_ledger(pairs.BOOK / "numbers.toml").entries
+PLACES = numbers_page.checked_in()
+TEXTS = {page.stem: page.read_text(encoding="utf-8") for page in pairs.chapters()}
+KINDS = {
+    "claim": 150,
+    "number": 97,
+    "illegible": 49,
+    "hedged claim": 36,
+    "method": 34,
+    "code": 32,
+    "definition": 30,
+    "question asked": 17,
+    "slip": 11,
+    "figure described": 8,
 }
+QUESTIONS = [
+    *("HW5 Q1", "HW5 Q1(c)", "HW5 Q2", "HW5 Q3(a)", "HW5 Q3(b)", "HW5 Q4", "HW5 Q6-A", "HW5 Q6-B", "HW5 Q6-C"),
+    *("HW5 Q7", "HW5 Q7(a)", "HW5 Q7(b)", "HW5 Q7(c)", "HW5 Q7(d)", "HW5 Q7(e)"),
+    *("HW6 Q1", "HW6 Q1(b)", "HW6 Q2", "HW6 Q3", "HW6 Q4"),
+]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """All that the report card is drawn from, and the card."""
+
+    said: Coursework
+    boxes: Mapping[str, Box]
+    entries: Mapping[str, Any]
+    inventory: Mapping[str, tuple[str, list[str]]]
+    rows: list[Row]
+
+
+def read_inventory() -> dict[str, tuple[str, list[str]]]:
+    """Kind and answers of each row of the reports, ranges of rows written out."""
+    found = {}
+    for section, lines in tomllib.loads((pairs.BOOK / "inventory.toml").read_text(encoding="utf-8")).items():
+        for key, line in lines.items():
+            first, _, last = key.partition("-")
+            kind, answers = line.split(" · ")
+            for row in range(int(first), int(last or first) + 1):
+                found[f"{section}-{row:02}"] = (kind, answers.split())
+    return found
+
+
+def drawn(said: Coursework, boxes: Mapping[str, Box], entries: Mapping[str, Any]) -> list[Row]:
+    return [row for item in said.items for row in report_card.rows_of(item, said, boxes, entries, PLACES)]
 
 
 @pytest.fixture(scope="module")
-def rows() -> list[report_card.Row]:
-    places = numbers_page.checked_in()
-    listed = coursework.present(ITEMS, CHAPTERS)
-    return [row for item in listed for row in report_card.rows_of(item, CLAIMS, ENTRIES, places)]
+def book() -> Sources:
+    said, boxes = load(pairs.BOOK / "claims.toml"), report_card.boxes()
+    return Sources(said, boxes, ENTRIES, read_inventory(), drawn(said, boxes, ENTRIES))
 
 
-def test_the_list_the_claims_and_the_ledger_cover_each_other() -> None:
-    assert list(coursework.faults(ITEMS, CLAIMS, ENTRIES, CHAPTERS)) == []
+# ---- What has to agree, a sentence for each place where it does not
 
 
-def test_every_question_of_the_reports_has_an_item() -> None:
-    assert {item.question for item in ITEMS} == QUESTIONS
+def box_faults(book: Sources) -> Iterator[str]:
+    for name in book.boxes.keys() - book.said.claims:
+        yield f"{name} has a box and is no claim"
+    for claim in book.said.claims.values():
+        box, verdict = book.boxes.get(claim.id), claim.judged(book.entries)
+        if box is None:
+            if claim.chapter not in TEXTS:
+                yield f"{claim.id} has neither box nor chapter"
+        elif box.verdict != verdict or not box.title.startswith(f"{VERDICTS[verdict]}: "):
+            yield f"{claim.id} is judged '{verdict}'; its box is '{box.verdict}', '{box.title}'"
+        elif not box.measured:
+            yield f"the box of {claim.id} does not say what was measured"
 
 
-def test_the_questions_stand_together_and_in_their_order() -> None:
-    assert [item.question for item in ITEMS] == sorted(item.question for item in ITEMS)
-
-
-def test_the_card_shows_every_claim_and_every_reported_number_once(rows: list[report_card.Row]) -> None:
-    shown = Counter((row.kind, row.id) for row in rows if row.kind != "question")
-    wanted = [("claim", name) for name in CLAIMS] + [("number", name) for name in REPORTED]
-    assert shown == Counter(wanted)
-
-
-def test_every_item_of_the_book_so_far_has_a_row(rows: list[report_card.Row]) -> None:
-    assert {row.item.id for row in rows} == {item.id for item in coursework.present(ITEMS, CHAPTERS)}
-
-
-def test_a_row_has_the_verdict_of_its_claim_or_entry_and_a_chapter_of_the_book(rows: list[report_card.Row]) -> None:
-    for row in rows:
-        if row.kind == "question":
-            assert row.verdict == ""
-        else:
-            assert row.verdict == (CLAIMS[row.id]["verdict"] if row.kind == "claim" else ENTRIES[row.id].verdict)
-        assert row.chapter in CHAPTERS
-
-
-def test_every_box_says_what_was_measured() -> None:
-    measured = coursework.measured()
-    assert set(measured) == set(CLAIMS)
-    assert [name for name, text in measured.items() if not text] == []
-
-
-def test_a_claim_stands_under_its_own_question() -> None:
-    for item in ITEMS:
+def list_faults(book: Sources) -> Iterator[str]:
+    reported = {name: entry.reported.replace(",", "") for name, entry in book.entries.items() if entry.reported}
+    uses = Counter(
+        name for item in book.said.items for name in (*item.claims, *(item.printed.keys() - book.said.claims))
+    )
+    for name in {*book.said.claims, *reported, *uses}:
+        if uses[name] != 1 or name not in book.said.claims | reported:
+            yield f"{name} belongs to {uses[name]} items"
+    for item in book.said.items:
+        if not (item.claims or item.measured or item.numbers):
+            yield f"{item.id} has no answer"
+        yield from (f"{item.id}: {name} is no entry" for name in item.measured if name not in book.entries)
+        for name, printed in item.printed.items():
+            if name in book.said.claims:
+                says = book.said.claims[name].says.replace("−", "-")
+                if not re.search(rf"(?<![\d.]){re.escape(printed)}(?![\d.]*\d)", says):
+                    yield f"{name} does not say {printed}"
+            elif reported.get(name) != printed:
+                yield f"the report prints {printed}; the ledger says {reported.get(name)} of {name}"
+            elif book.entries[name].source != item.question:
+                yield f"{name} is not of {item.question}"
         for name in item.claims:
-            if name in CLAIMS:
-                question = re.sub(r"\([a-e]\)|-[A-C]", "", item.question)
-                assert CLAIMS[name]["source"].startswith(question), name
+            if name in book.said.claims and not book.said.claims[name].source.startswith(item.question[:6]):
+                yield f"{name} is not of {item.question}"
 
 
-def test_a_number_stands_under_its_own_question() -> None:
-    for item in ITEMS:
-        for name in item.numbers:
-            if name in ENTRIES:
-                assert ENTRIES[name].source == item.question, name
+def inventory_faults(book: Sources) -> Iterator[str]:
+    items = {item.id for item in book.said.items}
+    for row, (_, answers) in book.inventory.items():
+        for name in answers:
+            if name.startswith("claim-"):
+                if name not in book.said.claims or row not in book.said.claims[name].rows:
+                    yield f"{row} is answered by {name}, which does not say so"
+            elif name.startswith("prose:"):
+                if not any(stem.startswith(name[6:]) for stem in TEXTS):
+                    yield f"{row}: {name} is no chapter"
+            elif name not in book.entries and name not in items | {"open", "illegible", "narration"}:
+                yield f"{row}: {name} is no answer"
+    for claim in book.said.claims.values():
+        if not claim.rows or any(claim.id not in book.inventory.get(row, ("", []))[1] for row in claim.rows):
+            yield f"the rows of {claim.id} are not answered by it"
+
+
+def card_faults(book: Sources) -> Iterator[str]:
+    wanted = [("claim", claim.id, claim.judged(book.entries)) for claim in book.said.claims.values()]
+    wanted += [("number", name, entry.verdict) for name, entry in book.entries.items() if entry.reported]
+    wanted += [("question", item.id, "") for item in book.said.items if item.measured]
+    if Counter((row.kind, row.id, row.verdict) for row in book.rows) != Counter(wanted):
+        yield "the card does not show every claim, printed number and question once, with its verdict"
+    yield from (f"{row.id} is in no chapter" for row in book.rows if row.chapter not in TEXTS)
+
+
+CHECKS = (box_faults, list_faults, inventory_faults, card_faults)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_claims_boxes_inventory_ledger_and_card_agree(book: Sources, check: Callable[[Sources], Iterator[str]]) -> None:
+    assert list(check(book)) == []
+
+
+def test_the_inventory_is_whole(book: Sources) -> None:
+    assert Counter(kind for kind, _ in book.inventory.values()) == KINDS
+    for section in {row.partition("-")[0] for row in book.inventory}:
+        numbers = [int(row.partition("-")[2]) for row in book.inventory if row.partition("-")[0] == section]
+        assert numbers == list(range(1, len(numbers) + 1)), section
+
+
+def test_every_question_of_the_reports_has_its_items_in_order(book: Sources) -> None:
+    assert list(dict.fromkeys(item.question for item in book.said.items)) == QUESTIONS
+
+
+@pytest.mark.parametrize("stem", TEXTS)
+def test_each_box_of_a_chapter_can_be_read_and_is_judged_there(stem: str) -> None:
+    found = report_card.boxes_in(stem, TEXTS[stem])
+    assert TEXTS[stem].count(":class: verdict") == len(found)
+    judged = re.search(r"for claim in \((.*?)\):\n    judge\(claim\)", TEXTS[stem], re.S)
+    assert set(re.findall(r"claim-[\w-]+", judged[1] if judged else "")) == set(found)
+
+
+# ---- The teeth
+
+
+def rule_mutants(claim: Claim) -> Iterator[dict[str, str]]:
+    """Each comparison of a rule turned round, and each word on what was reproduced."""
+    turns = {"<": ">", ">": "<", "==": "<", "not reproduced(": "reproduced(", "reproduced(": "not reproduced("}
+    for field in ("holds_if", "fails_if"):
+        rule = getattr(claim, field)
+        for sign in re.finditer(r"<|>|==|(?:not )?reproduced\(", rule):
+            yield {field: rule[: sign.start()] + turns[sign[0]] + rule[sign.end() :]}
+
+
+def with_claim(book: Sources, claim: Claim, **fields: Any) -> Sources | None:
+    """The sources with a claim changed; None where the claim itself is refused."""
+    try:
+        said = book.said._replace(claims={**book.said.claims, claim.id: replace(claim, **fields)})
+    except ClaimError:
+        return None
+    return replace(book, said=said)
+
+
+def mutants(book: Sources) -> Iterator[tuple[str, Sources | None]]:
+    for name, box in book.boxes.items():
+        for verdict, word in VERDICTS.items():
+            if verdict != box.verdict:
+                title = word + box.title.removeprefix(VERDICTS[box.verdict])
+                yield f"class {name}", replace(book, boxes={**book.boxes, name: box._replace(verdict=verdict)})
+                yield f"title {name}", replace(book, boxes={**book.boxes, name: box._replace(title=title)})
+        yield f"unmeasured {name}", replace(book, boxes={**book.boxes, name: box._replace(measured="")})
+    for claim in book.said.claims.values():
+        yield from ((f"rule {claim.id}", with_claim(book, claim, **mutant)) for mutant in rule_mutants(claim))
+        if claim.argued or claim.untested:
+            for verdict in VERDICTS.keys() - {claim.verdict or "not-tested"}:
+                yield f"verdict {claim.id}", with_claim(book, claim, verdict=verdict)
+        yield f"rows {claim.id}", with_claim(book, claim, rows=claim.rows[1:])
+        for name in {*NUMBER.findall(claim.holds_if)} & book.entries.keys():
+            if claim.judged(book.entries) != "undecided":
+                entry = book.entries[name]
+                wide = SimpleNamespace(**{**vars(entry), "verdict": None, "interval": (-1e300, 1e300), "id": name})
+                yield f"interval {claim.id}", replace(book, entries={**book.entries, name: wide})
+    for place, row in enumerate(book.rows):
+        yield f"row {row.id}", replace(book, rows=book.rows[:place] + book.rows[place + 1 :])
+    for name, (kind, _) in book.inventory.items():
+        yield f"answer {name}", replace(book, inventory={**book.inventory, name: (kind, ["claim-hw6-q9"])})
+    for place, item in enumerate(book.said.items):
+        for key, line in enumerate(item.numbers):
+            numbers = [*item.numbers[:key], line + "7", *item.numbers[key + 1 :]]
+            items = [*book.said.items[:place], replace(item, numbers=numbers), *book.said.items[place + 1 :]]
+            yield f"printed {line}", replace(book, said=book.said._replace(items=items))
+
+
+def caught(mutant: Sources | None) -> bool:
+    try:
+        return mutant is None or any(next(check(mutant), None) for check in CHECKS)
+    except ClaimError:
+        return True
+
+
+def test_every_mutation_is_caught(book: Sources, capsys: pytest.CaptureFixture[str]) -> None:
+    seen: Counter[str] = Counter()
+    for name, mutant in mutants(book):
+        assert caught(mutant), name
+        seen[name.partition(" ")[0]] += 1
+    assert set(seen) == {
+        *("class", "title", "unmeasured", "rule", "verdict", "rows", "interval", "row", "answer", "printed")
+    }
+    with capsys.disabled():
+        print(f"\n{seen.total()} mutations of claims, boxes, inventory and card, all caught: {dict(seen)}")
+
+
+# ---- What the card is made of
 
 
 def test_links_of_a_box_are_rewritten_for_this_page() -> None:
     text = "[a](06-lstm-gates.ipynb) [b](../notation.md) [c](#gates.gru.z_1) [d](https://example.org/06-a.ipynb)"
-    wanted = (
+    moved = (
         "[a](notebooks/06-lstm-gates.ipynb) [b](notation.md) [c](#gates.gru.z_1) [d](https://example.org/06-a.ipynb)"
     )
-    assert report_card.from_here(text) == wanted
+    assert report_card.from_here(text) == moved
 
 
 @pytest.mark.parametrize(
@@ -112,78 +258,5 @@ def test_a_question_in_an_address(question: str, word: str) -> None:
 
 def test_the_hover_text_of_a_number_says_where_it_is_computed_and_what_was_reported() -> None:
     text = numbers_page.provenance(ENTRIES["power.lstm.parameters"], "2 · Counting parameters")
-    for part in (
-        "50,497 parameters",
-        "tolerance: exact",
-        "computed in 2 · Counting parameters",
-        "HW5 Q7 reported 50,497",
-    ):
-        assert part in text
+    assert all(part in text for part in ("50,497 parameters", "computed in 2 · Counting parameters", "reported 50,497"))
     assert "computed" not in numbers_page.provenance(ENTRIES["power.lstm.parameters"], "")
-
-
-# ---- The teeth: each gap is seen
-
-WORDS = {"claim-a": {"says": "It is 4 to −6 and 0.50.", "source": "HW5 Q1", "verdict": "holds", "chapter": "01-a"}}
-ITEM = coursework.Item("x", "HW5 Q1", "what", "01-a", claims=("claim-a",), numbers={"a.b": "1024"})
-
-
-def entry(reported: str | None = "1,024") -> Entry:
-    model = ENTRIES["hw5.rnn1.w_hh"]
-    if reported is None:
-        return replace(model, reported=None, source="")
-    return replace(model, reported=reported)
-
-
-def gaps(
-    item: coursework.Item, *, words: coursework.Claims = WORDS, entries: dict[str, Entry] | None = None
-) -> list[str]:
-    return list(coursework.faults([item], words, {"a.b": entry()} if entries is None else entries, ["01-a", "02-b"]))
-
-
-def test_a_list_that_covers_everything_has_no_gap() -> None:
-    assert gaps(ITEM) == []
-
-
-@pytest.mark.parametrize(
-    ("item", "complaint"),
-    [
-        (replace(ITEM, claims=()), "claim-a belongs to 0 items"),
-        (replace(ITEM, claims=("claim-a", "claim-a")), "claim-a belongs to 2 items"),
-        (replace(ITEM, claims=("claim-a", "claim-b")), "claim-b, which does not exist"),
-        (replace(ITEM, numbers={}), "a.b belongs to 0 items"),
-        (replace(ITEM, numbers={"a.b": "1025"}), "the report prints 1025"),
-        (replace(ITEM, numbers={"a.b": "1024", "a.c": "1"}), "a.c, which does not exist"),
-        (replace(ITEM, measured=("a.c",)), "a.c, which does not exist"),
-        (replace(ITEM, numbers={"a.b": "1024", "claim-a": "7"}), "claim-a does not say 7"),
-        (replace(ITEM, numbers={"a.b": "1024", "claim-a": "0.5"}), "claim-a does not say 0.5"),
-        (replace(ITEM, chapter="02-c"), "x waits for 02-c, but that chapter is 02-b"),
-    ],
-)
-def test_a_gap_is_seen(item: coursework.Item, complaint: str) -> None:
-    assert any(complaint in gap for gap in gaps(item))
-
-
-def test_an_unanswered_item_is_seen_once_its_chapter_is_there() -> None:
-    bare = coursework.Item("x", "HW5 Q1", "what", "01-a")
-    assert gaps(bare, words={}, entries={}) == ["x has no answer, and its chapter 01-a is in the book."]
-    assert gaps(replace(bare, chapter="14-later"), words={}, entries={}) == []
-
-
-def test_a_number_that_is_no_longer_reported_is_seen() -> None:
-    assert any("the report prints 1024" in gap for gap in gaps(ITEM, entries={"a.b": entry(None)}))
-
-
-@pytest.mark.parametrize("printed", ["4", "-6", "0.50"])
-def test_a_claim_in_words_may_answer_for_a_number(printed: str) -> None:
-    assert gaps(replace(ITEM, numbers={"a.b": "1024", "claim-a": printed})) == []
-
-
-def test_an_item_of_no_question_and_an_unknown_field_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "list.toml"
-    path.write_text('[x]\nquestion = "HW7 Q1"\nwhat = "a"\nchapter = "01-a"\n', encoding="utf-8")
-    with pytest.raises(ValueError, match="'HW7 Q1'"):
-        coursework.items(path)
-    path.write_text('[x]\nquestion = "HW5 Q1"\nwhat = "a"\nchapter = "01-a"\nclaim = ["b"]\n', encoding="utf-8")
-    with pytest.raises(TypeError, match="claim"):
-        coursework.items(path)

@@ -1,7 +1,6 @@
 """The report card and the Numbers page in a browser: whole without scripts, filtered with them, linked by address."""
 
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,15 +10,19 @@ from _server import WIDE
 from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, Locator, Page
 
-from rnncourse.ledger import PRINTED_VERDICTS, VERDICTS, load
-from tools import coursework, pairs
+from book._ext.report_card import boxes
+from rnncourse import claims
+from rnncourse.claims import VERDICTS
+from rnncourse.ledger import PRINTED_VERDICTS, load
 
 # One worker opens the report card, once: more than a thousand rows take their time.
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
 ENTRIES = load(BOOK / "numbers.toml").entries
 REPORTED = [name for name, entry in ENTRIES.items() if entry.reported is not None]
-CLAIMS = tomllib.loads((BOOK / "claims.toml").read_text(encoding="utf-8"))
+SAID = claims.load(BOOK / "claims.toml")
+CLAIMS = {name: claim.judged(ENTRIES) for name, claim in SAID.claims.items()}
+BOXES = boxes()
 CARD = "book/report-card.html"
 ROWS = "#report-card-rows tr[data-verdict]"
 
@@ -58,8 +61,7 @@ def count_shown(page: Page) -> tuple[int, int]:
 def test_the_page_shows_every_claim_every_reported_number_and_every_item(card: BeautifulSoup) -> None:
     ids = {str(row["id"]) for row in card.select(ROWS)}
     assert {f"card.{name}" for name in (*CLAIMS, *REPORTED)} <= ids
-    present = coursework.present(coursework.items(), [path.stem for path in pairs.chapters()])
-    assert {str(row["id"]) for row in card.select("tr.item")} == {f"asked.{item.id}" for item in present}
+    assert {str(row["id"]) for row in card.select("tr.item")} == {f"asked.{item.id}" for item in SAID.items}
 
 
 def test_a_number_stands_with_both_values_and_its_verdict(card: BeautifulSoup) -> None:
@@ -78,12 +80,14 @@ def test_a_number_stands_with_both_values_and_its_verdict(card: BeautifulSoup) -
 
 
 def test_a_claim_stands_with_its_verdict_and_leads_to_its_box(card: BeautifulSoup) -> None:
-    for name, claim in CLAIMS.items():
+    for name, verdict in CLAIMS.items():
         row = card.find(id=f"card.{name}")
         assert row is not None
-        assert claim["says"] in row.get_text()
-        assert VERDICTS[claim["verdict"]] in row.get_text()
-        assert row.select_one(f'a[href$="{claim["chapter"]}.html#{name}"]') is not None
+        assert SAID.claims[name].says in row.get_text()
+        assert row.select_one(f".verdict-mark.{verdict}") is not None
+        assert row.select_one("details") is not None
+        place = f"{BOXES[name].chapter}.html#{name}" if name in BOXES else f"{SAID.claims[name].chapter}.html"
+        assert row.select_one(f'a[href$="{place}"]') is not None
         assert len(row.select("td")[0].get_text(strip=True)) > 5, f"{name} shows nothing measured"
 
 
@@ -93,10 +97,10 @@ def test_the_totals_add_up(card: BeautifulSoup) -> None:
     columns = [[int(cell.get_text() or 0) for cell in row.select("td")] for row in rows]
     assert [sum(column) for column in zip(*columns, strict=True)] == below
     for start, verdicts, names in (
-        (0, [claim["verdict"] for claim in CLAIMS.values()], VERDICTS),
-        (3, [ENTRIES[n].verdict for n in REPORTED], PRINTED_VERDICTS),
+        (0, list(CLAIMS.values()), VERDICTS),
+        (len(VERDICTS), [ENTRIES[n].verdict for n in REPORTED], PRINTED_VERDICTS),
     ):
-        assert below[start : start + 3] == [verdicts.count(verdict) for verdict in names]
+        assert below[start : start + len(names)] == [verdicts.count(verdict) for verdict in names]
     assert f"Of {len(CLAIMS)} claims" in card.get_text()
     assert f"Of {len(REPORTED)} printed numbers" in card.get_text()
 
@@ -154,12 +158,12 @@ def test_at_first_every_row_is_in_sight(page: Page, site: Path) -> None:
 
 def test_a_choice_moves_the_count_and_hides_the_rest(shown: Page) -> None:
     choice(shown, "Verdict").select_option("fails")
-    failing = sum(claim["verdict"] == "fails" for claim in CLAIMS.values())
-    failing += sum(ENTRIES[name].verdict == "fails" for name in REPORTED)
+    failing = list(CLAIMS.values()).count("fails")
     assert visible(shown) == failing == count_shown(shown)[0]
     assert shown.locator(f"{ROWS}:visible").count() == failing
+    choice(shown, "Verdict").select_option("holds")
     choice(shown, "Kind").select_option("claim")
-    assert visible(shown) == sum(claim["verdict"] == "fails" for claim in CLAIMS.values())
+    assert visible(shown) == list(CLAIMS.values()).count("holds")
     shown.get_by_role("button", name="Show all").click()
     shown.wait_for_function(f"document.querySelectorAll('{ROWS}:not([hidden])').length > {failing}")
     assert visible(shown) == count_shown(shown)[1]
@@ -181,11 +185,11 @@ def test_a_homework_holds_its_questions(shown: Page) -> None:
     assert sum(counts) == shown.locator(ROWS).count()
 
 
-@pytest.mark.parametrize("words", ["47,818", "47818", "  Parameters  47818 "])
+@pytest.mark.parametrize("words", ["50,497", "50497", "  Parameters  50497 "])
 def test_words_find_rows_by_their_numbers_and_headings(shown: Page, words: str) -> None:
     shown.get_by_role("searchbox", name="Words", exact=True).fill(words)
     found = shown.locator(f"{ROWS}:visible").evaluate_all("rows => rows.map((row) => row.id)")
-    assert {"card.hw5.total.parameters", "card.claim-hw5-q1-parameters"} <= set(found)
+    assert {"card.power.lstm.parameters", "card.claim-hw5-q7-parameters"} <= set(found)
     assert len(found) < shown.locator(ROWS).count() / 4
 
 
@@ -211,15 +215,15 @@ def test_the_filters_work_by_keyboard_and_the_count_is_announced(shown: Page) ->
 
 
 def test_the_address_keeps_and_restores_the_choice(shown: Page, tab: Page) -> None:
-    choice(shown, "Verdict").select_option("condition")
+    choice(shown, "Verdict").select_option("not-tested")
     choice(shown, "Chapter").select_option("09-power")
     shown.get_by_role("searchbox", name="Words", exact=True).fill("gru −")
     address, count = shown.evaluate("location.href"), visible(shown)
-    assert urlsplit(address).fragment.startswith("verdict=condition&chapter=09-power&words=gru")
+    assert urlsplit(address).fragment.startswith("verdict=not-tested&chapter=09-power&words=gru")
     tab.goto(address)
     tab.locator("form.row-filter").wait_for(state="visible")
     assert visible(tab) == count > 0
-    assert choice(tab, "Verdict").input_value() == "condition"
+    assert choice(tab, "Verdict").input_value() == "not-tested"
     assert tab.get_by_role("searchbox", name="Words", exact=True).input_value() == "gru −"
 
 
@@ -232,13 +236,13 @@ def test_an_address_that_chooses_nothing_shows_all(tab: Page, site: Path, fragme
 
 def test_a_place_in_the_table_comes_into_sight_again(shown: Page) -> None:
     choice(shown, "Verdict").select_option("fails")
-    row = shown.locator('[id="card.hw5.total.parameters"]')
+    row = shown.locator('[id="card.hw5.rnn1.parameters"]')
     assert not row.is_visible()
-    shown.evaluate("location.hash = 'card.hw5.total.parameters'")
+    shown.evaluate("location.hash = 'card.hw5.rnn1.parameters'")
     row.wait_for(state="visible")
     assert choice(shown, "Verdict").input_value() == ""
     shown.wait_for_function(
-        "(() => { const box = document.getElementById('card.hw5.total.parameters').getBoundingClientRect();"
+        "(() => { const box = document.getElementById('card.hw5.rnn1.parameters').getBoundingClientRect();"
         " return box.top >= 0 && box.bottom <= innerHeight; })()"
     )
 
@@ -258,7 +262,7 @@ def test_on_a_telephone_each_row_is_a_card(shown: Page) -> None:
         "cells => cells.filter((cell) => cell.getBoundingClientRect().right > innerWidth).length"
     )
     assert too_wide == 0
-    label = shown.locator('[id="card.hw5.total.parameters"] td').first
+    label = shown.locator('[id="card.hw5.rnn1.parameters"] td').first
     assert "Reported" in label.evaluate("cell => getComputedStyle(cell, '::before').content")
 
 
