@@ -14,7 +14,7 @@ from rnncourse.baselines import (
     SeasonalNaive,
 )
 from rnncourse.data import Series, Windows, chronological, make_windows, seattle_weather
-from rnncourse.metrics import mae, mse, rmse
+from rnncourse.statistics import mae, mse, rmse
 
 ALL: tuple[Baseline, ...] = (
     Mean(),

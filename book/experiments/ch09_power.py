@@ -17,12 +17,12 @@ from torch import nn
 
 from book.experiments import forecasting
 from book.experiments.forecasting import daily_sums
-from rnncourse import baselines, counting, data, metrics, networks, training
+from rnncourse import baselines, counting, data, networks, statistics, training
 from rnncourse.baselines import Baseline, HarmonicRegression, LinearAutoregression, Mean, Persistence, SeasonalNaive
 from rnncourse.counting import count
 from rnncourse.data import Series, Split, chronological, fill_short_gaps, hourly, load_power, synthetic_power
-from rnncourse.metrics import naive_mae
 from rnncourse.networks import power_network
+from rnncourse.statistics import naive_mae
 from rnncourse.studies.study import Scale, Study
 from rnncourse.training import FreshWindows, fit, one_cycle, predict, set_seed
 
@@ -264,7 +264,7 @@ def _hourly_data(scale: Scale) -> str:
     return power_series(_source(scale), "hour").fingerprint
 
 
-_CODE = (baselines, counting, data, metrics, networks, training, forecasting)
+_CODE = (baselines, counting, data, statistics, networks, training, forecasting)
 _GAPS = f"Gaps of up to {GAP} minutes repeat the value before them; no window reaches across a longer one."
 
 STUDIES = (

@@ -15,11 +15,11 @@ from book.experiments import ch11_gates_at_work as gates_at_work
 from book.experiments import forecasting
 from book.experiments.ch09_power import power_series
 from book.experiments.ch11_gates_at_work import task
-from rnncourse import data, gates, metrics, networks, training
+from rnncourse import data, gates, networks, statistics, training
 from rnncourse.data import Split
 from rnncourse.data.jumps import find_events, threshold
-from rnncourse.metrics import skill
 from rnncourse.networks import Forecaster
+from rnncourse.statistics import skill
 from rnncourse.studies.study import Scale, Study
 from rnncourse.training import FreshWindows, fit, one_cycle, predict, set_seed
 
@@ -126,6 +126,6 @@ STUDY = Study(
     grid=grid,
     run=run,
     data=_data,
-    code=(data, forecasting, gates, gates_at_work, metrics, networks, power, training),
+    code=(data, forecasting, gates, gates_at_work, statistics, networks, power, training),
     notes="Synthetic data at either scale. The weights are rounded to four decimals before the network is scored.",
 )

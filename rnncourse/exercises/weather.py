@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from rnncourse.baselines import HarmonicRegression, LinearAutoregression, Persistence
 from rnncourse.data import Windows, make_windows, seattle_weather
 from rnncourse.exercises._grading import NOT_TRIED, Feedback, Mistake, grade, untried
-from rnncourse.metrics import mse
+from rnncourse.statistics import mse
 
 __all__ = [
     "check_forecast",

@@ -5,7 +5,7 @@ import pytest
 
 from rnncourse.baselines import LinearAutoregression, Persistence
 from rnncourse.data import DataError, chronological, gaps, synthetic_power
-from rnncourse.metrics import mae, mse
+from rnncourse.statistics import mae, mse
 
 
 def test_a_seed_gives_one_house_and_another_gives_another() -> None:

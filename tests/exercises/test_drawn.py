@@ -13,7 +13,7 @@ from rnncourse.baselines import Persistence
 from rnncourse.counting import count
 from rnncourse.data import Series, make_windows
 from rnncourse.exercises.drawn import TEMPLATES, draw, sheet
-from rnncourse.paired import sign_flip_test
+from rnncourse.statistics import sign_flip_test
 from tools import pairs
 
 SEEDS = range(40)

@@ -5,7 +5,7 @@ from torch import nn
 
 from rnncourse.ablation import ablate, learnable_parameters
 from rnncourse.exercises import gate_ablation as ex
-from rnncourse.paired import holm, sign_flip_test
+from rnncourse.statistics import holm, sign_flip_test
 
 LEARNING = learnable_parameters(ablate(nn.LSTM(1, 64, num_layers=2), "forget_only")) + 65
 

@@ -1,0 +1,310 @@
+"""Errors of forecasts, their scale, and how far to trust a difference between two models.
+
+Over seeds, which are few: `t_over_seeds` with `sign_flip_test` beside it, and `holm` where several models are compared.
+Over test items, whose neighbours are alike: `bootstrap_over_blocks`. The two answer different questions: how other
+seeds might have turned out on this test set, and how another stretch of the same series might have.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "Interval",
+    "bootstrap_over_blocks",
+    "bootstrap_over_seeds",
+    "holm",
+    "mae",
+    "mase",
+    "mse",
+    "naive_mae",
+    "rmse",
+    "sign_flip_test",
+    "skill",
+    "skill_over_blocks",
+    "t_over_seeds",
+]
+
+Floats = NDArray[np.float64]
+
+
+# --- errors
+
+
+def mse(prediction: ArrayLike, target: ArrayLike) -> float:
+    """Mean squared error over all entries of two arrays of one shape.
+
+    Raises:
+        ValueError: the shapes differ or are empty, or an entry is not finite.
+    """
+    return float(np.mean(_errors(prediction, target) ** 2))
+
+
+def mae(prediction: ArrayLike, target: ArrayLike) -> float:
+    """Mean absolute error over all entries of two arrays of one shape; raises as `mse`."""
+    return float(np.mean(np.abs(_errors(prediction, target))))
+
+
+def rmse(prediction: ArrayLike, target: ArrayLike) -> float:
+    """Root of the mean squared error, in the unit of the target; raises as `mse`."""
+    return float(np.sqrt(mse(prediction, target)))
+
+
+def naive_mae(train: ArrayLike, *, season: int = 1) -> float:
+    """Mean absolute error of "as it was ``season`` steps ago" on the training series: the denominator of MASE.
+
+    Args:
+        train: the training series, ``(time,)``; NaN where missing, and pairs with a NaN do not count.
+        season: steps to look back, at least 1.
+
+    Raises:
+        ValueError: ``train`` is not one series longer than ``season``, has no complete pair, or never changes.
+
+    Source: Hyndman & Koehler (2006), Another look at measures of forecast accuracy, eq. for scaled errors.
+    """
+    values = np.asarray(train, dtype=np.float64)
+    if season < 1:
+        raise ValueError(f"season must be at least 1 step, got {season}.")
+    if values.ndim != 1 or len(values) <= season:
+        raise ValueError(f"train must be one series of more than {season} values, got shape {values.shape}.")
+    steps = np.abs(values[season:] - values[:-season])
+    steps = steps[np.isfinite(steps)]
+    if not len(steps):
+        raise ValueError(f"train holds no two values {season} steps apart: all such pairs are missing.")
+    if not (scale := float(steps.mean())):
+        raise ValueError(f"train never changes over {season} steps: there is no scale to divide by.")
+    return scale
+
+
+def mase(prediction: ArrayLike, target: ArrayLike, *, train: ArrayLike, season: int = 1) -> float:
+    """Mean absolute scaled error: `mae` over `naive_mae` of the training series; below 1 is better than that.
+
+    Source: Hyndman & Koehler (2006).
+    """
+    return mae(prediction, target) / naive_mae(train, season=season)
+
+
+def skill(prediction: ArrayLike, target: ArrayLike, *, reference: ArrayLike) -> float:
+    """Skill against another forecast, ``1 - RMSE / RMSE(reference)``: 1 is perfect, 0 as good as the reference.
+
+    Raises:
+        ValueError: as for `mse`, or the reference is perfect.
+    """
+    if not (base := rmse(reference, target)):
+        raise ValueError("reference makes no error: skill against it is not defined.")
+    return 1.0 - rmse(prediction, target) / base
+
+
+def _errors(prediction: ArrayLike, target: ArrayLike) -> Floats:
+    predicted, wanted = np.asarray(prediction, dtype=np.float64), np.asarray(target, dtype=np.float64)
+    # (n,) against (n, 1) would broadcast to (n, n) and score nonsense.
+    if predicted.shape != wanted.shape:
+        raise ValueError(f"prediction and target must have one shape, got {predicted.shape} and {wanted.shape}.")
+    if predicted.size == 0:
+        raise ValueError(f"prediction and target must not be empty, got shape {predicted.shape}.")
+    if not (np.isfinite(predicted).all() and np.isfinite(wanted).all()):
+        raise ValueError("prediction and target must be finite: one of them holds NaN or infinity.")
+    return predicted - wanted
+
+
+# --- intervals
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate from ``low`` to ``high``, with the nominal coverage ``level``, such as 0.95."""
+
+    estimate: float
+    low: float
+    high: float
+    level: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the interval lies on one side of 0."""
+        return self.low > 0 or self.high < 0
+
+    def __str__(self) -> str:
+        return f"{self.estimate:.4g} [{self.low:.4g}, {self.high:.4g}]"
+
+
+def t_over_seeds(first: ArrayLike, second: ArrayLike, *, level: float = 0.95) -> Interval:
+    """Student's t interval of the mean difference of two models' scores, paired by seed.
+
+    Args:
+        first: score of one model for each seed, ``(seeds,)``, at least 2.
+        second: score of the other for the same seeds, ``(seeds,)``.
+        level: coverage, right where the differences are normal.
+
+    Raises:
+        ValueError: the scores are not paired, not finite or too few, or the level is no share.
+
+    Source: Student (1908), The probable error of a mean.
+    """
+    from scipy.stats import t
+
+    one, two = _pair(first, second, level)
+    n, difference = len(one), one - two
+    half = float(t.ppf((1 + level) / 2, n - 1)) * float(difference.std(ddof=1)) / n**0.5
+    estimate = float(difference.mean())
+    return Interval(estimate, estimate - half, estimate + half, level)
+
+
+def bootstrap_over_seeds(
+    first: ArrayLike, second: ArrayLike, *, draws: int = 2000, level: float = 0.95, seed: int = 0
+) -> Interval:
+    """Percentile bootstrap of the mean difference of two models' scores, paired by seed.
+
+    The percentile interval of n scores is too narrow by a factor of about ``sqrt((n - 1) / n)``, so it is stretched by
+    its inverse. With 5 seeds a nominal 95 % still covers about 88 %, with 10 about 92 % (normal scores).
+
+    The arguments are those of `t_over_seeds`; ``draws`` sets of seeds are drawn by a generator with ``seed``.
+
+    Raises:
+        ValueError: as for `t_over_seeds`, or ``draws`` is below 1.
+
+    Source: Efron & Tibshirani (1993); Hesterberg (2015) on the narrowness with few values.
+    """
+    one, two = _pair(first, second, level, draws)
+    n, difference = len(one), one - two
+    estimate = float(difference.mean())
+    drawn = difference[np.random.default_rng(seed).integers(n, size=(draws, n))].mean(axis=1)
+    return _percentiles(estimate, estimate + (drawn - estimate) * np.sqrt(n / (n - 1)), level)
+
+
+def bootstrap_over_blocks(
+    first: ArrayLike, second: ArrayLike, *, block: int, draws: int = 2000, level: float = 0.95, seed: int = 0
+) -> Interval:
+    """Percentile bootstrap of the difference of two mean losses over a test series, by blocks of time.
+
+    Errors of neighbouring windows are alike, so single windows are no independent evidence. Whole blocks are drawn
+    instead, the same ones for both forecasts.
+
+    Args:
+        first: loss of one forecast on each test window, in the order of time, ``(n,)``: squared errors, say.
+        second: loss of the other on the same windows, ``(n,)``.
+        block: windows in a block; longer than the errors stay correlated, such as a day of minutes.
+        draws: how many resampled series.
+        level: coverage.
+        seed: of the random generator.
+
+    Raises:
+        ValueError: the losses are not paired, not finite or too few, or a number is out of range.
+
+    Source: Künsch (1989); Politis & Romano (1992), circular blocks.
+    """
+    one, two = _pair(first, second, level, draws)
+    difference = one - two
+    drawn = _block_means(difference[:, None], block, draws, np.random.default_rng(seed))[:, 0]
+    return _percentiles(float(difference.mean()), drawn, level)
+
+
+def skill_over_blocks(
+    squared: ArrayLike, reference: ArrayLike, *, block: int, draws: int = 2000, level: float = 0.95, seed: int = 0
+) -> Interval:
+    """Percentile bootstrap of the `skill` of a forecast, by blocks of time.
+
+    The arguments are those of `bootstrap_over_blocks`: squared errors of the forecast and of the reference.
+
+    Raises:
+        ValueError: as for `bootstrap_over_blocks`, or the reference makes no error in a resampled series.
+    """
+    one, two = _pair(squared, reference, level, draws)
+    drawn = _block_means(np.column_stack((one, two)), block, draws, np.random.default_rng(seed))
+    drawn = np.maximum(drawn, 0.0)  # differences of running sums can fall below zero by a rounding error
+    if two.mean() <= 0 or (drawn[:, 1] <= 0).any():
+        raise ValueError("reference makes no error in a whole resampled series: skill against it is not defined.")
+    estimate = 1.0 - float(np.sqrt(one.mean() / two.mean()))
+    return _percentiles(estimate, 1.0 - np.sqrt(drawn[:, 0] / drawn[:, 1]), level)
+
+
+def _block_means(losses: Floats, block: int, draws: int, rng: np.random.Generator) -> Floats:
+    """Means of resampled series, ``(draws, k)``, for losses ``(n, k)``: circular blocks, the same ones for all k."""
+    n = len(losses)
+    if not 1 <= block <= n:
+        raise ValueError(f"block must lie between 1 and the {n} losses, got {block}.")
+    sums = np.concatenate((np.zeros((1, losses.shape[1])), np.cumsum(np.concatenate((losses, losses[:block])), axis=0)))
+    whole, rest = divmod(n, block)
+    starts = rng.integers(n, size=(draws, whole))
+    total = (sums[starts + block] - sums[starts]).sum(axis=1)
+    if rest:
+        last = rng.integers(n, size=draws)
+        total += sums[last + rest] - sums[last]
+    means: Floats = total / n
+    return means
+
+
+def _percentiles(estimate: float, drawn: Floats, level: float) -> Interval:
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(estimate, float(low), float(high), level)
+
+
+# --- tests that assume no distribution
+
+
+def sign_flip_test(first: ArrayLike, second: ArrayLike) -> float:
+    """Exact paired permutation test of a mean difference, two-sided.
+
+    If the two models differed by chance alone, each pair's difference could as well have had the other sign. All
+    ``2 ** n`` ways to choose the signs are tried. With 10 pairs the smallest possible result is 2/1024.
+
+    Args:
+        first: scores of one model, ``(n,)``, n from 2 to 20.
+        second: scores of the other in the same runs, ``(n,)``.
+
+    Returns:
+        Share of sign choices whose mean difference is at least as far from 0 as the one seen.
+
+    Raises:
+        ValueError: the scores are not paired, not finite, or too few or too many.
+
+    Source: Fisher (1935), The design of experiments, section 21.
+    """
+    one, two = _pair(first, second)
+    if len(one) > 20:
+        raise ValueError(f"the exact test tries all signs, too many for {len(one)} pairs: give at most 20.")
+    difference = one - two
+    sums = np.zeros(1)
+    for value in difference:
+        sums = np.concatenate((sums + value, sums - value))
+    # Equal differences in another order may sum to a little less.
+    rounding = 1e-9 * np.abs(difference).sum()
+    return float(np.mean(np.abs(sums) >= np.abs(difference.sum()) - rounding))
+
+
+def holm(p_values: ArrayLike) -> Floats:
+    """Holm's correction: p-values adjusted so that the chance of *any* false alarm among them keeps to the level.
+
+    Raises:
+        ValueError: there are none, or one is no probability.
+
+    Source: Holm (1979).
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    if p.ndim != 1 or not len(p) or not ((p >= 0) & (p <= 1)).all():
+        raise ValueError(f"p_values must be one list of probabilities from 0 to 1, got {p_values!r}.")
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
+    return adjusted
+
+
+def _scores(scores: ArrayLike, name: str) -> Floats:
+    values = np.asarray(scores, dtype=np.float64)
+    if values.ndim != 1 or len(values) < 2:
+        raise ValueError(f"{name} must be one number per run or item, at least 2, got shape {values.shape}.")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} must be finite, but holds NaN or infinity.")
+    return values
+
+
+def _pair(first: ArrayLike, second: ArrayLike, level: float = 0.5, draws: int = 1) -> tuple[Floats, Floats]:
+    one, two = _scores(first, "first"), _scores(second, "second")
+    if len(one) != len(two):
+        raise ValueError(f"first and second must be paired one by one, got {len(one)} and {len(two)}.")
+    if draws < 1:
+        raise ValueError(f"draws must be at least 1, got {draws}.")
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level}.")
+    return one, two

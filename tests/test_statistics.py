@@ -1,0 +1,221 @@
+"""Errors and intervals: known answers, other programs' answers, coverage, refusals."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from rnncourse import statistics
+from rnncourse.statistics import (
+    Interval,
+    bootstrap_over_blocks,
+    bootstrap_over_seeds,
+    holm,
+    mae,
+    mase,
+    mse,
+    naive_mae,
+    rmse,
+    sign_flip_test,
+    skill,
+    skill_over_blocks,
+    t_over_seeds,
+)
+from tests.closeness import assert_close_ulp
+
+# On a grid: no difference is so small that its square underflows, and sums of few are exact.
+FLOATS = arrays(np.float64, 12, elements=st.integers(-1_000_000, 1_000_000).map(lambda n: n / 10_000))
+PAIRS = st.lists(st.tuples(st.integers(-1000, 1000), st.integers(-1000, 1000)), min_size=2, max_size=9)
+
+
+# --- errors
+
+
+def test_errors_by_hand() -> None:
+    prediction, target = [1.0, 2.0, 5.0], [1.0, 4.0, 1.0]
+    assert (mse(prediction, target), mae(prediction, target)) == (20 / 3, 2.0)
+    assert_close_ulp([rmse(prediction, target)], [(20 / 3) ** 0.5], 1)
+    assert mase(prediction, target, train=[0.0, 1.0, 3.0, 2.0]) == pytest.approx(2 / (4 / 3), rel=1e-15)
+    assert skill([1.0, 1.0], [0.0, 0.0], reference=[2.0, 2.0]) == 0.5
+
+
+def test_the_scale_is_that_of_training() -> None:
+    train = np.array([0.0, 2.0, np.nan, 2.0, 6.0, 9.0])
+    assert naive_mae(train) == 3.0  # of 2, 4 and 3; the two pairs with a hole do not count
+    assert naive_mae(train, season=2) == 3.5  # of 0 and 7
+    walk = np.cumsum(np.random.default_rng(0).normal(size=500))
+    assert mase(walk[:-1], walk[1:], train=walk) == pytest.approx(1.0, rel=1e-12)
+
+
+@settings(max_examples=50)
+@given(prediction=FLOATS, target=FLOATS, factor=st.floats(0.1, 10), shift=st.floats(-10, 10))
+def test_units(prediction: Any, target: Any, factor: float, shift: float) -> None:
+    other = [factor * values + shift for values in (prediction, target)]
+    assert mae(*other) == pytest.approx(factor * mae(prediction, target), rel=1e-9, abs=1e-9)
+    assert mse(*other) == pytest.approx(factor**2 * mse(prediction, target), rel=1e-9, abs=1e-9)
+    assert mae(prediction, target) <= rmse(prediction, target) * (1 + 1e-12)
+
+
+# --- intervals
+
+
+def test_blocks_are_stretches_of_the_circle() -> None:
+    """Every resampled mean is a mean of whole circular blocks and one remainder."""
+    losses = np.arange(7.0)[:, None] ** 2
+    circle = np.concatenate((losses, losses))[:, 0]
+    sums = {
+        circle[a : a + 3].sum() + circle[b : b + 3].sum() + circle[c]
+        for a in range(7)
+        for b in range(7)
+        for c in range(7)
+    }
+    means = statistics._block_means(losses, 3, 500, np.random.default_rng(0))[:, 0]
+    assert set(np.rint(means * 7)) <= sums
+    assert len(set(means.round(9))) > 30
+    assert statistics._block_means(losses, 7, 20, np.random.default_rng(0)) == pytest.approx(losses.mean(), rel=1e-12)
+
+
+def test_pairing_removes_what_both_share() -> None:
+    shared = np.random.default_rng(0).gamma(1, 5, 400)
+    better = bootstrap_over_blocks(shared, shared + 0.1, block=20)
+    assert (better.estimate, better.low, better.high) == pytest.approx((-0.1, -0.1, -0.1), abs=1e-9)
+    assert better.excludes_zero
+    assert not bootstrap_over_blocks(shared, shared[::-1], block=20).excludes_zero
+    assert str(Interval(0.12345, -1.0, 2.0, 0.95)) == "0.1235 [-1, 2]"
+
+
+def test_a_seed_fixes_the_interval() -> None:
+    one, two = np.random.default_rng(0).random((2, 50))
+    for made in (bootstrap_over_seeds, lambda *pair, **options: bootstrap_over_blocks(*pair, block=5, **options)):
+        assert made(one, two, seed=3) == made(one, two, seed=3) != made(one, two, seed=4)
+
+
+def test_skill_and_its_interval() -> None:
+    rng = np.random.default_rng(1)
+    reference = rng.normal(0, 1, 3000)
+    interval = skill_over_blocks((0.8 * reference) ** 2, reference**2, block=50)
+    assert (interval.estimate, interval.low, interval.high) == pytest.approx((0.2, 0.2, 0.2), abs=1e-9)
+    other = rng.normal(0, 0.8, 3000)
+    interval = skill_over_blocks(other**2, reference**2, block=50)
+    assert interval.estimate == pytest.approx(skill(other, np.zeros(3000), reference=reference), rel=1e-12)
+    assert 0 < interval.low < interval.estimate < interval.high
+
+
+def coverage(intervals: list[Interval]) -> float:
+    return float(np.mean([interval.low <= 0 <= interval.high for interval in intervals]))
+
+
+def test_blocks_cover_where_single_windows_do_not() -> None:
+    """300 series of correlated losses (memory 0.9) with a true difference of 0, nominal 90 %. The standard error of
+    a coverage is below 0.029. Single windows promise ten times the evidence there is.
+    """
+    shocks = np.random.default_rng(5).normal(size=(300, 700))
+    losses = np.zeros((300, 700))
+    for t in range(1, 700):
+        losses[:, t] = 0.9 * losses[:, t - 1] + shocks[:, t]
+    options = {"draws": 200, "level": 0.9, "seed": 1}
+    blocks, single = (
+        coverage([bootstrap_over_blocks(row[100:], np.zeros(600), block=size, **options) for row in losses])
+        for size in (40, 1)
+    )
+    assert blocks > 0.78
+    assert single < 0.45
+
+
+@pytest.mark.parametrize(("seeds", "expected"), [(5, 0.88), (10, 0.92)])
+def test_coverage_over_seeds_is_what_the_docstrings_say(seeds: int, expected: float) -> None:
+    """1,000 experiments: the standard error of a coverage is 0.010, and three of them are allowed."""
+    scores = np.random.default_rng(seeds).normal(size=(1000, 2, seeds))
+    drawn = coverage([bootstrap_over_seeds(one, two, draws=400, seed=1) for one, two in scores])
+    assert drawn == pytest.approx(expected, abs=0.03)
+    assert coverage([t_over_seeds(one, two) for one, two in scores]) == pytest.approx(0.95, abs=0.03)
+
+
+@settings(max_examples=60)
+@given(PAIRS.filter(lambda pairs: len({a - b for a, b in pairs}) > 1), st.sampled_from([0.8, 0.95, 0.99]))
+def test_students_interval_is_scipys(pairs: Any, level: float) -> None:
+    one, two = np.array(pairs, dtype=float).T
+    ours, theirs = t_over_seeds(one, two, level=level), stats.ttest_rel(one, two).confidence_interval(level)
+    assert_close_ulp([ours.low, ours.high], [theirs.low, theirs.high], 64)
+    assert ours.estimate == np.mean(one - two)
+    assert (t_over_seeds(two, one, level=level).low, ours.level) == (-ours.high, level)
+
+
+# --- tests
+
+
+@pytest.mark.parametrize(
+    ("difference", "p"),
+    [
+        ([1, 1, 1], 2 / 8),
+        ([3, 2, -1], 4 / 8),
+        ([1, -1], 1.0),
+        ([0, 0, 0], 1.0),
+        ([0, 0, 5], 1.0),
+        ([0.1] * 10, 2 / 1024),
+    ],
+)
+def test_the_sign_flip_test_by_hand(difference: list[float], p: float) -> None:
+    assert sign_flip_test(difference, np.zeros(len(difference))) == p
+
+
+@settings(max_examples=60)
+@given(PAIRS)
+def test_the_sign_flip_test_is_scipys_permutation_test_and_takes_no_side(pairs: Any) -> None:
+    one, two = np.array(pairs, dtype=float).T
+    theirs = stats.permutation_test(
+        (one, two), lambda a, b: np.sum(a - b), permutation_type="samples", n_resamples=np.inf, vectorized=False
+    )
+    assert sign_flip_test(one, two) == sign_flip_test(two, one) == pytest.approx(theirs.pvalue)
+    assert 0 < sign_flip_test(one, two) <= 1
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
+    assert holm([0.02]) == pytest.approx([0.02])
+
+
+@settings(max_examples=80)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_keeps_order_and_lies_between_none_and_bonferroni(p: list[float]) -> None:
+    adjusted = holm(p)
+    assert (adjusted >= np.array(p)).all()
+    assert (adjusted <= np.minimum(1, len(p) * np.array(p))).all()
+    assert (np.diff(adjusted[np.argsort(p, kind="stable")]) >= 0).all()
+
+
+# --- what is refused
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        *((lambda f=f: f(np.zeros(3), np.zeros((3, 1))), r"got \(3,\) and \(3, 1\)") for f in (mse, mae, rmse)),
+        (lambda: mse([], []), "must not be empty"),
+        (lambda: mae([1.0, np.nan], [1.0, 1.0]), "must be finite"),
+        (lambda: naive_mae([1.0]), r"got shape \(1,\)"),
+        (lambda: naive_mae(np.zeros((3, 1))), r"got shape \(3, 1\)"),
+        (lambda: naive_mae([1.0, 2.0], season=0), "season must"),
+        (lambda: naive_mae([2.0, 2.0]), "train never changes"),
+        (lambda: naive_mae([1.0, np.nan, 2.0]), "train holds no two values"),
+        (lambda: skill([1.0], [1.0], reference=[1.0]), "reference makes no error"),
+        (lambda: skill_over_blocks([1.0, 2.0], [0.0, 0.0], block=1), "reference makes no error"),
+        *((lambda b=b: bootstrap_over_blocks([1, 2], [1, 2], block=b), "block must") for b in (0, 3)),
+        *((lambda f=f: f([1, 2], [1]), "second must") for f in (bootstrap_over_seeds, t_over_seeds, sign_flip_test)),
+        *((lambda f=f: f([[1, 2]], [1, 2]), "first must") for f in (bootstrap_over_seeds, sign_flip_test)),
+        (lambda: bootstrap_over_blocks([1.0, 2.0], [1.0, 2.0, 3.0], block=1), "got 2 and 3"),
+        (lambda: sign_flip_test([1, 2], [1, np.nan]), "second must be finite"),
+        (lambda: bootstrap_over_seeds([1.0, 2.0], [1.0, 2.0], draws=0), "draws must"),
+        *((lambda f=f: f([1, 2], [1, 3], level=1.0), "level must") for f in (bootstrap_over_seeds, t_over_seeds)),
+        (lambda: sign_flip_test(range(21), range(21)), "at most 20"),
+        *((lambda p=p: holm(p), "p_values must") for p in ([], [0.2, 1.2], [np.nan])),
+    ],
+)
+def test_bad_input_is_named(call: Any, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        call()
