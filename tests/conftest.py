@@ -4,8 +4,10 @@ A commit draws the same cases everywhere. ``RNNCOURSE_FUZZ=1 pytest -m hypothesi
 """
 
 import os
+from collections.abc import Iterator
 
 import pytest
+import torch
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
@@ -34,3 +36,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         test._hypothesis_internal_use_settings = settings(own, max_examples=FUZZ_FACTOR * own.max_examples)
     for item in items:
         item.add_marker(pytest.mark.timeout(3600))
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Threads that share matrices this small mostly wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -1,8 +1,9 @@
-"""Gate traces against loops over ``nn.LSTMCell`` and ``nn.GRUCell``, and every refusal."""
+"""Gate traces against loops over torch's cells, against the module's own call, and every refusal."""
 
 import copy
-from collections.abc import Iterator
-from dataclasses import FrozenInstanceError, dataclass
+import io
+import pickle
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import pytest
@@ -13,103 +14,20 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from rnncourse.gates import GateTrace, trace_gates
+from tests.cell_loop import initial_states, stacked, unroll
+from tests.closeness import assert_close_ulp, ulps_apart
+from tests.conftest import FUZZ
+from tests.layer_zoo import READABLE, SIZE, UNREADABLE, WRAPPED, Build, sequence
 
-TOLERANCE = {torch.float32: 1e-6, torch.float64: 1e-12}
-# Rows of the stacked weight matrices, by torch's documentation.
 LSTM_GATES = ("input", "forget", "cell", "output")
 GRU_GATES = ("reset", "update", "new")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Threads that share matrices this small mostly wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-# --- the reference: loops over cells, one sequence at a time where lengths differ
-
-
-def cell_of(rnn: nn.LSTM | nn.GRU, suffix: str) -> nn.LSTMCell | nn.GRUCell:
-    weight = getattr(rnn, f"weight_ih_{suffix}")
-    kind = nn.LSTMCell if isinstance(rnn, nn.LSTM) else nn.GRUCell
-    cell = kind(weight.shape[1], rnn.hidden_size, bias=rnn.bias, dtype=weight.dtype)
-    names = ("weight_ih", "weight_hh") + (("bias_ih", "bias_hh") if rnn.bias else ())
-    for name in names:
-        setattr(cell, name, nn.Parameter(getattr(rnn, f"{name}_{suffix}").detach().clone()))
-    return cell
-
-
-def affine(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    return nn.functional.linear(x, weight, bias)
-
-
-def lstm_step(rnn: nn.LSTM, cell: nn.LSTMCell, suffix: str, x: Tensor, h: Tensor, c: Tensor) -> dict[str, Tensor]:
-    sums = affine(x, cell.weight_ih, cell.bias_ih if rnn.bias else None)
-    sums = sums + affine(h, cell.weight_hh, cell.bias_hh if rnn.bias else None)
-    i, f, g, o = sums.chunk(4, -1)
-    step = {"input": i.sigmoid(), "forget": f.sigmoid(), "cell": g.tanh(), "output": o.sigmoid()}
-    if rnn.proj_size:
-        c = step["forget"] * c + step["input"] * step["cell"]
-        h = (step["output"] * c.tanh()) @ getattr(rnn, f"weight_hr_{suffix}").T
-    else:
-        h, c = cell(x, (h, c))
-    return step | {"h": h, "c": c}
-
-
-def gru_step(rnn: nn.GRU, cell: nn.GRUCell, x: Tensor, h: Tensor) -> dict[str, Tensor]:
-    ir, iz, in_ = affine(x, cell.weight_ih, cell.bias_ih if rnn.bias else None).chunk(3, -1)
-    hr, hz, hn = affine(h, cell.weight_hh, cell.bias_hh if rnn.bias else None).chunk(3, -1)
-    r = (ir + hr).sigmoid()
-    return {"reset": r, "update": (iz + hz).sigmoid(), "new": (in_ + r * hn).tanh(), "h": cell(x, h)}
-
-
-def unroll(
-    rnn: nn.LSTM | nn.GRU, suffix: str, x: Tensor, initial: list[Tensor], *, backward: bool
-) -> dict[str, Tensor]:
-    """Every quantity of one layer and direction, (time, batch, width), in the order of the input."""
-    cell, state, steps = cell_of(rnn, suffix), list(initial), []
-    for row in x.flip(0) if backward else x:
-        before = {"h_prev": state[0]} | ({"c_prev": state[1]} if len(state) == 2 else {})
-        if isinstance(rnn, nn.LSTM):
-            step = lstm_step(rnn, cell, suffix, row, *state)
-            state = [step["h"], step["c"]]
-        else:
-            step = gru_step(rnn, cell, row, state[0])
-            state = [step["h"]]
-        steps.append(step | before)
-    ordered = steps[::-1] if backward else steps
-    return {name: torch.stack([step[name] for step in ordered]) for name in steps[0]}
-
-
-def reference(rnn: nn.LSTM | nn.GRU, x: Tensor, initial: list[Tensor]) -> dict[str, Tensor]:
-    """Every quantity, (layers, directions, batch, time, width), of time-major ``x`` without padding."""
-    directions = 1 + rnn.bidirectional
-    layers = []
-    for layer in range(rnn.num_layers):
-        found = []
-        for d in range(directions):
-            states = [state[layer * directions + d] for state in initial]
-            suffix = f"l{layer}" + ("_reverse" if d else "")
-            found.append(unroll(rnn, suffix, x, states, backward=bool(d)))
-        x = torch.cat([one["h"] for one in found], -1)
-        layers.append(found)
-    return {
-        name: torch.stack([torch.stack([one[name].transpose(0, 1) for one in found]) for found in layers])
-        for name in layers[0][0]
-    }
-
-
-def zero_states(rnn: nn.LSTM | nn.GRU, batch: int) -> list[Tensor]:
-    layers, dtype = rnn.num_layers * (1 + rnn.bidirectional), rnn.weight_ih_l0.dtype
-    h = torch.zeros(layers, batch, rnn.proj_size or rnn.hidden_size, dtype=dtype)
-    return [h, torch.zeros(layers, batch, rnn.hidden_size, dtype=dtype)] if isinstance(rnn, nn.LSTM) else [h]
-
-
-def random_states(rnn: nn.LSTM | nn.GRU, batch: int) -> list[Tensor]:
-    return [torch.randn_like(state) for state in zero_states(rnn, batch)]
+KINDS = pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN"),
+    # What strangers bring may be deprecated.
+    pytest.mark.filterwarnings("ignore:.*deprecated.*"),
+]
 
 
 def as_hx(states: list[Tensor]) -> Any:
@@ -118,150 +36,215 @@ def as_hx(states: list[Tensor]) -> Any:
 
 def traced(trace: GateTrace) -> dict[str, Tensor]:
     found = dict(trace.gates) | {"h": trace.hidden, "h_prev": trace.hidden_prev}
-    if trace.cell is not None:
-        assert trace.cell_prev is not None
-        found |= {"c": trace.cell, "c_prev": trace.cell_prev}
-    return found
+    return found if trace.cell is None else found | {"c": trace.cell, "c_prev": trace.cell_prev}
 
 
-def assert_equal(trace: GateTrace, expected: dict[str, Tensor], dtype: torch.dtype) -> None:
-    found = traced(trace)
-    assert found.keys() == expected.keys()
-    for name, values in expected.items():
-        # The cell state is a sum over time: its rounding grows with its size, as the loop's own does.
-        relative = TOLERANCE[dtype] if name in ("c", "c_prev") else 0.0
-        torch.testing.assert_close(
-            found[name], values, rtol=relative, atol=TOLERANCE[dtype], msg=lambda text, n=name: f"{n}: {text}"
-        )
-
-
-# --- random configurations
-
-
-@dataclass(frozen=True)
-class Case:
-    kind: str
-    input_size: int
-    hidden_size: int
-    num_layers: int
-    bidirectional: bool
-    batch_first: bool
-    bias: bool
-    proj_size: int
-    dtype: torch.dtype
-    batch: int
-    seq_len: int
-    start: bool
-    seed: int
-
-    def build(self) -> nn.LSTM | nn.GRU:
-        torch.manual_seed(self.seed)
-        kind = nn.LSTM if self.kind == "LSTM" else nn.GRU
-        extra = {"proj_size": self.proj_size} if self.kind == "LSTM" else {}
-        return kind(
-            self.input_size,
-            self.hidden_size,
-            num_layers=self.num_layers,
-            bidirectional=self.bidirectional,
-            batch_first=self.batch_first,
-            bias=self.bias,
-            dtype=self.dtype,
-            **extra,
-        ).requires_grad_(False)
+def output_of(returned: Any) -> Tensor:
+    """The module's output, ``(time, batch, width)``."""
+    return returned if isinstance(returned, Tensor) else returned[0]
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> Case:
-    hidden_size = draw(st.integers(2, 9))
-    return Case(
-        kind=draw(st.sampled_from(["LSTM", "GRU"])),
-        input_size=draw(st.integers(1, 7)),
-        hidden_size=hidden_size,
+def layers(draw: st.DrawFn) -> tuple[nn.LSTM | nn.GRU, int]:
+    """A random LSTM or GRU, and how many sequences to read."""
+    kind, hidden_size = draw(st.sampled_from([nn.LSTM, nn.GRU])), draw(st.integers(2, 9))
+    torch.manual_seed(draw(st.integers(0, 2**16)))
+    rnn = kind(
+        draw(st.integers(1, 7)),
+        hidden_size,
         num_layers=draw(st.integers(1, 4)),
         bidirectional=draw(st.booleans()),
         batch_first=draw(st.booleans()),
         bias=draw(st.booleans()),
-        proj_size=draw(st.sampled_from([0, 0, hidden_size - 1])),
         dtype=draw(st.sampled_from([torch.float32, torch.float64])),
-        batch=draw(st.integers(1, 5)),
-        seq_len=draw(st.one_of(st.integers(1, 12), st.integers(13, 60))),
-        start=draw(st.booleans()),
-        seed=draw(st.integers(0, 2**16)),
+        **({"proj_size": draw(st.sampled_from([0, 0, hidden_size - 1]))} if kind is nn.LSTM else {}),
     )
+    return rnn.requires_grad_(False), draw(st.integers(1, 5))
 
 
-@settings(deadline=None, max_examples=40)
-@given(cases())
-@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
-def test_every_gate_equals_a_loop_over_cells(case: Case) -> None:
-    rnn = case.build()
-    x = torch.randn(case.seq_len, case.batch, case.input_size, dtype=case.dtype)
-    states = random_states(rnn, case.batch) if case.start else zero_states(rnn, case.batch)
-    given_x = x.transpose(0, 1) if case.batch_first else x
-    hx = as_hx(states) if case.start else None
-    trace = trace_gates(rnn, given_x, hx)
-    assert_equal(trace, reference(rnn, x, states), case.dtype)
-    assert trace.residual <= TOLERANCE[case.dtype]
-    output = rnn(given_x, hx)[0]
-    found = torch.cat(list(trace.hidden[-1]), -1)
-    expected = output if case.batch_first else output.transpose(0, 1)
-    torch.testing.assert_close(found, expected, rtol=0.0, atol=TOLERANCE[case.dtype] / 5)
-    assert trace.kind == case.kind
-    assert trace.lengths is None
-
-
-@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_three_hundred_steps(kind: str, dtype: torch.dtype) -> None:
-    # With 24 sequences these steps are worked off in several runs, the last one shorter.
-    case = Case(kind, 3, 16, 1, True, True, True, 0, dtype, 24, 300, True, 7)
-    rnn = case.build()
-    x, states = torch.randn(300, 24, 3, dtype=dtype), random_states(rnn, 24)
-    trace = trace_gates(rnn, x.transpose(0, 1), as_hx(states))
-    assert_equal(trace, reference(rnn, x, states), dtype)
-
-
-@settings(deadline=None, max_examples=25)
-@given(cases(), st.data())
-@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
-def test_packed_sequences_equal_each_sequence_alone(case: Case, data: st.DataObject) -> None:
-    rnn = case.build()
-    lengths = data.draw(st.lists(st.integers(1, 9), min_size=case.batch, max_size=case.batch))
-    x = torch.randn(max(lengths), case.batch, case.input_size, dtype=case.dtype)
-    states = random_states(rnn, case.batch)
-    packed = pack_padded_sequence(x, torch.tensor(lengths), enforce_sorted=False)
-    trace = trace_gates(rnn, packed, as_hx(states))
-    assert trace.lengths is not None
-    assert trace.lengths.tolist() == lengths
-    assert trace.residual <= TOLERANCE[case.dtype]
-    for k, length in enumerate(lengths):
-        alone = reference(rnn, x[:length, k : k + 1], [state[:, k : k + 1] for state in states])
+@settings(max_examples=500 if FUZZ else 150)
+@given(layers(), st.data())
+def test_every_gate_of_a_random_layer_equals_a_loop_over_cells(drawn: tuple[Any, int], data: st.DataObject) -> None:
+    rnn, batch = drawn
+    packed = data.draw(st.booleans())
+    longest = st.integers(1, 9) if packed else st.one_of(st.integers(1, 12), st.integers(13, 60))
+    lengths = [data.draw(longest) for _ in range(batch)] if packed else [data.draw(longest)] * batch
+    x = torch.randn(max(lengths), batch, rnn.input_size, dtype=rnn.weight_ih_l0.dtype)
+    states = initial_states(rnn, batch, torch.randn if data.draw(st.booleans()) else torch.zeros)
+    rows: Any = x.transpose(0, 1) if rnn.batch_first else x
+    if packed:
+        rows = pack_padded_sequence(rows, torch.tensor(lengths), rnn.batch_first, enforce_sorted=False)
+    trace = trace_gates(rnn, rows, as_hx(states))
+    assert (trace.kind, trace.lengths is None) == (rnn.mode, not packed)
+    assert trace.residual <= 8 * torch.finfo(x.dtype).eps
+    with torch.no_grad():
+        output = rnn(rows, as_hx(states))[0]
+    output = pad_packed_sequence(output, True)[0] if packed else output if rnn.batch_first else output.transpose(0, 1)
+    assert torch.equal(torch.cat(list(trace.hidden[-1]), -1).nan_to_num(0.0), output)
+    # A gate is near 1, and the terms of its weighted sum can be larger than that.
+    terms = max(values.abs().max() for values in (x, *states)) * max(w.abs().max() for w in rnn.parameters())
+    scale = max(1.0, float(terms))
+    exact = copy.deepcopy(rnn).double()
+    for k, length in enumerate(lengths if packed else [lengths[0]]):
+        members = slice(k, k + 1) if packed else slice(None)
+        # In float64, so that one of the two does not round; a float64 layer has nothing better.
+        alone = stacked(unroll(exact, x[:length, members].double(), [state[:, members].double() for state in states]))
+        assert traced(trace).keys() == alone.keys()
         for name, values in traced(trace).items():
-            torch.testing.assert_close(
-                values[:, :, k, :length], alone[name][:, :, 0], rtol=0.0, atol=TOLERANCE[case.dtype]
-            )
-            assert values[:, :, k, length:].isnan().all()
-    output = pad_packed_sequence(rnn(packed, as_hx(states))[0], batch_first=True)[0]
-    found = torch.cat(list(trace.hidden[-1]), -1).nan_to_num(0.0)
-    torch.testing.assert_close(found, output, rtol=0.0, atol=TOLERANCE[case.dtype] / 5)
+            assert_close_ulp(values[:, :, members, :length], alone[name], 4, scale=scale)
+            assert values[:, :, members, length:].isnan().all()
 
 
-def test_packed_in_order_has_no_index() -> None:
-    rnn, x = nn.LSTM(2, 3), torch.randn(4, 2, 2)
-    packed = pack_padded_sequence(x, torch.tensor([4, 2]))
-    assert packed.sorted_indices is None
-    trace = trace_gates(rnn, packed)
-    assert trace.lengths is not None
-    assert trace.lengths.tolist() == [4, 2]
-    whole = trace_gates(rnn, x)
-    torch.testing.assert_close(trace["forget"][:, :, 1, :2], whole["forget"][:, :, 1, :2])
+@KINDS
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_three_hundred_steps(kind: Any, dtype: torch.dtype) -> None:
+    # With 24 sequences these steps are worked off in several runs, the last one shorter.
+    torch.manual_seed(7)
+    rnn = kind(3, 16, bidirectional=True, dtype=dtype).requires_grad_(False)
+    x, states = torch.randn(300, 24, 3, dtype=dtype), initial_states(rnn, 24, torch.randn)
+    expected = stacked(unroll(rnn, x, states))
+    for name, values in traced(trace_gates(rnn, x, as_hx(states))).items():
+        assert_close_ulp(values, expected[name], 8)
+
+
+# --- a trace is what the module computes at that moment, or a refusal
+
+
+@KINDS
+@pytest.mark.parametrize("build", READABLE.values(), ids=READABLE.keys())
+def test_whatever_a_call_computes_is_what_is_read_and_nothing_changes(kind: Any, build: Build) -> None:
+    torch.manual_seed(0)
+    rnn, x = build(kind), sequence()
+    before = remember(rnn)
+    trace = trace_gates(rnn, x)
+    assert_remembered(rnn, before)
+    with torch.no_grad():
+        output = output_of(rnn(x))
+    assert torch.equal(torch.cat(list(trace.hidden[-1]), -1).transpose(0, 1), output)
+    assert trace.residual <= 8 * torch.finfo(output.dtype).eps
+    # The equations of the cell, from the trace alone: no weight is read here.
+    if trace.cell is None:
+        rebuilt = torch.lerp(trace["new"], trace.hidden_prev, trace["update"])
+    else:
+        cell = trace["forget"] * trace.cell_prev + trace["input"] * trace["cell"]
+        assert_close_ulp(trace.cell, cell, 2)
+        rebuilt = trace["output"] * trace.cell.tanh()
+    assert_close_ulp(rebuilt, trace.hidden, 4)
+
+
+def remember(rnn: nn.Module) -> dict[str, Any]:
+    """All that a reader might change."""
+    own = {name: {k: id(v) for k, v in vars(part).items()} for name, part in rnn.named_modules()}
+    held = [v for part in rnn.modules() for v in vars(part).values() if isinstance(v, list | dict)]
+    return {
+        "state": copy.deepcopy({name: value.detach() for name, value in rnn.state_dict().items()}),
+        "grads": [None if p.grad is None else p.grad.clone() for p in rnn.parameters()],
+        "flags": [p.requires_grad for p in rnn.parameters()],
+        "own": own,
+        "held": [(v, list(v.items()) if isinstance(v, dict) else list(v)) for v in held],
+        "random": torch.get_rng_state(),
+        "mode": [part.training for part in rnn.modules()],
+        "grad mode": torch.is_grad_enabled(),
+    }
+
+
+def assert_remembered(rnn: nn.Module, before: dict[str, Any]) -> None:
+    now = remember(rnn)
+    for name in ("own", "flags", "mode", "grad mode"):
+        assert now[name] == before[name], name
+    for (held, values), (_, were) in zip(now["held"], before["held"], strict=True):
+        assert all(a is b or a == b for a, b in zip(values, were, strict=True)), held
+    assert torch.equal(now["random"], before["random"])
+    assert now["state"].keys() == before["state"].keys()
+    for one, two in zip(
+        [*now["state"].values(), *now["grads"]], [*before["state"].values(), *before["grads"]], strict=True
+    ):
+        assert (one is two) if one is None else torch.equal(one, two)
+
+
+@KINDS
+@pytest.mark.parametrize("build", UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_what_is_not_the_kernels_output_is_refused_and_nothing_changes(kind: Any, build: Build) -> None:
+    torch.manual_seed(0)
+    rnn = build(kind)
+    before = remember(rnn)
+    with pytest.raises(ValueError, match="rnn"):
+        trace_gates(rnn, sequence())
+    assert_remembered(rnn, before)
+
+
+@KINDS
+@pytest.mark.parametrize(("build", "remedy"), WRAPPED.values(), ids=WRAPPED.keys())
+def test_wrappers_are_refused_with_the_way_to_the_layer(kind: Any, build: Build, remedy: str) -> None:
+    with pytest.raises(TypeError, match=remedy):
+        trace_gates(build(kind), sequence())
+
+
+def test_a_layer_compiled_in_place_is_read_uncompiled() -> None:
+    rnn = nn.LSTM(SIZE, SIZE)
+    expected = trace_gates(rnn, sequence())
+    rnn.compile(backend=lambda *_: pytest.fail("compiled"))
+    assert torch.equal(trace_gates(rnn, sequence())["forget"], expected["forget"])
+
+
+def test_weights_of_a_functional_call_are_the_ones_read() -> None:
+    rnn, other = nn.LSTM(SIZE, SIZE), nn.LSTM(SIZE, SIZE)
+    with torch.nn.utils.stateless._reparametrize_module(rnn, dict(other.named_parameters())):
+        assert torch.equal(trace_gates(rnn, sequence())["forget"], trace_gates(other, sequence())["forget"])
+
+
+def test_parametrisations_cached_outside_stay_cached() -> None:
+    rnn = READABLE["weight_norm"](nn.LSTM)
+    with nn.utils.parametrize.cached():
+        trace_gates(rnn, sequence())
+        assert rnn.weight_hh_l0.requires_grad
+
+
+@pytest.mark.parametrize("relative", [0.1, 1e-3])
+def test_a_wrong_gate_is_noticed(monkeypatch: pytest.MonkeyPatch, relative: float) -> None:
+    tanh = torch.tanh
+    monkeypatch.setattr(torch, "tanh", lambda *args, **kwargs: tanh(*args, **kwargs).mul_(1 + relative))
+    for rnn in (nn.LSTM(2, 3), nn.GRU(2, 3)):
+        with pytest.raises(ValueError, match="differs by"):
+            trace_gates(rnn, torch.randn(5, 2, 2))
+
+
+# --- small signals
+
+
+@KINDS
+@pytest.mark.parametrize("size", [1e-7, 1e-12, 1e-30])
+def test_small_signals_are_exact_relative_to_themselves(kind: Any, size: float) -> None:
+    rnn = kind(1, 1, bias=False).requires_grad_(False)
+    x = torch.full((1, 1, 1), size)
+    exact = trace_gates(copy.deepcopy(rnn).double(), x.double())
+    for name, values in traced(trace_gates(rnn, x)).items():
+        assert_close_ulp(values, traced(exact)[name], 3)
+
+
+@KINDS
+def test_a_pulse_dies_out_in_the_trace_as_it_does_in_the_cell(kind: Any) -> None:
+    torch.manual_seed(0)
+    rnn, x = kind(1, 8, bias=False).requires_grad_(False), torch.zeros(61, 1, 1)
+    x[0] = 1.0
+    trace = trace_gates(rnn, x)
+    expected = stacked(unroll(copy.deepcopy(rnn).double(), x.double()))
+    for name in ("c", "cell") if kind is nn.LSTM else ("h", "new"):
+        for values, exact in zip(traced(trace)[name][0, 0, 0], expected[name][0, 0, 0], strict=True):
+            # Each step has rounded what the last one left: a unit or so for each step.
+            assert ulps_apart(values, exact) < 61
+    assert expected["h"][..., -1, :].abs().max() < 1e-5
+    assert trace.residual <= 8 * torch.finfo(torch.float32).eps
+
+
+# --- what a trace is
 
 
 @pytest.mark.parametrize("batch_first", [True, False])
-@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
-def test_unbatched_input_is_a_batch_of_one(kind: type[nn.LSTM] | type[nn.GRU], batch_first: bool) -> None:
+@KINDS
+def test_unbatched_input_is_a_batch_of_one(kind: Any, batch_first: bool) -> None:
     rnn = kind(3, 4, num_layers=2, batch_first=batch_first)
-    x, states = torch.randn(6, 3), random_states(rnn, 1)
+    x, states = torch.randn(6, 3), initial_states(rnn, 1, torch.randn)
     single = trace_gates(rnn, x, as_hx([state[:, 0] for state in states]))
     batch = trace_gates(rnn, x[None] if batch_first else x[:, None], as_hx(states))
     assert single.hidden.shape == (2, 1, 1, 6, 4)
@@ -269,31 +252,25 @@ def test_unbatched_input_is_a_batch_of_one(kind: type[nn.LSTM] | type[nn.GRU], b
         assert torch.equal(values, traced(batch)[name])
 
 
-def test_one_step() -> None:
-    rnn = nn.LSTM(2, 3, bidirectional=True, batch_first=True)
-    trace = trace_gates(rnn, torch.randn(4, 1, 2))
-    assert trace["forget"].shape == (1, 2, 4, 1, 3)
-    assert not trace.hidden_prev.any()
-    assert trace.residual <= 1e-6
+def test_packed_in_order_has_no_index() -> None:
+    rnn, x = nn.LSTM(2, 3), torch.randn(4, 2, 2)
+    packed = pack_padded_sequence(x, torch.tensor([4, 2]))
+    assert packed.sorted_indices is None
+    trace = trace_gates(rnn, packed)
+    assert trace.lengths.tolist() == [4, 2]
+    assert_close_ulp(trace["forget"][:, :, 1, :2], trace_gates(rnn, x)["forget"][:, :, 1, :2], 2)
 
 
 def test_extreme_gates_are_exact() -> None:
     rnn = nn.LSTM(1, 2)
     with torch.no_grad():
-        rnn.weight_ih_l0.zero_()
-        rnn.weight_hh_l0.zero_()
-        rnn.bias_hh_l0.zero_()
+        for weight in rnn.parameters():
+            weight.zero_()
         rnn.bias_ih_l0.copy_(torch.tensor([40.0] * 2 + [-200.0] * 2 + [40.0] * 2 + [0.0] * 2))
     trace = trace_gates(rnn, torch.zeros(3, 1, 1))
-    assert (trace["input"] == 1).all()
-    assert (trace["forget"] == 0).all()
-    assert (trace["cell"] == 1).all()
+    for values, exact in ((trace["input"], 1), (trace["forget"], 0), (trace["cell"], 1), (trace.cell, 1)):
+        assert (values == exact).all()
     assert (trace["output"] == 0.5).all()
-    assert trace.cell is not None
-    assert (trace.cell == 1).all()
-
-
-# --- what a trace is
 
 
 def test_names_and_shapes() -> None:
@@ -301,7 +278,6 @@ def test_names_and_shapes() -> None:
     assert tuple(lstm.gates) == LSTM_GATES
     assert all(values.shape == (2, 2, 4, 7, 5) for values in lstm.gates.values())
     assert lstm.hidden.shape == lstm.hidden_prev.shape == (2, 2, 4, 7, 2)
-    assert lstm.cell is not None
     assert lstm.cell.shape == (2, 2, 4, 7, 5)
     gru = trace_gates(nn.GRU(3, 5), torch.randn(7, 4, 3))
     assert tuple(gru.gates) == GRU_GATES
@@ -309,108 +285,84 @@ def test_names_and_shapes() -> None:
     assert gru.cell_prev is None
 
 
-def test_a_missing_gate_says_which_there_are() -> None:
-    gru, lstm = (trace_gates(kind(1, 2), torch.zeros(1, 1, 1)) for kind in (nn.GRU, nn.LSTM))
-    with pytest.raises(
-        KeyError, match="GRU has no gate 'forget'.*'update'.*nearest relative.*'reset', 'update', 'new'"
-    ):
-        gru["forget"]
-    with pytest.raises(KeyError, match="LSTM has no gate 'update'; 'forget' is the nearest relative"):
-        lstm["update"]
-    with pytest.raises(KeyError, match="LSTM has no gate 'valve'. Its gates are 'input', 'forget', 'cell', 'output'"):
-        lstm["valve"]
+@pytest.mark.parametrize(
+    ("kind", "name", "near"),
+    [(nn.GRU, "forget", "'update'"), (nn.LSTM, "update", "'forget'"), (nn.LSTM, "valve", "'cell'")],
+)
+def test_a_missing_gate_says_which_there_are(kind: Any, name: str, near: str) -> None:
+    trace = trace_gates(kind(1, 2), torch.zeros(1, 1, 1))
+    with pytest.raises(KeyError, match=f"{name}.*{near}"):
+        trace[name]
 
 
 def test_the_trace_is_frozen_detached_and_its_own() -> None:
     rnn, x = nn.LSTM(2, 3, proj_size=2).double(), torch.randn(4, 2, 2).double().requires_grad_()
-    states = random_states(rnn, 2)
-    expected = reference(rnn, x.detach(), states)
+    states = initial_states(rnn, 2, torch.randn)
     trace = trace_gates(rnn, x, as_hx(states))
+    expected = {name: values.clone() for name, values in traced(trace_gates(rnn, x, as_hx(states))).items()}
     with torch.no_grad():
         for tensor in (x, *states, *rnn.parameters()):
             tensor.fill_(7.0)
-    assert_equal(trace, {name: values.detach() for name, values in expected.items()}, torch.float64)
-    assert trace.residual <= 1e-12
-    assert not any(values.requires_grad for values in traced(trace).values())
+    for name, values in traced(trace).items():
+        assert torch.equal(values, expected[name])
+        assert not values.requires_grad
     with pytest.raises(FrozenInstanceError):
         trace.kind = "GRU"  # type: ignore[misc]
     with pytest.raises(TypeError):
         trace.gates["forget"] = x  # type: ignore[index]
 
 
-def test_the_residual_sees_a_wrong_gate() -> None:
-    for kind, gate in ((nn.LSTM, "output"), (nn.GRU, "new")):
-        trace = trace_gates(kind(2, 3), torch.randn(5, 2, 2))
-        trace[gate][0, 0, 1, 3, 2] += 0.5
-        assert trace.residual > 1e-3
+def saved(trace: GateTrace) -> GateTrace:
+    file = io.BytesIO()
+    torch.save(trace, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+@KINDS
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, saved, lambda t: pickle.loads(pickle.dumps(t))])
+def test_traces_can_be_copied_and_pickled_and_stay_light(kind: Any, duplicate: Any) -> None:
+    rnn = kind(2, 16, num_layers=2)
+    packed = pack_padded_sequence(torch.randn(50, 4, 2), torch.tensor([50, 40, 30, 20]))
+    trace = trace_gates(rnn, packed)
+    fresh = len(pickle.dumps(trace))
+    numbers = 4 * 2 * 50 * 4 * 16 * (6 if kind is nn.LSTM else 4)
+    assert fresh < numbers + 8000
+    twin = duplicate(trace)
+    assert (twin.kind, twin.residual, twin.lengths.tolist()) == (trace.kind, trace.residual, [50, 40, 30, 20])
+    for name, values in traced(twin).items():
+        torch.testing.assert_close(values, traced(trace)[name], rtol=0, atol=0, equal_nan=True)
+    # Reading derived states has not made it heavier.
+    assert len(pickle.dumps(trace)) == fresh
 
 
 def test_memory_is_linear_in_time() -> None:
     def storage(seq_len: int) -> int:
         trace = trace_gates(nn.LSTM(2, 4, 2, bidirectional=True), torch.randn(seq_len, 3, 2))
         tensors = (*trace.gates.values(), trace.hidden, trace.cell)
-        held = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors if t is not None}
-        return sum(held.values())
+        return sum({t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}.values())
 
     four_gates_and_two_states = 6 * 4 * (2 * 2 * 3 * 4)
     assert storage(20) == 20 * four_gates_and_two_states
     assert storage(200) == 200 * four_gates_and_two_states
 
 
-# --- the module stays as it was
-
-
-@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
-def test_the_module_is_not_touched(kind: type[nn.LSTM] | type[nn.GRU]) -> None:
-    rnn = kind(3, 4, num_layers=2, bidirectional=True)  # training mode, no dropout: allowed
-    calls: list[object] = []
-    rnn.register_forward_hook(lambda *call: calls.append(call))
-    before, flags = copy.deepcopy(rnn.state_dict()), [p.requires_grad for p in rnn.parameters()]
-    versions = [p._version for p in rnn.parameters()]
-    random_state, attributes = torch.get_rng_state(), set(vars(rnn))
-    trace_gates(rnn, torch.randn(5, 2, 3, generator=torch.Generator().manual_seed(0)))
-    assert torch.equal(torch.get_rng_state(), random_state)
-    assert rnn.training
-    assert not calls
-    assert len(rnn._forward_hooks) == 1
-    assert set(vars(rnn)) == attributes
-    assert [p.requires_grad for p in rnn.parameters()] == flags
-    assert [p._version for p in rnn.parameters()] == versions
-    assert all(p.grad is None for p in rnn.parameters())
-    assert all(torch.equal(value, before[name]) for name, value in rnn.state_dict().items())
-    assert torch.is_grad_enabled()
-
-
-def test_dropout_is_off_in_eval_mode() -> None:
-    rnn = nn.LSTM(3, 4, num_layers=2, dropout=0.5).eval()
-    x = torch.randn(5, 2, 3)
-    assert_equal(
-        trace_gates(rnn, x), {k: v.detach() for k, v in reference(rnn, x, zero_states(rnn, 2)).items()}, torch.float32
-    )
-
-
-def test_one_layer_has_nothing_to_drop_between() -> None:
-    rnn, x = nn.LSTM(3, 4), torch.randn(5, 2, 3)
-    expected = trace_gates(rnn, x)["forget"]
+def test_dropout_between_layers_is_off_in_eval_mode_and_refused_in_training() -> None:
+    rnn, x = nn.LSTM(3, 4, num_layers=2, dropout=0.5), torch.randn(5, 2, 3)
+    with pytest.raises(ValueError, match=r"dropout=0.5.*rnn.eval\(\)"):
+        trace_gates(rnn, x)
+    expected = stacked(unroll(rnn, x))["forget"].detach()
+    assert_close_ulp(trace_gates(rnn.eval(), x)["forget"], expected, 4)
+    # One layer has nothing to drop between.
+    rnn = nn.LSTM(3, 4)
     rnn.dropout = 0.5
-    assert torch.equal(trace_gates(rnn, x)["forget"], expected)
+    assert trace_gates(rnn, x).residual < 1e-6
 
 
-def test_a_parametrised_weight_is_read_as_the_kernel_sees_it() -> None:
-    class Doubled(nn.Module):
-        def forward(self, weight: Tensor) -> Tensor:
-            return 2 * weight
-
-    rnn, x = nn.LSTM(2, 3), torch.randn(4, 2, 2)
-    doubled = nn.LSTM(2, 3)
-    doubled.load_state_dict({name: 2 * w if name == "weight_hh_l0" else w for name, w in rnn.state_dict().items()})
-    nn.utils.parametrize.register_parametrization(rnn, "weight_hh_l0", Doubled())
-    torch.testing.assert_close(trace_gates(rnn, x)["forget"], trace_gates(doubled, x)["forget"])
-
-
-def test_autocast_does_not_lower_the_precision() -> None:
+@pytest.mark.parametrize("mode", [torch.autocast("cpu", dtype=torch.bfloat16), torch.inference_mode()])
+def test_the_surrounding_mode_makes_no_difference(mode: Any) -> None:
     rnn, x = nn.LSTM(3, 4), torch.randn(5, 2, 3)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with mode:
         trace = trace_gates(rnn, x)
     assert torch.equal(trace["forget"], trace_gates(rnn, x)["forget"])
 
@@ -418,101 +370,77 @@ def test_autocast_does_not_lower_the_precision() -> None:
 # --- refusals
 
 
-@pytest.mark.parametrize(
-    ("rnn", "message"),
-    [
-        (nn.RNN(2, 3), "nn.RNN, which has no gates"),
-        (nn.LSTMCell(2, 3), "must be an nn.LSTM or nn.GRU, got LSTMCell"),
-        (nn.Linear(2, 3), "must be an nn.LSTM or nn.GRU, got Linear"),
-    ],
-)
-def test_refuses_other_modules(rnn: nn.Module, message: str) -> None:
-    with pytest.raises(TypeError, match=message):
-        trace_gates(rnn, torch.zeros(1, 1, 2))  # type: ignore[arg-type]
-
-
-def test_refuses_dropout_in_training_mode() -> None:
-    rnn = nn.GRU(2, 3, num_layers=2, dropout=0.25)
-    with pytest.raises(ValueError, match=r"training mode with dropout=0.25.*rnn.eval\(\)"):
-        trace_gates(rnn, torch.zeros(1, 1, 2))
-
-
-@pytest.mark.parametrize(
-    ("shape", "message"),
-    [
-        ((4, 5, 3), r"x has 3 features, but rnn has input_size=2"),
-        ((4, 3), r"x has 3 features, but rnn has input_size=2"),
-        ((2,), r"x has shape \(2,\); pass \(batch, time, feature\)"),
-        ((1, 4, 5, 2), r"x has shape \(1, 4, 5, 2\); pass \(batch, time, feature\)"),
-        ((4, 0, 2), r"x has shape \(4, 0, 2\), so there is no step"),
-        ((0, 4, 2), r"x has shape \(0, 4, 2\), so there is no step"),
-        ((0, 2), r"x has shape \(0, 2\), so there is no step"),
-    ],
-)
-def test_refuses_other_shapes(shape: tuple[int, ...], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        trace_gates(nn.LSTM(2, 3, batch_first=True), torch.zeros(shape))
-
-
-def test_refuses_what_is_no_tensor() -> None:
-    with pytest.raises(TypeError, match="x must be a Tensor or a PackedSequence, got list"):
-        trace_gates(nn.LSTM(2, 3), [[1.0, 2.0]])  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("dtype", "message"),
-    [
-        (torch.float64, "x is torch.float64 on cpu, rnn is torch.float32 on cpu"),
-        (torch.int64, "x is torch.int64; convert it to float32 or float64"),
-        (torch.float16, "x is torch.float16; convert it"),
-    ],
-)
-def test_refuses_other_dtypes(dtype: torch.dtype, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        trace_gates(nn.LSTM(2, 3), torch.zeros(4, 1, 2, dtype=dtype))
-
-
-def test_refuses_a_low_precision_module() -> None:
-    with pytest.raises(ValueError, match="parameter weight_ih_l0 is torch.bfloat16; convert it"):
-        trace_gates(nn.LSTM(2, 3).bfloat16(), torch.zeros(4, 1, 2))
-
-
-def test_refuses_a_module_of_two_dtypes() -> None:
+def of_two_dtypes() -> nn.LSTM:
     rnn = nn.LSTM(2, 3)
     rnn.bias_hh_l0 = nn.Parameter(rnn.bias_hh_l0.detach().double())
-    with pytest.raises(ValueError, match="parameter bias_hh_l0 is torch.float64.*weight_ih_l0 is torch.float32"):
-        trace_gates(rnn, torch.zeros(4, 1, 2))
+    return rnn
 
 
-def test_refuses_other_devices() -> None:
-    with pytest.raises(ValueError, match="parameter weight_ih_l0 is on the meta device"):
-        trace_gates(nn.LSTM(2, 3, device="meta"), torch.zeros(4, 1, 2))
-    with pytest.raises(ValueError, match="x is on the meta device"):
-        trace_gates(nn.LSTM(2, 3), torch.zeros(4, 1, 2, device="meta"))
+def with_rows(*sizes: int, rows: int, order: Tensor | None = None) -> PackedSequence:
+    return PackedSequence(torch.zeros(rows, 2), torch.tensor(sizes, dtype=torch.int64), order, order)
 
 
-@settings(deadline=None, max_examples=30)
-@given(
-    value=st.sampled_from([float("nan"), float("inf"), -float("inf")]),
-    index=st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(0, 1)),
-    batch_first=st.booleans(),
-)
-def test_names_the_entry_of_x_that_is_not_finite(value: float, index: tuple[int, int, int], batch_first: bool) -> None:
-    x = torch.zeros(4, 3, 2)
-    x[index] = value
-    with pytest.raises(ValueError, match=rf"x holds {value} at index \({index[0]}, {index[1]}, {index[2]}\)"):
-        trace_gates(nn.GRU(2, 3, batch_first=batch_first), x)
+X = torch.zeros(4, 5, 2)
+H = torch.zeros(1, 4, 3)
+BAD: dict[str, tuple[Any, Any, Any, type[Exception], str]] = {
+    "no gates": (nn.RNN(2, 3), X, None, TypeError, "nn.RNN, which has no gates"),
+    "a cell": (nn.LSTMCell(2, 3), X, None, TypeError, "got LSTMCell"),
+    "no layer": (nn.Linear(2, 3), X, None, TypeError, "got Linear"),
+    "no module": ("lstm", X, None, TypeError, "got str"),
+    "three features": (None, torch.zeros(4, 5, 3), None, ValueError, r"x has shape .*input_size=2"),
+    "one axis": (None, torch.zeros(2), None, ValueError, r"x has shape \(2,\).*\(batch, time, feature\)"),
+    "four axes": (None, torch.zeros(1, 4, 5, 2), None, ValueError, r"x has shape"),
+    "no steps": (None, torch.zeros(4, 0, 2), None, ValueError, r"x has shape \(4, 0, 2\)"),
+    "no sequences": (None, torch.zeros(0, 4, 2), None, ValueError, r"x has shape \(0, 4, 2\)"),
+    "no rows": (None, torch.zeros(0, 2), None, ValueError, r"x has shape \(0, 2\)"),
+    "a list": (None, [[1.0, 2.0]], None, TypeError, "x must be a Tensor or a PackedSequence, got list"),
+    "doubles for floats": (None, X.double(), None, ValueError, "float64.*float32"),
+    "integers": (None, X.long(), None, ValueError, "int64"),
+    "halves": (nn.LSTM(2, 3).bfloat16(), X.bfloat16(), None, ValueError, "rnn is torch.bfloat16; convert"),
+    "two dtypes": (of_two_dtypes(), X, None, ValueError, "bias_hh_l0 is torch.float64"),
+    "a module on meta": (nn.LSTM(2, 3, device="meta"), X, None, ValueError, "weight_ih_l0 is on the meta device"),
+    "x on meta": (None, X.to("meta"), None, ValueError, "x is on the meta device"),
+    "h_0 alone": (nn.LSTM(2, 3, batch_first=True), X, H, TypeError, r"hx .* \(h_0, c_0\), got Tensor"),
+    "a tuple of one": (nn.LSTM(2, 3, batch_first=True), X, (H,), TypeError, r"hx .* \(h_0, c_0\)"),
+    "two for a GRU": (None, X, (H, H), TypeError, "hx .* h_0, got tuple"),
+    "a number": (None, X, 0.0, TypeError, "hx .* h_0, got float"),
+    "a number for c_0": (
+        nn.LSTM(2, 3, batch_first=True),
+        X,
+        (H, 0.0),
+        TypeError,
+        "c_0 in hx must be a Tensor, got float",
+    ),
+    "h_0 turned": (None, X, H.transpose(0, 1), ValueError, r"h_0 in hx has shape \(4, 1, 3\); .* \(1, 4, 3\)"),
+    "h_0 unbatched": (None, X, H[:, 0], ValueError, r"h_0 in hx has shape \(1, 3\)"),
+    "c_0 narrow": (nn.LSTM(2, 3, batch_first=True), X, (H, H[..., :2]), ValueError, r"c_0 in hx has shape \(1, 4, 2\)"),
+    "h_0 in doubles": (None, X, H.double(), ValueError, "h_0 is torch.float64"),
+    "h_0 not finite": (None, X, H + torch.nan, ValueError, r"h_0 holds nan at index \(0, 0, 0\)"),
+    "nothing packed": (None, with_rows(rows=0), None, ValueError, "x packs a sequence of length 0"),
+    "an empty step": (None, with_rows(2, 0, rows=2), None, ValueError, "x packs a sequence of length 0"),
+    "three members, two rows": (None, with_rows(2, 1, rows=3, order=torch.arange(3)), None, ValueError, "of length 0"),
+    "rows left over": (None, with_rows(2, 1, rows=5), None, ValueError, r"x.data has shape \(5, 2\).* 3 rows"),
+}
 
 
-@settings(deadline=None, max_examples=30)
-@given(data=st.data(), value=st.sampled_from([float("nan"), float("inf")]))
-def test_names_the_parameter_that_is_not_finite(data: st.DataObject, value: float) -> None:
-    rnn = nn.LSTM(2, 3, num_layers=2, bidirectional=True, proj_size=2)
-    name = data.draw(st.sampled_from([name for name, _ in rnn.named_parameters()]))
-    with torch.no_grad():
-        rnn.get_parameter(name)[-1] = value
-    with pytest.raises(ValueError, match=rf"parameter {name} holds {value} at index"):
-        trace_gates(rnn, torch.zeros(4, 1, 2))
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_named(case: str) -> None:
+    rnn, x, hx, error, message = BAD[case]
+    with pytest.raises(error, match=message):
+        trace_gates(rnn or nn.GRU(2, 3, batch_first=True), x, hx)
+
+
+@settings(max_examples=40)
+@given(st.data(), st.sampled_from([torch.nan, torch.inf, -torch.inf]))
+def test_what_is_not_finite_is_named(data: st.DataObject, value: float) -> None:
+    rnn, x = nn.LSTM(2, 3, num_layers=2, bidirectional=True, proj_size=2, batch_first=True), torch.zeros(4, 3, 2)
+    name = data.draw(st.sampled_from(["x", *(name for name, _ in rnn.named_parameters())]))
+    values = x if name == "x" else rnn.get_parameter(name).detach()
+    index = tuple(data.draw(st.integers(0, size - 1)) for size in values.shape)
+    values[index] = value
+    place = ", ".join(map(str, index)) + ("," if len(index) == 1 else "")
+    with pytest.raises(ValueError, match=rf"{name} holds {value} at index \({place}\)"):
+        trace_gates(rnn, x)
 
 
 def test_large_finite_numbers_are_not_refused() -> None:
@@ -520,56 +448,12 @@ def test_large_finite_numbers_are_not_refused() -> None:
     assert trace_gates(nn.GRU(2, 3), x)["update"].isfinite().all()
 
 
-@pytest.mark.parametrize(
-    ("kind", "hx", "error", "message"),
-    [
-        (nn.LSTM, torch.zeros(1, 4, 3), TypeError, r"hx of an nn.LSTM must be a tuple \(h_0, c_0\), got Tensor"),
-        (nn.GRU, (torch.zeros(1, 4, 3),) * 2, TypeError, "hx of an nn.GRU must be the tensor h_0, got tuple"),
-        (nn.LSTM, (torch.zeros(1, 4, 3),), TypeError, r"must be a tuple \(h_0, c_0\)"),
-        (nn.LSTM, (torch.zeros(1, 4, 3), 0.0), TypeError, "c_0 in hx must be a Tensor, got float"),
-        (nn.GRU, 0.0, TypeError, "hx of an nn.GRU must be the tensor h_0, got float"),
-        (nn.GRU, torch.zeros(4, 1, 3), ValueError, r"h_0 in hx has shape \(4, 1, 3\); .* need \(1, 4, 3\)"),
-        (nn.GRU, torch.zeros(1, 3), ValueError, r"h_0 in hx has shape \(1, 3\)"),
-        (nn.LSTM, (torch.zeros(1, 4, 3), torch.zeros(1, 4, 2)), ValueError, r"c_0 in hx has shape \(1, 4, 2\)"),
-        (nn.GRU, torch.zeros(1, 4, 3).double(), ValueError, "h_0 in hx is torch.float64 on cpu, x is torch.float32"),
-        (nn.GRU, torch.full((1, 4, 3), torch.nan), ValueError, r"h_0 in hx holds nan at index \(0, 0, 0\)"),
-    ],
-)
-def test_refuses_other_initial_states(kind: type[nn.LSTM], hx: Any, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        trace_gates(kind(2, 3, batch_first=True), torch.zeros(4, 5, 2), hx)
-
-
-@pytest.mark.parametrize(
-    "packed",
-    [
-        PackedSequence(torch.zeros(0, 2), torch.zeros(0, dtype=torch.int64)),
-        PackedSequence(torch.zeros(2, 2), torch.tensor([2, 0])),
-        # Three members, of which the last has no step.
-        PackedSequence(torch.zeros(3, 2), torch.tensor([2, 1]), torch.arange(3), torch.arange(3)),
-    ],
-)
-def test_refuses_members_without_steps(packed: PackedSequence) -> None:
-    with pytest.raises(ValueError, match="x packs a sequence of length 0"):
-        trace_gates(nn.LSTM(2, 3), packed)
-
-
-def test_refuses_a_packed_sequence_that_does_not_add_up() -> None:
-    with pytest.raises(ValueError, match=r"x.data has shape \(5, 2\), batch_sizes add up to 3 rows"):
-        trace_gates(nn.LSTM(2, 3), PackedSequence(torch.zeros(5, 2), torch.tensor([2, 1])))
-
-
-def test_names_the_packed_row_that_is_not_finite() -> None:
-    rows = torch.zeros(3, 2)
-    rows[2, 1] = torch.nan
-    with pytest.raises(ValueError, match=r"x.data holds nan at index \(2, 1\)"):
-        trace_gates(nn.LSTM(2, 3), PackedSequence(rows, torch.tensor([2, 1])))
-
-
-# The only path with kernels of its own; without a device there is none to compare.
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_cuda_equals_cpu() -> None:
-    rnn, x = nn.LSTM(3, 4, num_layers=2, bidirectional=True).double(), torch.randn(5, 2, 3).double()
-    expected = traced(trace_gates(rnn, x))
-    for name, values in traced(trace_gates(copy.deepcopy(rnn).cuda(), x.cuda())).items():
-        torch.testing.assert_close(values.cpu(), expected[name], rtol=0.0, atol=1e-12)
+# The only path with kernels of its own, on machines that have one.
+@pytest.mark.parametrize("device", ["cpu", *(["cuda"] if torch.cuda.is_available() else [])])
+@KINDS
+def test_every_device_reads_the_same(kind: Any, device: str) -> None:
+    rnn = kind(3, 4, num_layers=2, bidirectional=True).double().requires_grad_(False)
+    x = torch.randn(5, 2, 3).double()
+    expected = stacked(unroll(rnn, x))
+    for name, values in traced(trace_gates(rnn.to(device), x.to(device))).items():
+        assert_close_ulp(values, expected[name], 16)
