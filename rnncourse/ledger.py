@@ -9,24 +9,23 @@ A chapter computes a value and calls `number` with it. Outside the tolerance the
 is displayed, so that the output is the same on every machine and prose can link to it.
 """
 
-import json
 import math
 import os
 import re
-import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import lru_cache
 from html import escape
-from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from rnncourse import _ledger_files as files
 from rnncourse import claims
+from rnncourse._ledger_files import Fields, LedgerError, Measured
 
-ID = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+")
 # Finds the ids in what `number` displayed: the mark that an executed cell leaves.
 CHECKED = re.compile(r'data-ledger="([^"]+)"')
 PRINTED_VERDICTS = {"holds": "Holds", "not-reproduced": "Not reproduced", "not-comparable": "Cannot be compared"}
@@ -41,114 +40,36 @@ FLOAT64 = 1e-9
 # runs has a standard error near 1/√(n − 1), which bounds the spread alike. Both are wide: the seeds are the same, so
 # that another machine changes rounding, and not the draw.
 SEED_SIGMAS = 4.0
+# Set by ``tools.accept`` alone: the ledger in use is a copy, in which a chapter may change values.
+ACCEPT = "RNNCOURSE_ACCEPT"
 # Coverage of Student's intervals: of the mean over runs, and of one more run, inside which a printed number holds.
 COVERAGE = 0.95
-
-
-class LedgerError(ValueError):
-    """The ledger cannot be read, or an id is not in it."""
 
 
 class NumberMismatch(LedgerError, AssertionError):
     """A computed value lies outside the tolerance of its ledger entry."""
 
 
-Fields = dict[str, Any]
-
-
-class Measured(NamedTuple):
-    """A number as it was computed: a single value (``n`` is 0), or the mean and standard deviation of n runs."""
-
-    value: int | float
-    spread: float = 0.0
-    n: int = 0
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """How far a computed value may lie from the ledger's.
-
-    Attributes:
-        kind: ``exact``, ``float64``, ``absolute``, ``relative`` or ``seeds``.
-        size: the bound of an ``absolute`` or ``relative`` tolerance.
-        why: the argument for the size.
-    """
-
-    kind: str
-    size: float = 0.0
-    why: str = ""
-
-    def bound(self, held: Measured) -> float:
-        """Largest permitted distance from the ledger's value, in its units."""
-        if self.kind == "seeds":
-            return SEED_SIGMAS * held.spread * math.sqrt(2 / held.n) or FLOAT64 * abs(held.value)
-        return {"exact": 0.0, "float64": FLOAT64 * abs(held.value), "absolute": self.size}.get(
-            self.kind, self.size * abs(held.value)
-        )
-
-    def allows(self, got: Measured, held: Measured) -> bool:
-        """Whether a computed number may pass for the ledger's."""
-        if self.kind == "exact" and held.n:  # until the lock holds every recorded spread in full
-            return abs(got.value - held.value) <= SEED_SIGMAS * held.spread * math.sqrt(2 / held.n) + 1e-9
-        if got.n != held.n:
-            return False
-        if self.kind == "exact":
-            return math.isclose(got.value, held.value, rel_tol=RECORDED if isinstance(held.value, float) else 0) and (
-                math.isclose(got.spread, held.spread, rel_tol=RECORDED, abs_tol=RECORDED * abs(held.value))
-            )
-        if not abs(got.value - held.value) <= self.bound(held):
-            return False
-        if not held.n or max(got.spread, held.spread) <= FLOAT64 * abs(held.value):
-            return True
-        furthest = math.exp(SEED_SIGMAS / math.sqrt(held.n - 1))
-        return held.spread / furthest <= got.spread <= held.spread * furthest
-
-    def __str__(self) -> str:
-        match self.kind:
-            case "seeds":
-                return f"{SEED_SIGMAS:g} standard errors"
-            case "relative":
-                return f"± {100 * self.size:g} %"
-            case "absolute":
-                return f"± {self.size:g}"
-        return self.kind
-
-
 @dataclass(frozen=True)
 class Entry:
-    """One row of the ledger.
+    """One row of the ledger: what a number means, what it is, and what the coursework printed in its place."""
 
-    Attributes:
-        id: dotted name, such as ``power.lstm.parameters``.
-        value: the number itself; the mean where it comes from seeds.
-        what: what is counted or measured, in a few words.
-        tolerance: how far a computed value may stray.
-        spread: standard deviation over runs; 0 for a single value.
-        n: number of runs; 0 for a single value.
-        unit: unit of the value, or the empty string.
-        decimals: digits shown after the point, or None.
-        digits: significant digits shown, or None.
-        reported: what the coursework printed, digit for digit, or None.
-        source: where the coursework printed it.
-        remark: one sentence on why the two differ.
-        incomparable: why the two cannot be compared, or the empty string.
-        recorded: file with the recorded run behind the number, relative to ``book/``, or the empty string.
-    """
-
-    id: str
-    value: int | float
-    what: str
-    tolerance: Tolerance
-    spread: float = 0.0
-    n: int = 0
+    id: str  # dotted name, such as power.lstm.parameters
+    value: int | float  # the mean, where it comes from seeds
+    what: str  # what is counted or measured, in a few words
+    tolerance: str  # how far a computed value may stray, in words
+    bound: float  # and as a distance
+    spread: float = 0.0  # standard deviation over runs
+    n: int = 0  # number of runs; 0 for a single value
     unit: str = ""
-    decimals: int | None = None
-    digits: int | None = None
-    reported: str | None = None
-    source: str = ""
-    remark: str = ""
-    incomparable: str = ""
-    recorded: str = ""
+    decimals: int | None = None  # digits shown after the point
+    digits: int | None = None  # significant digits shown
+    reported: str | None = None  # what the coursework printed, digit for digit
+    source: str = ""  # where it printed it
+    remark: str = ""  # one sentence on why the two differ
+    incomparable: str = ""  # why the two cannot be compared
+    recorded: str = ""  # file with the recorded run behind the number, relative to book/
+    why: str = ""  # the argument for a tolerance
 
     @property
     def measured(self) -> Measured:
@@ -158,7 +79,7 @@ class Entry:
     @property
     def interval(self) -> tuple[float, float]:
         """Student's interval of the mean over runs, with coverage `COVERAGE`; a single value stands for itself."""
-        half = _student_reach(self.n - 1) * self.spread / math.sqrt(self.n) if self.n else 0
+        half = _student(self.n - 1) * self.spread / math.sqrt(self.n) if self.n else 0
         return self.value - half, self.value + half
 
     @property
@@ -169,11 +90,7 @@ class Entry:
 
     @property
     def reported_text(self) -> str:
-        """What the coursework printed, as prose shows it, without a unit.
-
-        Raises:
-            LedgerError: the coursework reported nothing for this entry.
-        """
+        """What the coursework printed, as prose shows it, without a unit."""
         if self.reported is None:
             raise LedgerError(f"ledger entry '{self.id}' has no reported value; link to '#{self.id}' instead.")
         return self.reported.replace("-", "−")
@@ -183,70 +100,68 @@ class Entry:
         """What became of the printed number, a key of `PRINTED_VERDICTS`; None where nothing was printed.
 
         It holds if both are equal at the printed digits (at ours, where a single value is known to fewer), or if it
-        lies inside Student's prediction interval for one new run, mean ± t(n − 1) · spread · √(1 + 1/n), with
-        coverage `COVERAGE`.
+        lies inside Student's prediction interval for one new run: mean ± t(n − 1) · spread · √(1 + 1/n).
         """
         if self.reported is None:
             return None
         if self.incomparable:
             return "not-comparable"
         printed = Decimal(self.reported.replace(",", ""))
-        ours, shown = Decimal(repr(self.value)), Decimal(repr(self.last_digit()))
-        digit = printed if self.n else max(printed, shown, key=lambda one: one.as_tuple().exponent)
-        if ours.quantize(digit) == printed.quantize(digit):
+        digit = printed if self.n else max(printed, self.last_digit(), key=lambda one: one.as_tuple().exponent)
+        if Decimal(repr(self.value)).quantize(digit) == printed.quantize(digit):
             return "holds"
-        if self.spread:
-            off = abs(float(printed) - self.value) / (self.spread * math.sqrt(1 + 1 / self.n))
-            return "holds" if _student(off, self.n - 1) <= COVERAGE else "not-reproduced"
-        return "not-reproduced"
+        reach = _student(self.n - 1) * self.spread * math.sqrt(1 + 1 / self.n) if self.n else 0
+        return "holds" if abs(float(printed) - self.value) <= reach else "not-reproduced"
+
+    def allows(self, got: Measured) -> bool:
+        """Whether a computed number may pass for this one: by its value, its spread and its number of runs."""
+        if got.n != self.n or not abs(got.value - self.value) <= self.bound:
+            return False
+        live = self.n > 0 and not self.recorded
+        furthest = math.exp(SEED_SIGMAS / math.sqrt(self.n - 1)) if live else 1.0
+        rounding = abs(self.value) * (FLOAT64 if live else RECORDED)
+        return self.spread / furthest - rounding <= got.spread <= self.spread * furthest + rounding
 
     def show(self, value: float) -> str:
         """Write ``value`` with this entry's digits; a whole number has them all."""
-        if isinstance(self.value, int) and not self.n:
+        if isinstance(self.value, int):
             return format_value(value)
         return format_value(value, decimals=self.decimals, digits=self.digits)
 
-    def last_digit(self) -> float:
-        """Size of one unit in the last digit that `text` shows."""
-        if isinstance(self.value, int):
-            return 1.0
-        if self.decimals is not None:
-            return 10.0**-self.decimals
-        if self.digits is not None and self.value:
-            return float(10.0 ** (math.floor(math.log10(abs(self.value))) - self.digits + 1))
-        return 1.0
-
-
-def _student(t: float, freedom: int) -> float:
-    """Probability that Student's variable lies within ±t (Abramowitz and Stegun 26.7.3 and 26.7.4)."""
-    angle, odd = math.atan2(t, math.sqrt(freedom)), freedom % 2
-    term, total = math.cos(angle) if odd else 1.0, 0.0
-    for k in range(odd + 1, freedom, 2):
-        total += term
-        term *= math.cos(angle) ** 2 * k / (k + 1)
-    total *= math.sin(angle)
-    return 2 / math.pi * (angle + total) if odd else total
+    def last_digit(self) -> Decimal:
+        """One unit in the last digit that `text` shows."""
+        exponent = 0
+        if isinstance(self.value, float) and self.decimals is not None:
+            exponent = -self.decimals
+        elif isinstance(self.value, float) and self.digits is not None and self.value:
+            exponent = math.floor(math.log10(abs(self.value))) - self.digits + 1
+        return Decimal(1).scaleb(exponent)
 
 
 @lru_cache
-def _student_reach(freedom: int) -> float:
+def _student(freedom: int) -> float:
+    """Two-sided quantile of Student's t at `COVERAGE` (Abramowitz and Stegun 26.7.3 and 26.7.4)."""
+
+    def within(t: float) -> float:
+        angle, odd = math.atan2(t, math.sqrt(freedom)), freedom % 2
+        term, total = math.cos(angle) if odd else 1.0, 0.0
+        for k in range(odd + 1, freedom, 2):
+            total += term
+            term *= math.cos(angle) ** 2 * k / (k + 1)
+        total *= math.sin(angle)
+        return 2 / math.pi * (angle + total) if odd else total
+
     low, high = 0.0, 1e3
-    while high - low > 1e-9:
+    while high - low > 1e-12 * high:
         middle = (low + high) / 2
-        low, high = (middle, high) if _student(middle, freedom) < COVERAGE else (low, middle)
-    return low
+        low, high = (middle, high) if within(middle) < COVERAGE else (low, middle)
+    return high
 
 
 def format_value(value: float, *, decimals: int | None = None, digits: int | None = None) -> str:
-    """Write a number as the book does.
+    """Write a number as the book does: with digits after the point, with significant digits, or as an integer.
 
-    Args:
-        value: the number, unitless.
-        decimals: digits after the point, or None.
-        digits: significant digits, or None; with neither, the number is an integer.
-
-    Returns:
-        The text, with thousands separated by commas, a true minus sign, and a power of ten outside [1e-4, 1e7).
+    Thousands are separated by commas, the minus sign is a true one, and outside [1e-4, 1e7) stands a power of ten.
     """
     if decimals is not None:
         text = f"{value:,.{decimals}f}"
@@ -265,318 +180,127 @@ def format_value(value: float, *, decimals: int | None = None, digits: int | Non
     return text.replace("-", "−")
 
 
-@dataclass(frozen=True)
-class Ledger(Mapping[str, Entry]):
+class Ledger(dict[str, Entry]):
     """All entries by id, in the order of the lock."""
 
-    path: Path
-    entries: dict[str, Entry] = field(repr=False)
-    descriptions: dict[str, Fields] = field(repr=False)
-
-    def __getitem__(self, key: str) -> Entry:
-        try:
-            return self.entries[key]
-        except KeyError:
-            near = get_close_matches(key, self.entries, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else "add an entry for it."
-            raise LedgerError(f"'{key}' is not in the ledger {self.path.name}; {hint}") from None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.entries)
-
-    def __len__(self) -> int:
-        return len(self.entries)
+    def __missing__(self, id: str) -> Entry:
+        near = get_close_matches(id, self, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else "describe it in numbers.toml and run 'make accept'."
+        raise LedgerError(f"'{id}' is not in the ledger; {hint}")
 
     def text(self, target: str) -> str:
-        """The text a link to ``target`` must show.
-
-        Args:
-            target: an id, or ``reported.`` and an id.
-        """
-        if target.startswith("reported."):
-            return self[target.removeprefix("reported.")].reported_text
-        return self[target].text
+        """The text a link must show to an id, or to ``reported.`` and an id."""
+        entry = self[target.removeprefix("reported.")]
+        return entry.reported_text if target.startswith("reported.") else entry.text
 
     def resolves(self, target: str) -> bool:
         """Whether ``target`` is an id of the ledger, or ``reported.`` and one."""
-        return target.removeprefix("reported.") in self.entries
+        return target.removeprefix("reported.") in self
 
 
 def ledger_path() -> Path:
-    """The ledger in use: ``RNNCOURSE_LEDGER`` if set, the repository's, else the copy in the installed package.
-
-    Raises:
-        LedgerError: there is none.
-    """
-    if chosen := os.environ.get("RNNCOURSE_LEDGER"):
-        return Path(chosen)
+    """The ledger in use: ``RNNCOURSE_LEDGER`` if set, the copy in an installed package, else the repository's."""
     package = Path(__file__).parent
-    for path in (package.parent / "book" / "numbers.toml", package / "numbers.toml"):
-        if path.exists():
-            return path
-    raise LedgerError("no ledger was found; set RNNCOURSE_LEDGER to the path of a numbers.toml.")
+    installed = package / "numbers.toml"
+    default = installed if installed.exists() else package.parent / "book" / "numbers.toml"
+    return Path(os.environ.get("RNNCOURSE_LEDGER") or default)
 
 
-def lock_path(path: Path) -> Path:
-    """Where the values of a ledger lie."""
-    return path.with_suffix(".lock.json")
-
-
-def lock_text(values: Mapping[str, Measured]) -> str:
-    """A lock file, one line for each id."""
-    lines = (f"  {json.dumps(id)}: {json.dumps(one._asdict() if one.n else one.value)}" for id, one in values.items())
-    return "{\n" + ",\n".join(lines) + "\n}\n"
-
-
-def read_lock(path: Path) -> dict[str, Measured]:
-    """Read the values of a ledger.
-
-    Raises:
-        LedgerError: the file is missing, is not JSON, or holds something else than numbers.
-    """
-    values = {}
-    for id, held in _read(path, json.loads).items():
-        match held:
-            case {"value": value, "spread": spread, "n": int(n), **rest} if not rest and n > 1 and spread >= 0:
-                values[id] = Measured(float(value), float(spread), n)
-            case int() | float() if _is_number(held):
-                values[id] = Measured(held)
-            case _:
-                raise LedgerError(f"'{id}' in {path.name} is {held!r}; write it with 'make accept'.")
-    return values
-
-
-def _read(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
-    try:
-        document = parse(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise LedgerError(f"cannot read the ledger {path}: {error.strerror}; check the path.") from error
-    except UnicodeDecodeError as error:
-        raise LedgerError(f"the ledger {path} is not UTF-8 at byte {error.start}; save it as UTF-8.") from error
-    except (ValueError, RecursionError) as error:
-        raise LedgerError(f"the ledger {path} cannot be parsed: {error}; mend that line.") from error
-    if not isinstance(document, dict):
-        raise LedgerError(f"the ledger {path} is no table of ids; mend it.")
-    return document
-
-
-def load(path: Path | None = None, *, accepting: Path | None = None) -> Ledger:
+def load(path: Path | None = None, *, whole: bool = True) -> Ledger:
     """Read a ledger and check every entry.
 
     Args:
         path: a TOML file, with its lock beside it; the ledger in use by default.
-        accepting: a lock to read instead, which may lack values.
+        whole: values and descriptions must cover each other.
 
     Raises:
-        LedgerError: a file is missing or malformed, an entry does not make sense, or values and descriptions do not
-            cover each other.
+        LedgerError: a file is missing or malformed, or an entry does not make sense.
     """
     path = path or ledger_path()
-    descriptions: dict[str, Fields] = {}
-    for id, fields in _described(_read(path, tomllib.loads), "", {"words": {}}):
-        if id in descriptions:
-            raise LedgerError(f"'{id}' is described twice in {path.name}; keep one of the two.")
-        descriptions[id] = fields
-    values = read_lock(accepting or lock_path(path))
-    if unknown := [id for id in values if id not in descriptions]:
-        raise LedgerError(f"'{unknown[0]}' has a value and no description; describe it in {path.name}.")
-    if not accepting and (empty := [id for id in descriptions if id not in values]):
+    described, values = files.read_descriptions(path), files.read_lock(files.lock_path(path))
+    if whole and (idle := [id for id in values if id not in described]):
+        raise LedgerError(f"'{idle[0]}' has a value and no description; describe it in {path.name}.")
+    if whole and (empty := [id for id in described if id not in values]):
         raise LedgerError(f"'{empty[0]}' is described in {path.name} and has no value; run 'make accept'.")
-    return Ledger(path, {id: _entry(id, descriptions[id], held) for id, held in values.items()}, descriptions)
+    return Ledger({id: entry_of(id, described[id], held) for id, held in values.items() if id in described})
 
 
-_TEXTS = ("what", "unit", "source", "remark", "incomparable", "recorded")
-_BY_WORD = ("reported", "remark", "incomparable")
-_FIELDS = {*_TEXTS, "decimals", "digits", "tolerance", "reported", "words"}
-_PLACE = re.compile(r"\{(\w+)(?::([^}]*))?\}")
-
-
-def _described(table: Fields, prefix: str, inherited: Fields) -> Iterator[tuple[str, Fields]]:
-    """The ids that a table describes, with all that it and the tables above it say of them."""
-    own = {key: value for key, value in table.items() if key in _FIELDS}
-    if not own.keys().isdisjoint({"decimals", "digits"}):
-        inherited = {key: value for key, value in inherited.items() if key not in ("decimals", "digits")}
-    fields = {**inherited, **own, "words": {**inherited["words"], **own.get("words", {})}}
-    children = {key: value for key, value in table.items() if key not in _FIELDS}
-    if "what" in own:
-        if children:
-            raise LedgerError(f"ledger entry '{prefix}' has an unknown field '{min(children)}'; mend its name.")
-        yield from _family(prefix, fields)
-    for key, child in children.items():
-        name = f"{prefix}.{key}" if prefix else key
-        if not isinstance(child, str | dict):
-            raise LedgerError(f"'{name}' in the ledger is {child!r}; give a table, or a text that says what it is.")
-        yield from _described({"what": child} if isinstance(child, str) else child, name, fields)
-
-
-def _family(pattern: str, fields: Fields) -> Iterator[tuple[str, Fields]]:
-    """One id for each choice of words that a pattern leaves open."""
-    words, places = fields.pop("words"), _PLACE.findall(pattern)
-    choices = []
-    for name, some in places:
-        if name not in words:
-            raise LedgerError(f"'{pattern}' in the ledger has no words for '{name}'; add 'words.{name} = …' above it.")
-        known = words[name] if isinstance(words[name], dict) else {str(word): str(word) for word in words[name]}
-        chosen = some.split(",") if some else known
-        if unknown := sorted(set(chosen) - set(known)):
-            raise LedgerError(f"'{pattern}' in the ledger names '{unknown[0]}', which is no word of '{name}'; add it.")
-        choices.append([(name, key, str(known[key])) for key in chosen])
-    members = {".".join(key for _, key, _ in choice): choice for choice in product(*choices)}
-    for key in _BY_WORD:
-        if isinstance(fields.get(key), dict) and (unknown := sorted(set(fields[key]) - set(members))):
-            raise LedgerError(f"'{pattern}' in the ledger has {key} for '{unknown[0]}', which is none of its words.")
-    for member, choice in members.items():
-        keys = iter(choice)
-        mine = {
-            key: value.get(member) if isinstance(value, dict) else value
-            for key, value in fields.items()
-            if key in _BY_WORD
-        }
-        yield (
-            _PLACE.sub(lambda _: next(keys)[1], pattern),  # noqa: B023
-            {key: _fill(value, choice) for key, value in {**fields, **mine}.items() if value is not None},
-        )
-
-
-def _fill(value: Any, choice: tuple[tuple[str, str, str], ...]) -> Any:
-    if isinstance(value, str):
-        for name, _, text in choice:
-            value = value.replace(f"{{{name}}}", text)
-    return value
-
-
-def _entry(id: str, fields: Fields, held: Measured) -> Entry:
-    def wrong(problem: str, remedy: str) -> LedgerError:
-        return LedgerError(f"ledger entry '{id}' {problem}; {remedy}.")
-
-    if not ID.fullmatch(id):
-        raise wrong("has a malformed id", "use at least two lower-case words joined by dots")
-    for key in _TEXTS:
-        if not isinstance(fields.get(key, ""), str) or "{" in fields.get(key, ""):
-            raise wrong(f"has {key} = {fields[key]!r}", "give a text, with words for each {name} in it")
-    for key, least in (("decimals", 0), ("digits", 1)):
-        if key in fields and not (type(fields[key]) is int and least <= fields[key] <= 17):
-            raise wrong(f"has {key} = {fields[key]!r}", f"give an integer from {least} to 17")
-    if {"decimals", "digits"} <= fields.keys():
-        raise wrong("sets both decimals and digits", "keep one of them")
-    if fields.keys().isdisjoint({"decimals", "digits"}) and (held.n or not isinstance(held.value, int)):
-        raise wrong(f"has the value {held.value!r} and no digits", "say how many: 'digits = 3' or 'decimals = 2'")
+def entry_of(id: str, fields: Fields, held: Measured) -> Entry:
+    """What a description and a value make together; raises LedgerError if they make no sense."""
+    given = {key: value for key, value in fields.items() if key != "tolerance"}
+    given["tolerance"], given["bound"], given["why"] = _tolerance(fields, held)
     reported = fields.get("reported")
     if reported is None:
-        fields = {key: value for key, value in fields.items() if key not in ("source", "remark", "incomparable")}
-    elif not re.fullmatch(r"-?[\d,]+(\.\d+)?(e-?\d+)?", str(reported)):
-        raise wrong(f"has reported = {reported!r}", "give the printed number, as text to keep its zeros")
-    elif not fields.get("source"):
-        raise wrong("has a reported value and no source", "say where it was printed")
-    try:
-        tolerance = _tolerance(fields, held)
-    except ValueError as error:
-        raise wrong(f"has tolerance {fields.get('tolerance')!r}", str(error)) from None
-    given = {key: value for key, value in fields.items() if key not in ("tolerance", "reported")}
-    entry = Entry(id, held.value, given.pop("what"), tolerance, held.spread, held.n, **given)
-    if reported is not None:
-        entry = replace(entry, reported=f"{reported:,}" if isinstance(reported, int) else str(reported))
-    if not entry.n and tolerance.bound(held) > entry.last_digit():
-        raise wrong("shows digits that its tolerance does not hold", "show fewer digits or tighten the tolerance")
-    return entry
+        given |= {"source": "", "remark": "", "incomparable": ""}
+    elif isinstance(reported, int):
+        given["reported"] = f"{reported:,}"
+    entry = Entry(id=id, **held._asdict(), **given)
+    if isinstance(held.value, float) and entry.decimals is entry.digits is None:
+        problem = f"has the value {held.value!r} and no digits; say how many: 'digits = 3' or 'decimals = 2'"
+    elif reported is not None and not re.fullmatch(r"-?[\d,]+(\.\d+)?(e-?\d+)?", str(entry.reported)):
+        problem = f"has reported = {reported!r}; give the printed number, as text to keep its zeros"
+    elif not entry.bound >= 0:
+        allowed = '{absolute|relative = size, why = "…"}, for a single value that is computed anew'
+        problem = f"has tolerance {fields['tolerance']!r}; write {allowed}"
+    else:
+        return entry
+    raise LedgerError(f"ledger entry '{id}' {problem}.")
 
 
-def _tolerance(fields: Fields, held: Measured) -> Tolerance:
-    """The tolerance that is stated, else the one that follows from how the number comes about."""
-    live = not fields.get("recorded")
+def _tolerance(fields: Fields, held: Measured) -> tuple[str, float, str]:
+    """A tolerance in words, as a distance (no number if it is unsound), and the argument for it."""
+    size, anew = abs(held.value), not fields.get("recorded")
     match fields.get("tolerance"):
-        case None if not live or (isinstance(held.value, int) and not held.n):
-            return Tolerance("exact")
+        case None if isinstance(held.value, int):
+            return "exact", 0.0, ""
+        case None if not anew:
+            return "exact", RECORDED * size, ""
+        case None if held.spread:
+            return f"{SEED_SIGMAS:g} standard errors", SEED_SIGMAS * held.spread * math.sqrt(2 / held.n), ""
         case None:
-            return Tolerance("seeds" if held.n else "float64")
-        case dict(stated) if live and not held.n and set(stated) in ({"absolute", "why"}, {"relative", "why"}):
-            kind = min(set(stated) - {"why"})
-            if _is_number(stated[kind]) and stated[kind] > 0 and isinstance(stated["why"], str):
-                return Tolerance(kind, stated[kind], stated["why"])
-    raise ValueError('write {absolute|relative = size, why = "…"}, for a single value that is computed anew')
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _scratch() -> Path | None:
-    """The lock that ``tools.accept`` lets a chapter write, and that alone sets this variable."""
-    chosen = os.environ.get("RNNCOURSE_ACCEPT")
-    return Path(chosen) if chosen else None
-
-
-@lru_cache(maxsize=8)
-def _cached(path: Path, scratch: Path | None, changed_ns: tuple[int, ...]) -> Ledger:
-    del changed_ns  # only there so that an edited file is read again in a running notebook
-    return load(path, accepting=scratch)
+            return "float64", FLOAT64 * size, ""
+        case {"absolute": float(bound), "why": str(why), **rest} if anew and not held.n and not rest:
+            return f"± {bound:g}", bound, why
+        case {"relative": float(bound), "why": str(why), **rest} if anew and not held.n and not rest:
+            return f"± {100 * bound:g} %", bound * size, why
+    return "", math.nan, ""
 
 
 def current() -> Ledger:
     """The ledger in use, read again whenever a file of it changes."""
-    path, scratch = ledger_path(), _scratch()
-    files = (path, scratch or lock_path(path))
-    return _cached(path, scratch, tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files))
+    path = ledger_path()
+    both = (path, files.lock_path(path))
+    return _cached(path, *(file.stat().st_mtime_ns if file.exists() else 0 for file in both))
 
 
-@dataclass(frozen=True)
-class Number:
-    """A value that was checked against its ledger entry."""
-
-    entry: Entry
-
-    def __str__(self) -> str:
-        return f"{self.entry.text} {self.entry.unit}".rstrip()
-
-    def __repr__(self) -> str:
-        return f"{self}  [{self.entry.id}]"
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        entry = self.entry
-        name = escape(entry.id)
-        # The full values, so that an executed notebook and the lock hold each other to account.
-        held = f'data-value="{entry.value!r}"' + (f' data-spread="{entry.spread!r}" data-n="{entry.n}"' * bool(entry.n))
-        html = (
-            f'<div class="ledger-number" data-ledger="{name}" {held}><strong>{entry.text}</strong> '
-            f"{escape(entry.unit)} <small>{escape(entry.what)} · <code>{name}</code></small></div>"
-        )
-        return {"text/plain": repr(self), "text/html": html}
-
-    def _ipython_display_(self) -> None:
-        """Nothing: `number` has displayed it already, and a cell's last value is not shown twice."""
+@lru_cache(maxsize=8)
+def _cached(path: Path, *changed_ns: int) -> Ledger:
+    return load(path, whole=not os.environ.get(ACCEPT))
 
 
-def number(id: str, value: object) -> Number:
-    """Compare a computed value with the ledger and display the ledger's text.
+def number(id: str, value: object) -> None:
+    """Compare a computed value with the ledger; in a notebook, display the ledger's text at once.
 
     Args:
         id: id of the entry.
-        value: a number, a zero-dimensional array or tensor; for an entry from seeds, all runs.
-
-    Returns:
-        The checked number; in a notebook it is displayed at once, wherever in the cell the call stands.
+        value: a number, or an array or tensor of one; for an entry from seeds, all runs.
 
     Raises:
         LedgerError: the id is not in the ledger.
         NumberMismatch: value, spread or number of runs lies outside the entry's tolerance.
-        TypeError: the value is no number and no sequence of runs.
+        TypeError: the value is neither.
     """
-    checked = _checked(id, value)
-    _display([checked])
-    return checked
+    _display([shown(_checked(id, value))])
 
 
 def number_table(id: str, table: Any) -> None:
-    """Compare a table with the ledger, cell by cell, and display the ledger's texts.
+    """Compare a table with the ledger, as `number` does with each cell.
 
     Args:
         id: what the cells' ids begin with; ``id.row.column`` is one cell's.
         table: a data frame, or a mapping of mappings of what `number` takes, by row and column.
-
-    Raises:
-        LedgerError, NumberMismatch, TypeError: as `number` does, for the first cell that fails.
     """
-    _display([_checked(name, value) for name, value in _cells(id, table)])
+    _display([shown(_checked(name, cell)) for name, cell in _cells(id, table)])
 
 
 def _cells(id: str, table: Any) -> Iterator[tuple[str, object]]:
@@ -586,43 +310,36 @@ def _cells(id: str, table: Any) -> Iterator[tuple[str, object]]:
         yield id, table
         return
     for key, value in table.items():
-        name = ".".join(map(str, key)) if isinstance(key, tuple) else str(key)
-        yield from _cells(f"{id}.{name}", value)
+        yield from _cells(".".join([id, *map(str, key if isinstance(key, tuple) else [key])]), value)
 
 
-def _checked(id: str, value: object) -> Number:
+def _checked(id: str, value: object) -> Entry:
     book, got = current(), _measured(id, value)
-    entry = book.entries.get(id)
-    if entry is not None and entry.tolerance.allows(got, entry.measured):
-        return Number(entry)
-    scratch = _scratch()
-    if scratch is not None and id in book.descriptions:
-        if (
-            not got.n
-            and book.descriptions[id].keys().isdisjoint({"decimals", "digits"})
-            and got.value == int(got.value)
-        ):
-            got = Measured(int(got.value))
-        entry = _entry(id, book.descriptions[id], got)
-        scratch.write_text(lock_text({**read_lock(scratch), id: got}), encoding="utf-8")
-        return Number(entry)
-    entry = book[id]
+    entry = book.get(id)
+    if entry is not None and entry.allows(got):
+        return entry
+    if os.environ.get(ACCEPT):
+        return _accepted(id, got)
     raise NumberMismatch(
-        f"{id}: expected {_say(entry.measured)} ({entry.tolerance}), got {_say(got)}. If you changed an input on "
-        "purpose, this is the ledger noticing; otherwise mend the code, or accept the new value and say why."
+        f"{id}: expected {book[id].measured} ({book[id].tolerance}), got {got}. If you changed an input on purpose, "
+        "this is the ledger noticing; otherwise mend the code, or accept the new value and say why."
     )
 
 
-def _say(one: Measured) -> str:
-    return f"{one.value!r} ± {one.spread!r} over {one.n} runs" if one.n else f"{one.value!r}"
+def _accepted(id: str, got: Measured) -> Entry:
+    lock, fields = files.lock_path(ledger_path()), files.read_descriptions(ledger_path()).get(id)
+    if fields is None:
+        raise LedgerError(f"'{id}' is not in the ledger; describe it in numbers.toml.")
+    if not fields.keys() & {"decimals", "digits"} and not got.n and got.value == round(got.value):
+        got = Measured(round(got.value))
+    lock.write_text(files.lock_text({**files.read_lock(lock), id: got}), encoding="utf-8")
+    return entry_of(id, fields, got)
 
 
 def _measured(id: str, value: Any) -> Measured:
-    plain = value
-    if hasattr(value, "tolist"):
-        plain = value.tolist()
-        while isinstance(plain, list) and len(plain) == 1:
-            plain = plain[0]
+    plain = value.tolist() if hasattr(value, "tolist") else value
+    while isinstance(plain, list) and len(plain) == 1 and plain is not value:  # an array of one number
+        plain = plain[0]
     if isinstance(plain, list | tuple) and len(plain) > 1:
         runs = [_measured(id, run).value for run in plain]
         mean = math.fsum(runs) / len(runs)
@@ -638,19 +355,23 @@ def judge(id: str) -> claims.Judgement:
     Raises:
         ClaimError: there is no such claim, or its rule makes no sense.
     """
-    book = current()
-    judged = claims.judge(id, claims.load(book.path.with_name("claims.toml")), book)
-    _display([judged])
+    judged = claims.judge(id, claims.load(ledger_path().with_name("claims.toml")), current())
+    _display([judged._repr_mimebundle_()])
     return judged
 
 
-def _display(checked: Sequence[Number | claims.Judgement]) -> None:
-    try:
-        from IPython import get_ipython  # absent where the book is only built
-        from IPython.display import display
-    except ImportError:
-        return
-    if checked and get_ipython() is not None:
-        bundles = [one._repr_mimebundle_() for one in checked]
+def shown(entry: Entry) -> dict[str, str]:
+    """What `number` displays. The full values in it bind an executed notebook and the lock to each other."""
+    held = f'data-value="{entry.value!r}"' + f' data-spread="{entry.spread!r}" data-n="{entry.n}"' * (entry.n > 0)
+    html = (
+        f'<div class="ledger-number" data-ledger="{entry.id}" {held}><strong>{entry.text}</strong> '
+        f"{escape(entry.unit)} <small>{escape(entry.what)} · <code>{entry.id}</code></small></div>"
+    )
+    return {"text/plain": f"{entry.text} {entry.unit}".rstrip() + f"  [{entry.id}]", "text/html": html}
+
+
+def _display(bundles: list[dict[str, str]]) -> None:
+    ipython = sys.modules.get("IPython")  # not loaded where the book is only built
+    if bundles and ipython is not None and ipython.get_ipython() is not None:
         joined = {kind: "\n".join(bundle[kind] for bundle in bundles) for kind in bundles[0]}
-        display(joined, raw=True)  # type: ignore[no-untyped-call]
+        ipython.display.display(joined, raw=True)

@@ -6,15 +6,18 @@ stays as it was. The rest is shown, and then lock, pair and links are written; a
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-from rnncourse.ledger import CHECKED, Entry, Ledger, LedgerError, Measured, load, lock_path, lock_text, read_lock
+from rnncourse._ledger_files import LedgerError, Measured, lock_path, lock_text, read_descriptions, read_lock
+from rnncourse.ledger import ACCEPT, CHECKED, Ledger, load
 from tools import execute, pairs, prose
 
 Values = dict[str, Measured]
@@ -39,24 +42,15 @@ def merged(old: Values, new: Values, ran: Sequence[str], gone: set[str]) -> Valu
 def changes(old: Values, new: Ledger) -> Iterator[str]:
     """A line for each value that is new, gone or another."""
     for id in old.keys() - new.keys():
-        yield f"{id}: dropped, was {old[id].value!r}"
+        yield f"{id}: dropped, was {old[id]}"
     for id, entry in new.items():
         if id not in old:
             yield f"{id}: new, {entry.text} {entry.unit}".rstrip()
-        elif (before := of(entry, old[id])).measured != entry.measured:
-            same = "" if before.text != entry.text else f" ({told(before)} → {told(entry)})"
+        elif old[id] != entry.measured:
+            before = replace(entry, **old[id]._asdict())
+            full = f" ({old[id]} → {entry.measured})" if before.text == entry.text else ""
             verdict = f"; {entry.verdict}, was {before.verdict}" if before.verdict != entry.verdict else ""
-            yield f"{id}: {before.text} → {entry.text}{same}{verdict}"
-
-
-def of(entry: Entry, held: Measured) -> Entry:
-    """The same entry with another value."""
-    return Entry(**{**vars(entry), **held._asdict()})
-
-
-def told(entry: Entry) -> str:
-    """A value in full."""
-    return " ± ".join(map(repr, entry.measured[: 2 if entry.n else 1]))
+            yield f"{id}: {before.text} → {entry.text}{full}{verdict}"
 
 
 def accept(source: Path, numbers: Path) -> None:
@@ -65,33 +59,34 @@ def accept(source: Path, numbers: Path) -> None:
     Raises:
         CellExecutionError, CellTimeoutError, DeadKernelError, LedgerError: nothing was written.
     """
-    lock, pair = lock_path(numbers), pairs.pair_of(source)
-    old = read_lock(lock)
+    lock = lock_path(numbers)
     with tempfile.TemporaryDirectory() as folder:
-        scratch = Path(folder, lock.name)
-        scratch.write_text(lock_text(old), encoding="utf-8")
-        os.environ["RNNCOURSE_ACCEPT"] = str(scratch)
+        for file in (lock, *numbers.parent.glob("*.toml")):
+            shutil.copy(file, folder)
+        copy = Path(folder, numbers.name)
+        os.environ.update({ACCEPT: "1", "RNNCOURSE_LEDGER": str(copy)})
         try:
             notebook = execute.execute(source)
         finally:
-            del os.environ["RNNCOURSE_ACCEPT"]
-        elsewhere = {
-            id
-            for other in pairs.chapters()
-            if other != source and pairs.pair_of(other).exists()
-            for id in checked(pairs.read_pair(pairs.pair_of(other)))
-        }
-        before = set(checked(pairs.read_pair(pair))) if pair.exists() else set()
+            del os.environ[ACCEPT], os.environ["RNNCOURSE_LEDGER"]
+        old, new, described = read_lock(lock), read_lock(lock_path(copy)), read_descriptions(numbers)
         ran = checked(notebook)
-        gone = before - set(ran) - elsewhere
-        scratch.write_text(lock_text(merged(old, read_lock(scratch), ran, gone)), encoding="utf-8")
-        book = load(numbers, accepting=scratch)
+        elsewhere = {id for other in pairs.chapters() if other != source for id in checked_by(other)}
+        gone = {*checked_by(source)} - {*ran} - elsewhere | old.keys() - described.keys()
+        lock_path(copy).write_text(lock_text(merged(old, new, ran, gone)), encoding="utf-8")
+        book = load(copy, whole=False)
         for line in changes(old, book):
             print(line)
-        pairs.replace(lock, scratch.read_text(encoding="utf-8"))
-    pairs.write_pair(notebook, pair)
-    for id in book.descriptions.keys() - book.keys():
-        print(f"{id}: described, and computed by no chapter that ran")
+        for id in described.keys() - book.keys():
+            print(f"{id}: described, and computed by no chapter that ran")
+        pairs.replace(lock, lock_path(copy).read_text(encoding="utf-8"))
+    pairs.write_pair(notebook, pairs.pair_of(source))
+
+
+def checked_by(source: Path) -> list[str]:
+    """Ids that a chapter's pair shows as checked."""
+    pair = pairs.pair_of(source)
+    return checked(pairs.read_pair(pair)) if pair.exists() else []
 
 
 def main() -> int:

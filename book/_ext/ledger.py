@@ -168,7 +168,7 @@ def number_row(entry: Entry, place: str | None, uri: str) -> str:
     name = entry.id.replace(".", ".<wbr>")  # where a long id may break
     record = escape(entry.recorded).replace("/", "/<wbr>")
     recorded = f"<br><small>recorded: {record}</small>" if record else ""
-    why = f"<br><small>{escape(entry.tolerance.why)}</small>" if entry.tolerance.why else ""
+    why = f"<br><small>{escape(entry.why)}</small>" if entry.why else ""
     remark = entry.incomparable or entry.remark
     remark = f"<br><small>{escape(remark)}</small>" if remark else ""
     data = f'data-verdict="{entry.verdict or ""}" data-chapter="{Path(place).name if place else ""}"'
