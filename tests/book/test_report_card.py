@@ -17,7 +17,7 @@ from rnncourse.claims import NUMBER, VERDICTS, Claim, ClaimError, Coursework, lo
 from rnncourse.ledger import load as load_ledger
 from tools import pairs
 
-ENTRIES = load_ledger(pairs.BOOK / "numbers.toml").entries
+ENTRIES = load_ledger(pairs.BOOK / "numbers.toml")
 PLACES = numbers_page.checked_in()
 TEXTS = {page.stem: page.read_text(encoding="utf-8") for page in pairs.chapters()}
 KINDS = {

@@ -18,7 +18,7 @@ from rnncourse.ledger import PRINTED_VERDICTS, load
 # One worker opens the report card, once: more than a thousand rows take their time.
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
-ENTRIES = load(BOOK / "numbers.toml").entries
+ENTRIES = load(BOOK / "numbers.toml")
 REPORTED = [name for name, entry in ENTRIES.items() if entry.reported is not None]
 SAID = claims.load(BOOK / "claims.toml")
 CLAIMS = {name: claim.judged(ENTRIES) for name, claim in SAID.claims.items()}
