@@ -1,17 +1,23 @@
 """Forecasts that need no network: what any network has to beat.
 
 All follow one protocol: ``baseline.fit(train)`` returns a `Fitted`, whose ``predict(windows)`` gives one row per
-window. A forecast of a window uses nothing after its last row, which is when the forecast is made.
+window. A forecast of a window uses nothing after its last row, which is when the forecast is made. A number out of
+range, or training without a window, is a ``ValueError``.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rnncourse.data.windows import Windows
+if TYPE_CHECKING:
+    from rnncourse.data import Windows
+
+__all__ = ["Baseline", "Fitted", "HarmonicRegression", "LinearAutoregression", "Mean", "Persistence", "SeasonalNaive"]
 
 Floats = NDArray[np.float64]
 
@@ -40,41 +46,18 @@ class Baseline(Protocol):
         ...
 
     def fit(self, train: Windows) -> Fitted:
-        """Learn from training windows.
-
-        Args:
-            train: inputs ``(n, window, feature)`` and targets ``(n, outputs)``.
-
-        Returns:
-            The fitted baseline.
-        """
+        """Learn from training windows, inputs ``(n, window, feature)`` and targets ``(n, outputs)``."""
         ...
-
-
-def _some(train: Windows) -> Windows:
-    if not len(train):
-        raise ValueError("train holds no window: there is nothing to fit.")
-    return train
 
 
 @dataclass(frozen=True)
 class Mean:
-    """The mean of the training targets, always."""
+    """The mean of the training targets, always: one parameter per output."""
 
     name: str = "mean"
 
     def fit(self, train: Windows) -> Fitted:
-        """Take the mean.
-
-        Args:
-            train: training windows, targets ``(n, outputs)``.
-
-        Returns:
-            A forecast with one parameter per output.
-
-        Raises:
-            ValueError: there is no training window.
-        """
+        """Take the mean."""
         level = _some(train).targets.mean(axis=0)
         return Fitted(self.name, len(level), lambda windows: np.tile(level, (len(windows), 1)))
 
@@ -86,19 +69,8 @@ class Persistence:
     name: str = "persistence"
 
     def fit(self, train: Windows) -> Fitted:
-        """Learn nothing.
-
-        Args:
-            train: training windows; not read.
-
-        Returns:
-            A forecast without parameters.
-        """
+        """Learn nothing."""
         return Fitted(self.name, 0, _last)
-
-
-def _last(windows: Windows) -> Floats:
-    return windows.series.values[(windows.target_rows - windows.horizon)[:, None], windows.target]
 
 
 @dataclass(frozen=True)
@@ -124,14 +96,7 @@ class SeasonalNaive:
         return f"seasonal naive ({self.season})"
 
     def fit(self, train: Windows) -> Fitted:
-        """Learn nothing.
-
-        Args:
-            train: training windows; not read.
-
-        Returns:
-            A forecast without parameters.
-        """
+        """Learn nothing."""
         return Fitted(self.name, 0, self._predict)
 
     def _predict(self, windows: Windows) -> Floats:
@@ -168,17 +133,7 @@ class LinearAutoregression:
         return f"AR({self.lags})" if self.lags else "AR(window)"
 
     def fit(self, train: Windows) -> Fitted:
-        """Fit by least squares.
-
-        Args:
-            train: inputs ``(n, window, feature)``, targets ``(n, outputs)``.
-
-        Returns:
-            A forecast with ``outputs · (lags · feature + 1)`` parameters.
-
-        Raises:
-            ValueError: there is no training window, or ``lags`` exceeds the window.
-        """
+        """Fit ``outputs · (lags · feature + 1)`` parameters by least squares."""
         lags = self.lags or train.window
         return _linear(f"AR({lags})", train, lambda windows: _lagged(windows, lags))
 
@@ -211,17 +166,7 @@ class HarmonicRegression:
         return f"AR({self.lags}) + harmonics" if self.lags else "climatology"
 
     def fit(self, train: Windows) -> Fitted:
-        """Fit by least squares.
-
-        Args:
-            train: inputs ``(n, window, feature)``, targets ``(n, outputs)``.
-
-        Returns:
-            A forecast with ``outputs · (lags · feature + 2 · harmonics + 1)`` parameters.
-
-        Raises:
-            ValueError: there is no training window, or ``lags`` exceeds the window.
-        """
+        """Fit ``outputs · (lags · feature + 2 · harmonics + 1)`` parameters by least squares."""
         return _linear(self.name, train, self._features)
 
     def _features(self, windows: Windows) -> Floats:
@@ -230,6 +175,16 @@ class HarmonicRegression:
         steps = since / windows.series.step + windows.target_rows
         angles = 2 * np.pi * steps[:, None] * np.arange(1, self.harmonics + 1) / self.period
         return np.hstack((_lagged(windows, self.lags), np.sin(angles), np.cos(angles)))
+
+
+def _some(train: Windows) -> Windows:
+    if not len(train):
+        raise ValueError("train holds no window: there is nothing to fit.")
+    return train
+
+
+def _last(windows: Windows) -> Floats:
+    return windows.series.values[(windows.target_rows - windows.horizon)[:, None], windows.target]
 
 
 def _lagged(windows: Windows, lags: int) -> Floats:

@@ -3,6 +3,9 @@
 Every function changes the module in place, in all layers and directions, and returns it. What it does not name
 stays as it is. torch adds two biases per gate; a bias named here is their **sum**: the value stands in ``bias_ih``
 and the same rows of ``bias_hh`` become 0. Filling both with 1 would give a forget bias of 2.
+
+All refuse another kind of module with a ``TypeError``, and with a ``ValueError`` a number out of range, a module
+without the biases they set, and recurrent weights that are computed from others, such as normed ones.
 """
 
 from __future__ import annotations
@@ -13,7 +16,6 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrize import is_parametrized
 
 __all__ = ["chrono_", "forget_bias_", "identity_", "orthogonal_"]
 
@@ -25,18 +27,8 @@ Gated = TypeVar("Gated", nn.LSTM, nn.GRU)
 def orthogonal_(rnn: AnyRnn, *, seed: int | torch.Generator, gain: float = 1.0) -> AnyRnn:
     """Make the recurrent weights of every gate orthogonal: all their singular values equal ``gain``.
 
-    Args:
-        rnn: ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU``; each ``(hidden, hidden)`` block of ``weight_hh`` is drawn anew.
-            With ``proj_size`` a block is ``(hidden, proj)`` and has orthonormal columns times ``gain``.
-        seed: a seed, or a CPU generator to draw from.
-        gain: the singular values; positive.
-
-    Returns:
-        The same module.
-
-    Raises:
-        TypeError: ``rnn`` is another kind of module.
-        ValueError: ``gain`` is not a positive number, or the weights are parametrised.
+    Each ``(hidden, hidden)`` block of ``weight_hh`` is drawn anew, from a seed or a CPU generator. With ``proj_size`` a
+    block is ``(hidden, proj)`` and has orthonormal columns times ``gain``.
 
     Source: Saxe, McClelland & Ganguli (2014).
     """
@@ -56,18 +48,8 @@ def orthogonal_(rnn: AnyRnn, *, seed: int | torch.Generator, gain: float = 1.0) 
 def identity_(rnn: nn.RNN) -> nn.RNN:
     """Set the recurrent weights to the identity and all biases to 0, the IRNN.
 
-    With a relu an undisturbed non-negative state is then copied from step to step, and so is its gradient. The
-    paper also draws small input weights, with standard deviation 0.001; here the input weights stay as they are.
-
-    Args:
-        rnn: ``nn.RNN`` with ``nonlinearity="relu"``.
-
-    Returns:
-        The same module.
-
-    Raises:
-        TypeError: ``rnn`` is no ``nn.RNN``.
-        ValueError: its nonlinearity is not relu, or its weights are parametrised.
+    With a relu, which is asked for, an undisturbed non-negative state is then copied from step to step, and so is its
+    gradient. The paper also draws small input weights, with standard deviation 0.001; here they stay as they are.
 
     Source: Le, Jaitly & Hinton (2015), section 3.
     """
@@ -86,23 +68,11 @@ def identity_(rnn: nn.RNN) -> nn.RNN:
 
 @torch.no_grad()
 def forget_bias_(lstm: nn.LSTM, value: float = 1.0) -> nn.LSTM:
-    """Set the forget gate's bias, so that at the start the cell keeps what it holds.
-
-    Args:
-        lstm: ``nn.LSTM`` with biases.
-        value: the **sum** of torch's two biases; 1 keeps a fraction of sigmoid(1) = 0.73 per step.
-
-    Returns:
-        The same module.
-
-    Raises:
-        TypeError: ``lstm`` is no ``nn.LSTM``.
-        ValueError: ``value`` is not finite, the module has no biases, or its weights are parametrised.
+    """Set the forget gate's bias, so that at the start the cell keeps a fraction of sigmoid(value), 0.73, per step.
 
     Source: Gers, Schmidhuber & Cummins (2000); Jozefowicz, Zaremba & Sutskever (2015), section 2.2.
     """
     _check_kind(lstm, nn.LSTM)
-    _check_biases(lstm)
     if not math.isfinite(value):
         raise ValueError(f"value is {value}; the forget bias must be finite.")
     for suffix in _suffixes(lstm):
@@ -112,29 +82,16 @@ def forget_bias_(lstm: nn.LSTM, value: float = 1.0) -> nn.LSTM:
 
 @torch.no_grad()
 def chrono_(rnn: Gated, *, t_max: float, seed: int | torch.Generator) -> Gated:
-    """Spread the memory of the units over time scales from 2 to ``t_max`` steps.
+    """Spread the memory of the units over time scales from 2 to ``t_max`` steps, the longest dependency expected.
 
     A unit's keep bias is drawn as ``log(U[1, t_max - 1])``: with nothing else acting it keeps a fraction
     ``1 - 1/τ`` per step, τ between 2 and ``t_max``. In an LSTM this is the forget gate, and the input gate gets
     the opposite bias. In torch's GRU it is the update gate z, which keeps the *old* state; the paper writes the GRU
     with ``1 - z`` in that place, hence with the opposite sign.
 
-    Args:
-        rnn: ``nn.LSTM`` or ``nn.GRU`` with biases.
-        t_max: the longest dependency expected, in steps; at least 2.
-        seed: a seed, or a CPU generator to draw from.
-
-    Returns:
-        The same module.
-
-    Raises:
-        TypeError: ``rnn`` has no gates.
-        ValueError: ``t_max`` is below 2 or not finite, the module has no biases, or its weights are parametrised.
-
     Source: Tallec & Ollivier (2018), section 3.
     """
     _check_kind(rnn, nn.LSTM, nn.GRU)
-    _check_biases(rnn)
     if not (math.isfinite(t_max) and t_max >= 2):
         raise ValueError(f"t_max is {t_max}; expected a number of steps of at least 2.")
     generator = _generator(seed)
@@ -148,6 +105,9 @@ def chrono_(rnn: Gated, *, t_max: float, seed: int | torch.Generator) -> Gated:
 
 
 def _set_bias(rnn: nn.LSTM | nn.GRU, suffix: str, *, gate: int, values: Tensor) -> None:
+    if not rnn.bias:
+        kind = type(rnn).__name__
+        raise ValueError(f"the {kind} has bias=False, so there is no bias to set; build it with bias=True.")
     rows = slice(gate * rnn.hidden_size, (gate + 1) * rnn.hidden_size)
     getattr(rnn, f"bias_ih_{suffix}")[rows] = values
     getattr(rnn, f"bias_hh_{suffix}")[rows] = 0.0
@@ -155,10 +115,7 @@ def _set_bias(rnn: nn.LSTM | nn.GRU, suffix: str, *, gate: int, values: Tensor) 
 
 def _suffixes(rnn: nn.RNN | nn.LSTM | nn.GRU) -> Iterator[str]:
     """Ends of torch's parameter names: ``l0``, ``l0_reverse``, ``l1``, …"""
-    for layer in range(rnn.num_layers):
-        yield f"l{layer}"
-        if rnn.bidirectional:
-            yield f"l{layer}_reverse"
+    return (f"l{layer}{way}" for layer in range(rnn.num_layers) for way in ("", "_reverse")[: 1 + rnn.bidirectional])
 
 
 def _generator(seed: int | torch.Generator) -> torch.Generator:
@@ -169,12 +126,6 @@ def _check_kind(rnn: nn.Module, *kinds: type[nn.Module]) -> None:
     if not isinstance(rnn, kinds):
         names = " or ".join(f"nn.{kind.__name__}" for kind in kinds)
         raise TypeError(f"expected an {names}, got {type(rnn).__name__}.")
-    if is_parametrized(rnn):
-        raise ValueError("the weights are parametrised and computed anew on each access; initialise before that.")
-
-
-def _check_biases(rnn: nn.LSTM | nn.GRU) -> None:
-    if not rnn.bias:
-        raise ValueError(
-            f"the {type(rnn).__name__} has bias=False, so there is no bias to set; build it with bias=True."
-        )
+    for suffix in _suffixes(rnn):  # type: ignore[arg-type]
+        if f"weight_hh_{suffix}" not in rnn._parameters:
+            raise ValueError(f"weight_hh_{suffix} is no parameter but computed from others; initialise before that.")

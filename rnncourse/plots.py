@@ -62,24 +62,19 @@ def use_style() -> None:
 
 
 def label_lines(axes: Axes, *, at: float | None = None) -> None:
-    """Write each labelled line's name at its right end, in its colour, instead of a legend.
-
-    Args:
-        axes: where the lines are; those whose label starts with ``_`` are left out.
-        at: x position of the labels, in data units; the end of each line by default.
-    """
-    lines = [line for line in axes.get_lines() if not str(line.get_label()).startswith("_")]
-    for line in lines:
+    """Write each line's label at its right end or at the position ``at``, in its colour, instead of a legend."""
+    for line in axes.get_lines():
         x, y = line.get_xdata(), line.get_ydata()
-        axes.annotate(
-            str(line.get_label()),
-            (float(x[-1]) if at is None else at, float(y[-1])),  # type: ignore[arg-type, index]
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            color=line.get_color(),
-            annotation_clip=False,
-        )
+        if not str(line.get_label()).startswith("_"):
+            axes.annotate(
+                str(line.get_label()),
+                (float(x[-1]) if at is None else at, float(y[-1])),  # type: ignore[arg-type, index]
+                xytext=(6, 0),
+                textcoords="offset points",
+                va="center",
+                color=line.get_color(),
+                annotation_clip=False,
+            )
 
 
 def mean_and_spread(
@@ -87,15 +82,8 @@ def mean_and_spread(
 ) -> None:
     """Draw the mean over runs as a line and one standard deviation either way as a band.
 
-    Args:
-        axes: where to draw.
-        x: positions, of length n.
-        runs: one row of length n per seed; at least two rows.
-        label: name of the line.
-        colour: any Matplotlib colour.
-
     Raises:
-        ValueError: there are fewer than two runs, so no spread to show.
+        ValueError: there are fewer than two runs, each of the length of ``x``, so no spread to show.
     """
     if len(runs) < 2:
         raise ValueError(f"got {len(runs)} run; give at least two, or draw a plain line.")

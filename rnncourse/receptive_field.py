@@ -10,17 +10,10 @@ __all__ = ["effective_width", "input_influence", "stacked_field"]
 
 
 def stacked_field(kernel_size: int, dilations: Sequence[int]) -> int:
-    """Receptive field of a stack of convolutions over time: the steps that one output can depend on.
-
-    Args:
-        kernel_size: steps under each kernel, at least 1.
-        dilations: distance between the steps under the kernel, one number per layer, each at least 1.
-
-    Returns:
-        ``1 + (kernel_size - 1) · sum(dilations)``, in steps, the output's own included.
+    """Steps that one output of a stack of convolutions over time can depend on, its own included.
 
     Raises:
-        ValueError: ``kernel_size`` or a dilation is below 1.
+        ValueError: ``kernel_size``, or the dilation of a layer, is below 1.
     """
     if min(kernel_size, *dilations, 1) < 1:
         raise ValueError(f"kernel_size and dilations must be at least 1, got {kernel_size} and {tuple(dilations)}.")
@@ -28,10 +21,10 @@ def stacked_field(kernel_size: int, dilations: Sequence[int]) -> int:
 
 
 def input_influence(network: nn.Module, x: Tensor, *, read: Callable[..., Tensor] | None = None) -> Tensor:
-    """Size of the derivative of what is read by each input step, in float64.
+    """Size of the derivative of what is read by each input step, on a copy of the network in evaluation mode.
 
     For every sequence the norm of the Jacobian ``∂ read / ∂ x_t`` is taken over all its entries; the result is its root
-    mean square over the batch. The network runs in evaluation mode on a float64 copy; it stays as it is.
+    mean square over the batch.
 
     Args:
         network: any module that maps ``(batch, time, feature)`` to a tensor; ``nn.RNN`` and its like may return pairs.
@@ -49,8 +42,7 @@ def input_influence(network: nn.Module, x: Tensor, *, read: Callable[..., Tensor
         raise ValueError(f"x has shape {tuple(x.shape)}; expected (batch, time, feature).")
     exact = copy.deepcopy(network).double().eval().requires_grad_(False)
     inputs = x.detach().double().requires_grad_()
-    output = exact(inputs)
-    picked = (read or _last_step)(output)
+    picked = (read or _last_step)(exact(inputs))
     if picked.ndim != 2 or len(picked) != len(x):
         raise ValueError(f"read gave shape {tuple(picked.shape)}; expected ({len(x)}, outputs).")
     squares = torch.zeros(x.shape[:2], dtype=torch.float64)
@@ -66,17 +58,10 @@ def _last_step(output: Tensor | tuple[Tensor, ...]) -> Tensor:
 
 
 def effective_width(influence: Tensor, *, share: float = 0.95) -> int:
-    """Steps, counted back from the last, that hold a share of the influence.
-
-    Args:
-        influence: what `input_influence` returned, ``(time,)``.
-        share: share of the sum of squares, above 0 and up to 1.
-
-    Returns:
-        The smallest number of last steps whose squared influence comes to the share of the whole.
+    """The smallest number of last steps that hold a share of the squared influence ``(time,)``.
 
     Raises:
-        ValueError: ``share`` is out of range, or no step has any influence.
+        ValueError: ``share`` is not above 0 and up to 1, or no step has any influence.
     """
     if not 0 < share <= 1:
         raise ValueError(f"share must lie in (0, 1], got {share}.")

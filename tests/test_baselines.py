@@ -5,16 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnncourse.baselines import (
-    Baseline,
-    HarmonicRegression,
-    LinearAutoregression,
-    Mean,
-    Persistence,
-    SeasonalNaive,
-)
+from rnncourse.baselines import Baseline, HarmonicRegression, LinearAutoregression, Mean, Persistence, SeasonalNaive
 from rnncourse.data import Series, Windows, chronological, make_windows, seattle_weather
 from rnncourse.statistics import mae, mse, rmse
+from tests.closeness import assert_close_ulp
 
 ALL: tuple[Baseline, ...] = (
     Mean(),
@@ -47,13 +41,12 @@ def test_all_follow_one_protocol(baseline: Baseline, features: int, horizon: int
     for part in (data[40:], data[:40], data[:1], data[:0]):
         assert fitted.predict(part).shape == part.targets.shape
     assert fitted.name
-    # Matrix products of another shape may differ in the last bit.
-    np.testing.assert_allclose(fitted.predict(data[40:])[:3], fitted.predict(data[40:43]), rtol=1e-9, atol=1e-12)
+    assert_close_ulp(fitted.predict(data[40:])[:3], fitted.predict(data[40:43]), 16)
 
 
 @pytest.mark.parametrize("baseline", ALL, ids=lambda b: b.name)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 1000), cut=st.integers(20, 58), horizon=st.integers(1, 8))
-@settings(deadline=None, max_examples=8)
 def test_no_forecast_looks_ahead(baseline: Baseline, seed: int, cut: int, horizon: int) -> None:
     """Rows from ``cut`` on change; forecasts made before that, from windows that end before it, do not."""
     rng = np.random.default_rng(seed)
@@ -62,7 +55,7 @@ def test_no_forecast_looks_ahead(baseline: Baseline, seed: int, cut: int, horizo
     fitted = baseline.fit(windows(rng.normal(size=60), horizon=horizon))
     one, two = (windows(v, horizon=horizon) for v in (values, other))
     known = one.target_rows - horizon < cut
-    np.testing.assert_allclose(fitted.predict(one[known]), fitted.predict(two[known]), rtol=1e-9, atol=1e-12)
+    assert_close_ulp(fitted.predict(one[known]), fitted.predict(two[known]), 16)
 
 
 @pytest.mark.parametrize("baseline", ALL, ids=lambda b: b.name)
@@ -121,21 +114,20 @@ def test_harmonics_find_the_season_and_keep_its_phase() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "complaint"),
+    ("make", "named"),
     [
-        (lambda: SeasonalNaive(0), "season must be at least 1 step, got 0"),
-        (lambda: LinearAutoregression(-1), "lags must be at least 0, got -1"),
-        (lambda: HarmonicRegression(1.0), "period must be longer than 1 step, got 1.0"),
-        (lambda: HarmonicRegression(float("nan")), "period must be longer"),
-        (lambda: HarmonicRegression(7.0, 0), "harmonics must be at least 1"),
-        (lambda: LinearAutoregression(7).fit(windows(np.arange(20.0))), "lags must be at most the window of 6 rows"),
-        (lambda: HarmonicRegression(7.0, 1, 7).fit(windows(np.arange(20.0))), "at most the window of 6 rows, got 7"),
-        (lambda: Mean().fit(windows(np.arange(20.0))[:0]), "train holds no window"),
-        (lambda: LinearAutoregression(2).fit(windows(np.arange(20.0))[:0]), "train holds no window"),
+        (lambda: SeasonalNaive(0), "season must be .* got 0"),
+        (lambda: LinearAutoregression(-1), "lags must be .* got -1"),
+        (lambda: HarmonicRegression(1.0), "period must be .* got 1.0"),
+        (lambda: HarmonicRegression(float("nan")), "period must be"),
+        (lambda: HarmonicRegression(7.0, 0), "harmonics must be"),
+        (lambda: LinearAutoregression(7).fit(windows(np.arange(20.0))), "lags must be .* 6 rows, got 7"),
+        (lambda: HarmonicRegression(7.0, 1, 7).fit(windows(np.arange(20.0))), "lags must be .* 6 rows, got 7"),
+        *((lambda b=b: b.fit(windows(np.arange(20.0))[:0]), "train") for b in (Mean(), LinearAutoregression(2))),
     ],
 )
-def test_they_refuse(make: object, complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint):
+def test_they_refuse(make: object, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
         make()  # type: ignore[operator]
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 
+import matplotlib.pyplot as plt
 import pytest
 
 from rnncourse import plots
@@ -35,3 +36,17 @@ def test_the_cells_differ_in_grey(one: str, other: str) -> None:
 def test_contrast_is_that_of_the_guidelines() -> None:
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.005)
+
+
+def test_lines_are_labelled_at_their_ends_and_a_spread_needs_two_runs() -> None:
+    _, axes = plt.subplots()
+    plots.mean_and_spread(axes, [0, 1], [[1.0, 2.0], [3.0, 6.0]], label="both", colour="#004C86")
+    (line,) = axes.get_lines()
+    assert list(line.get_ydata()) == [2.0, 4.0]
+    assert axes.collections[0].get_paths()[0].get_extents().ymax == pytest.approx(4 + 8**0.5)
+    axes.plot([0, 1], [0, 0], label="_hidden")
+    plots.label_lines(axes)
+    assert [(text.get_text(), text.xy) for text in axes.texts] == [("both", (1.0, 4.0))]
+    plt.close()
+    with pytest.raises(ValueError, match="got 1 run"):
+        plots.mean_and_spread(axes, [0], [[1.0]], label="one", colour="#004C86")
