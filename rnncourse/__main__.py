@@ -201,6 +201,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def main() -> None:
     """Console entry point."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal may know no ±
     sys.exit(run())
 
 

@@ -14,8 +14,8 @@ import typer
 from rnncourse._misuse import Misuse
 
 if TYPE_CHECKING:
-    from rnncourse.data import Dataset
     from rnncourse.data.downloads import Progress
+    from rnncourse.data.registry import Dataset
 
 data_app = typer.Typer(help="List, fetch and check the data sets.", no_args_is_help=False)
 
@@ -34,13 +34,12 @@ def _failures() -> Iterator[None]:
         raise typer.Exit(1) from error
 
 
-def _find(name: str) -> "Dataset":
-    from rnncourse.data import DataError, find
+def _dataset(name: str) -> "Dataset":
+    from rnncourse.data.registry import DATASETS
 
-    try:
-        return find(name)
-    except DataError as error:
-        raise Misuse(str(error)) from error
+    if name not in DATASETS:
+        raise Misuse(f"unknown data set {name!r}: choose from {', '.join(DATASETS)}")
+    return DATASETS[name]
 
 
 @data_app.command("list")
@@ -50,22 +49,13 @@ def list_command(
     """List the data sets, and where each one lies."""
     import json
 
-    from rnncourse.data import DATASETS
+    from rnncourse.data.registry import DATASETS
 
+    keys = ("name", "title", "source", "licence", "citation")
     with _failures():
-        rows = [
-            {
-                "name": dataset.name,
-                "title": dataset.title,
-                "where": _where(dataset),
-                "source": dataset.source,
-                "licence": dataset.licence,
-                "citation": dataset.citation,
-            }
-            for dataset in DATASETS.values()
-        ]
+        rows = [{**{key: getattr(d, key) for key in keys}, "where": _where(d)} for d in DATASETS.values()]
     if as_json:
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(rows, indent=2))
         return
     for row in rows:
         typer.echo(f"{row['name']}: {row['title']}")
@@ -74,14 +64,11 @@ def list_command(
 
 
 def _where(dataset: "Dataset") -> str:
-    from rnncourse.data import Kind, locate
+    from rnncourse.data.registry import locate
 
-    if dataset.kind is Kind.ships:
-        return "ships with the installation"
-    if dataset.kind is Kind.generated:
-        return "generated on request; synthetic"
-    path = locate(dataset)
-    return f"not here; `rnncourse data fetch {dataset.name}` fetches it" if path is None else str(path)
+    if dataset.kind != "fetched":
+        return {"ships": "ships with the installation", "generated": "generated on request; synthetic"}[dataset.kind]
+    return str(locate(dataset) or f"not here; `rnncourse data fetch {dataset.name}` fetches it")
 
 
 @data_app.command("fetch")
@@ -92,44 +79,36 @@ def fetch_command(
 ) -> None:
     """Fetch a data set from its official source into the cache.
 
-    A broken transfer goes on where it stopped when you call again. The file takes its name only when it is whole
-    and its content is what it should be. RNNCOURSE_CACHE names another folder for the cache. What the folder in
-    RNNCOURSE_DATA holds is not fetched.
+    The file takes its name only when it is whole and its content is what it should be; fetch again after a broken
+    transfer. RNNCOURSE_CACHE names another folder for the cache. What the folder in RNNCOURSE_DATA holds is not
+    fetched.
     """
-    from rnncourse.data.catalogue import HANDLERS
+    from rnncourse.data.catalogue import FETCHES
+    from rnncourse.data.registry import data_folder, locate
 
-    dataset = _find(name)
+    dataset = _dataset(name)
     if sha256 and not (len(sha256) == 64 and set(sha256.lower()) <= set("0123456789abcdef")):
         raise Misuse(f"--sha256 must be 64 hexadecimal digits, got {sha256!r}")
     if url and not url.startswith(("https://", "http://")):
         raise Misuse(f"--url must begin with https:// or http://, got {url!r}")
-    handler = HANDLERS[name]
-    if handler.fetch is None:
+    if name not in FETCHES:
         if url or sha256:
             raise Misuse(f"--url and --sha256 make no sense for {name}: it is not fetched")
         typer.echo(f"{name}: nothing to fetch, it {_where(dataset).replace('generated', 'is generated')}.")
         return
+    if sha256 and name == "emotion":
+        raise Misuse("--sha256 makes no sense for emotion: what it must be is known")
     options = {key: value for key, value in {"url": url, "sha256": sha256.lower()}.items() if value}
-    for option in options.keys() - handler.options:
-        raise Misuse(f"--{option} makes no sense for {name}: what it must be is known")
     with _failures():
-        own = None if url else _in_own_folder(dataset)
-        if own is not None:
+        folder, own = data_folder(), locate(dataset)
+        if not url and folder and own and own.is_relative_to(folder):
             _check(name, own)
             typer.echo("    RNNCOURSE_DATA holds it, so there is nothing to fetch.")
             return
     with _failures(), _transfer(name) as progress:
-        path = handler.fetch(progress=progress, **options)
+        path = FETCHES[name](progress=progress, **options)
     typer.echo(f"{name}: {path}")
     typer.echo(f"Please cite: {dataset.citation}")
-
-
-def _in_own_folder(dataset: "Dataset") -> Path | None:
-    """The file that would be read before any in the cache."""
-    from rnncourse.data import data_folder, locate
-
-    folder, path = data_folder(), locate(dataset)
-    return path if folder is not None and path is not None and path.is_relative_to(folder) else None
 
 
 @contextmanager
@@ -158,27 +137,22 @@ def check_command(
     under another label, and how many the parts share. With `emotion --file NAME.csv`, a table with the columns text
     and label (0 to 5) is read instead of the split.
     """
-    from rnncourse.data import DATASETS, Kind, locate
+    from rnncourse.data.registry import DATASETS, locate
 
-    if file is not None and (not name or _find(name).kind is not Kind.fetched):
+    if file is not None and (not name or _dataset(name).kind != "fetched"):
         raise Misuse("--file needs the name of a data set that is fetched, such as power")
     if file is not None and not file.is_file():
         raise Misuse(f"--file names {file}, which is not a file")
     with _failures():
-        if name:
-            _check(_find(name).name, file)
-            return
-        for dataset in DATASETS.values():
-            if dataset.kind is Kind.fetched and locate(dataset) is None:
+        for dataset in [_dataset(name)] if name else DATASETS.values():
+            if not name and dataset.kind == "fetched" and locate(dataset) is None:
                 typer.echo(f"{dataset.name}: {_where(dataset)}")
             else:
-                _check(dataset.name, None)
+                _check(dataset.name, file)
 
 
 def _check(name: str, file: Path | None) -> None:
-    from rnncourse.data.catalogue import HANDLERS
+    from rnncourse.data.catalogue import REPORTS
 
-    lines = HANDLERS[name].report(file)
-    typer.echo(f"{name}: whole")
-    for line in lines:
-        typer.echo(f"    {line}")
+    lines = REPORTS[name](file)
+    typer.echo("\n    ".join([f"{name}: whole", *lines]))

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from rnncourse import baselines, networks, statistics, training
 from rnncourse.baselines import Baseline, HarmonicRegression, LinearAutoregression, Mean, Persistence
-from rnncourse.data import Scaler, Series, Windows, fit_scaler, make_windows, seattle_weather, splits, windows
+from rnncourse.data import Scaler, Series, Windows, fit_scaler, make_windows, seattle_weather, windows
 from rnncourse.data import series as grids
 from rnncourse.data import weather as records
 from rnncourse.networks import Forecaster, Kind, weather_network
@@ -263,7 +263,7 @@ STUDY = Study(
     grid=grid,
     run=run,
     data=fingerprint,
-    code=(baselines, grids, statistics, networks, records, splits, training, windows),
+    code=(baselines, grids, statistics, networks, records, training, windows),
     notes=(
         "The deep networks in °C are trained for 100 epochs, as in the coursework; scaled, for 50. Initial weights and "
         "Adam's epsilon are Keras's. All windows are used; the small networks stop early."

@@ -6,7 +6,7 @@ them, one hour ahead and a day ahead. Everything is in standard deviations of th
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal
@@ -20,7 +20,7 @@ from book.experiments.forecasting import daily_sums
 from rnncourse import baselines, counting, data, networks, statistics, training
 from rnncourse.baselines import Baseline, HarmonicRegression, LinearAutoregression, Mean, Persistence, SeasonalNaive
 from rnncourse.counting import count
-from rnncourse.data import Series, Split, chronological, fill_short_gaps, hourly, load_power, synthetic_power
+from rnncourse.data import Series, Split, chronological, fill_short_gaps, load_power, synthetic_power
 from rnncourse.networks import power_network
 from rnncourse.statistics import naive_mae
 from rnncourse.studies.study import Scale, Study
@@ -80,8 +80,17 @@ def power_series(source: Source, every: Every) -> Series:
         The series, ``(time, 1)``, in kW.
     """
     minutes = load_power() if source == "household" else synthetic_power(days=DAYS[every])
-    filled = fill_short_gaps(minutes, limit=GAP).series
+    filled = fill_short_gaps(minutes, limit=GAP)
     return filled if every == "minute" else hourly(filled)
+
+
+def hourly(minutes: Series) -> Series:
+    """Means over whole hours of the clock; an hour with a missing minute is missing."""
+    hour = np.timedelta64(60, "m")
+    first = int((minutes.start.astype("datetime64[h]") - minutes.start) % hour // minutes.step)
+    whole = minutes.values[first:]
+    means = whole[: len(whole) // 60 * 60].reshape(-1, 60, whole.shape[1]).mean(axis=1)
+    return replace(minutes, values=means, start=minutes.start + first * minutes.step, step=hour)
 
 
 @lru_cache(maxsize=4)

@@ -26,7 +26,6 @@ from rnncourse.data import (
     chronological,
     fill_short_gaps,
     load_power,
-    splits,
     synthetic_power,
     tasks,
     windows,
@@ -263,7 +262,7 @@ _LOSSES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = MappingProxyType(
 @lru_cache(maxsize=1)
 def _series(source: Source) -> Series:
     minutes = load_power() if source == "household" else synthetic_power(days=DAYS)
-    return fill_short_gaps(minutes, limit=GAP).series
+    return fill_short_gaps(minutes, limit=GAP)
 
 
 @lru_cache(maxsize=1)
@@ -368,7 +367,7 @@ STUDY = Study(
     grid=grid,
     run=run,
     data=_fingerprint,
-    code=(ablations, baselines, initialisation, lstm_variants, networks, splits, tasks, training, windows),
+    code=(ablations, baselines, initialisation, lstm_variants, networks, tasks, training, windows),
     notes=(
         "Memory tasks are generated (synthetic), one layer of 32 units, one learning rate and length of training for "
         "all variants of a task, chosen on the full LSTM with other seeds. Power: one minute ahead from 60; gaps of up "

@@ -4,49 +4,28 @@ The command line knows no data set by name; it looks here.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from types import MappingProxyType
 
 from rnncourse.data.corpus import Corpus, TextSplits, TrainTest, shared_texts
-from rnncourse.data.emotion import read_emotion_csv
-from rnncourse.data.emotion_files import check_emotion, fetch_emotion
-from rnncourse.data.folders import required
-from rnncourse.data.imdb import check_imdb, fetch_imdb
-from rnncourse.data.missing import gaps
-from rnncourse.data.power import check_power, fetch_power
-from rnncourse.data.registry import EMOTION, IMDB, POWER
+from rnncourse.data.emotion import EMOTION, check_emotion, fetch_emotion, read_emotion_csv
+from rnncourse.data.imdb import IMDB, check_imdb, fetch_imdb
+from rnncourse.data.power import POWER, check_power, fetch_power
+from rnncourse.data.registry import required
 from rnncourse.data.sentences import order_sentences
-from rnncourse.data.series import Series
+from rnncourse.data.series import Series, gaps
 from rnncourse.data.synthetic import synthetic_power
 from rnncourse.data.weather import seattle_weather
 
-__all__ = ["HANDLERS", "Handler"]
-
-
-@dataclass(frozen=True)
-class Handler:
-    """What can be done with one data set.
-
-    Attributes:
-        report: read it whole, from a file or, without one, from where it lies; tell what was found, a line each.
-        fetch: fetch it into the cache, its progress told to ``progress``; None where there is nothing to fetch.
-        options: which of the options ``url`` and ``sha256`` it takes.
-    """
-
-    report: Callable[[Path | None], list[str]]
-    fetch: Callable[..., Path] | None = None
-    options: frozenset[str] = frozenset()
-
 
 def _power(file: Path | None) -> list[str]:
-    checked = check_power(file or required(POWER))
-    return [str(checked.path), str(checked.fingerprint), str(checked.gaps)]
+    path = file or required(POWER)
+    known, series = check_power(path)
+    return [str(path), known, gaps(series)]
 
 
 def _series(series: Series) -> list[str]:
-    return [f"{series.name}, {len(series):,} rows", str(gaps(series)), f"fingerprint {series.fingerprint}"]
+    return [f"{series.name}, {len(series):,} rows", gaps(series), f"fingerprint {series.fingerprint}"]
 
 
 def _emotion(file: Path | None) -> list[str]:
@@ -79,14 +58,15 @@ def _splits(splits: TextSplits | TrainTest) -> list[str]:
     return [*lines, f"fingerprint {splits.fingerprint}"]
 
 
-HANDLERS: Mapping[str, Handler] = MappingProxyType(
-    {
-        "seattle-weather": Handler(lambda _: _series(seattle_weather())),
-        "power": Handler(_power, fetch_power, frozenset(["url", "sha256"])),
-        "synthetic-power": Handler(lambda _: _series(synthetic_power(days=1))),
-        "emotion": Handler(_emotion, fetch_emotion, frozenset(["url"])),
-        "imdb": Handler(_imdb, fetch_imdb, frozenset(["url", "sha256"])),
-        "order-sentences": Handler(_sentences),
-    }
-)
-"""The handlers, by the names of the registry."""
+REPORTS: Mapping[str, Callable[[Path | None], list[str]]] = {
+    "seattle-weather": lambda _: _series(seattle_weather()),
+    "power": _power,
+    "synthetic-power": lambda _: _series(synthetic_power(days=1)),
+    "emotion": _emotion,
+    "imdb": _imdb,
+    "order-sentences": _sentences,
+}
+"""Reads a data set whole, from a file or, without one, from where it lies, and tells what was found, a line each."""
+
+FETCHES: Mapping[str, Callable[..., Path]] = {"power": fetch_power, "emotion": fetch_emotion, "imdb": fetch_imdb}
+"""Fetches a data set into the cache, its progress told to ``progress``."""

@@ -6,30 +6,31 @@ the columns ``text`` and ``label``, the label a number from 0 to 5; its file is 
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
-from rnncourse.data.archives import read_plain
 from rnncourse.data.corpus import Corpus, TextSplits
+from rnncourse.data.downloads import Progress, download
 from rnncourse.data.errors import DataError
-from rnncourse.data.folders import required
-from rnncourse.data.registry import EMOTION
-
-__all__ = ["EMOTIONS", "load_emotion", "parse_emotion", "parse_emotion_csv", "read_emotion", "read_emotion_csv"]
+from rnncourse.data.files import expect_hash, read_file
+from rnncourse.data.registry import DATASETS, FOLDER_VARIABLE, cache_folder, required
 
 EMOTIONS = ("sadness", "joy", "love", "anger", "fear", "surprise")
 """The classes, in the order of the larger set's numbers 0 to 5."""
 
-PARTS: Mapping[str, str] = MappingProxyType({"train": "train.txt", "validation": "val.txt", "test": "test.txt"})
+PARTS = {"train": "train.txt", "validation": "val.txt", "test": "test.txt"}
 """The file of each part."""
 
+EMOTION = DATASETS["emotion"]
+# The data card's own files, which are JSON lines.
+_HUB = EMOTION.source + "/resolve/main/data/{part}.jsonl.gz"
 # The longest message of the authors' split has 300 characters.
 MAX_TEXT = 10_000
-_NUMBERS = {str(number): number for number in range(len(EMOTIONS))}
-_MAX_FILE = 128 * 2**20
+_MAX_FILE, _MAX_TABLE = 16 * 2**20, 128 * 2**20
 
 
 def load_emotion(*, folder: Path | None = None) -> TextSplits:
@@ -51,85 +52,85 @@ def load_emotion(*, folder: Path | None = None) -> TextSplits:
     return TextSplits(**{part: read_emotion(base / file, name=f"emotion ({part})") for part, file in PARTS.items()})
 
 
+def check_emotion(folder: Path) -> TextSplits:
+    """As `load_emotion`, and a `DataError` if a file is not the authors'."""
+    for file in PARTS.values():
+        expect_hash(folder / file, EMOTION.sha256[file])
+    return load_emotion(folder=folder)
+
+
 def read_emotion(path: Path, *, name: str = "") -> Corpus:
-    """Read a file of ``text;label`` lines.
+    """Read a file of ``text;label`` lines, the label one of `EMOTIONS`, the text without a semicolon.
 
     Args:
-        path: the file, in UTF-8.
+        path: the file, in UTF-8; a byte order mark may stand before it.
+        name: how to call the corpus; the name of the file if empty.
+
+    Raises:
+        DataError: there is no such file, it is empty or no UTF-8, or a line has no label, an unknown one, no text, a
+            text of more than ten thousand characters, or further fields.
+    """
+    records = _records(path, delimiter=";", quoting=csv.QUOTE_NONE)
+    return _corpus(name or path.name, path, records, EMOTIONS)
+
+
+def read_emotion_csv(path: Path, *, name: str = "") -> Corpus:
+    """Read the larger set, or any table of messages with numbered labels.
+
+    Args:
+        path: comma-separated rows in UTF-8 after a header ``text,label``; a first column that numbers the rows, its
+            name empty, may stand before. The label is a number from 0 to 5, an index into `EMOTIONS`.
         name: how to call the corpus; the name of the file if empty.
 
     Returns:
-        The messages in the order of the lines.
+        The messages in the order of the rows. `Corpus.duplicates` tells how many of them conflict.
 
     Raises:
-        DataError: there is no such file, or it is malformed; see `parse_emotion`.
+        DataError: there is no such file, its header is another, a quote is open, or as for `read_emotion`.
     """
-    return parse_emotion(_content(path), name=name or path.name, file=str(path))
+    records = _records(path)
+    _, header = next(records, ("", []))
+    if header not in (["text", "label"], ["", "text", "label"]):
+        raise DataError(f"{path} begins with {_short(','.join(header))}, but a header text,label is expected.")
+    return _corpus(name or path.name, path, records, tuple(map(str, range(len(EMOTIONS)))), width=len(header))
 
 
-def _content(path: Path) -> bytes:
-    if not path.is_file():
-        raise DataError(f"there is no file {path}: give the path of a file of messages and labels.")
-    return read_plain(path, limit=_MAX_FILE)
-
-
-def parse_emotion(content: bytes, *, name: str = "emotion", file: str = "") -> Corpus:
-    """Read lines of ``text;label``.
-
-    Args:
-        content: the lines, in UTF-8. The label is one of `EMOTIONS`; the text holds no semicolon.
-        name: how to call the corpus.
-        file: how to call the content in complaints; ``name`` if empty.
-
-    Returns:
-        The messages in the order of the lines.
-
-    Raises:
-        DataError: the content is empty or no UTF-8, or a line has no label, an unknown one, no text, a text of more
-            than ten thousand characters, or further fields.
-    """
-    file = file or name
-    lines = _decoded(content, file).split("\n")
-    if lines[-1] == "":
-        lines.pop()
-    if not lines:
-        raise DataError(f"{file} is empty: lines of text;label are expected.")
-    rows = [_split(line.removesuffix("\r"), f"line {number} of {file}") for number, line in enumerate(lines, 1)]
-    return _corpus(name, rows)
-
-
-def _corpus(name: str, rows: list[tuple[str, int]]) -> Corpus:
-    texts, labels = zip(*rows, strict=True)
-    return Corpus(name, texts, np.array(labels), EMOTIONS)
-
-
-def _decoded(content: bytes, file: str) -> str:
+def _records(path: Path, **dialect: Any) -> Iterator[tuple[str, list[str]]]:
+    """Where each record begins, and its fields; a text in quotes may run over several lines."""
+    content = read_file(path, limit=_MAX_TABLE)
     try:
-        return content.decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise DataError(
-            f"line {line} of {file} cannot be read: byte {content[error.start]:#04x} is no UTF-8 text."
-        ) from error
+        raise DataError(f"line {line} of {path} holds {content[error.start]:#04x}, which is no UTF-8 text.") from error
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, **dialect)
+    while True:
+        where = f"line {reader.line_num + 1} of {path}"
+        try:
+            yield where, next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise DataError(f"{where} cannot be read ({error}).") from error
 
 
-def _split(line: str, where: str) -> tuple[str, int]:
-    text, separator, label = line.rpartition(";")
-    if not separator:
-        raise DataError(f"{where} has no semicolon: text;label is expected, got {_short(line)}.")
-    if ";" in text:
-        raise DataError(f"{where} has {line.count(';') + 1} fields, but text;label is expected.")
-    if label not in EMOTIONS:
-        raise DataError(f"{where} has the label {_short(label)}: one of {', '.join(EMOTIONS)} is expected.")
-    return _checked(text, where), EMOTIONS.index(label)
-
-
-def _checked(text: str, where: str) -> str:
-    if not text.strip():
-        raise DataError(f"{where} has a label and no text.")
-    if len(text) > MAX_TEXT:
-        raise DataError(f"{where} has {len(text):,} characters, more than the {MAX_TEXT:,} allowed: it is no message.")
-    return text
+def _corpus(
+    name: str, path: Path, records: Iterable[tuple[str, list[str]]], labels: tuple[str, ...], *, width: int = 2
+) -> Corpus:
+    rows: list[tuple[str, int]] = []
+    for where, fields in records:
+        if len(fields) != width:
+            raise DataError(f"{where} has {len(fields)} fields, but {width} are expected.")
+        text, label = fields[-2:]
+        if label not in labels:
+            raise DataError(f"{where} has the label {_short(label)}: one of {', '.join(labels)} is expected.")
+        if not text.strip() or len(text) > MAX_TEXT:
+            raise DataError(f"{where} has a text of {len(text):,} characters, but 1 to {MAX_TEXT:,} are expected.")
+        rows.append((text, labels.index(label)))
+    if not rows:
+        raise DataError(f"{path} is empty: messages with a label each are expected.")
+    texts, numbers = zip(*rows, strict=True)
+    return Corpus(name, texts, np.array(numbers), EMOTIONS)
 
 
 def _short(text: str) -> str:
@@ -137,73 +138,38 @@ def _short(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:40] + "…")
 
 
-def read_emotion_csv(path: Path, *, name: str = "") -> Corpus:
-    """Read the larger set, or any table of messages with numbered labels.
+def fetch_emotion(*, url: str = "", progress: Progress = lambda have, total: None) -> Path:
+    """Fetch the three files into the cache, unless whole ones are there; the folder with them.
+
+    The data card on Hugging Face holds the messages as JSON lines; they are written as the authors' lines of
+    ``text;label`` again. A file takes its name only if it has the checksum of the authors' file.
 
     Args:
-        path: a CSV file in UTF-8; see `parse_emotion_csv`.
-        name: how to call the corpus; the name of the file if empty.
-
-    Returns:
-        The messages in the order of the rows. `Corpus.duplicates` tells how many of them conflict.
+        url: a folder of the web with ``train.txt``, ``val.txt`` and ``test.txt``, to use instead.
+        progress: told the bytes at hand and the bytes expected, if the server says so.
 
     Raises:
-        DataError: there is no such file, or it is malformed; see `parse_emotion_csv`.
+        DataError: as for `download`; what was fetched before stays.
     """
-    return parse_emotion_csv(_content(path), name=name or path.name, file=str(path))
-
-
-def parse_emotion_csv(content: bytes, *, name: str = "emotion", file: str = "") -> Corpus:
-    """Read a table with the columns ``text`` and ``label``.
-
-    Args:
-        content: comma-separated rows in UTF-8 after a header ``text,label``; a first column that numbers the rows,
-            its name empty, may stand before. The label is a number from 0 to 5, an index into `EMOTIONS`.
-        name: how to call the corpus.
-        file: how to call the content in complaints; ``name`` if empty.
-
-    Returns:
-        The messages in the order of the rows.
-
-    Raises:
-        DataError: the content is empty or no UTF-8, its header is another, or a row has too few or too many fields,
-            an unknown label, no text, a text of more than ten thousand characters, or a quote that never ends.
-    """
-    file = file or name
-    records = _records(_decoded(content, file), file)
-    width = _header(next(records, ([], ""))[0], file)
-    rows = [_row(fields, width, where) for fields, where in records]
-    if not rows:
-        raise DataError(f"{file} has a header and no rows.")
-    return _corpus(name, rows)
-
-
-def _records(text: str, file: str) -> Iterator[tuple[list[str], str]]:
-    """The fields of each row and where it begins; a text in quotes may run over several lines."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    while True:
-        where = f"line {reader.line_num + 1} of {file}"
+    folder = cache_folder() / "emotion"
+    for part, file in PARTS.items():
+        source, prepare = (f"{url.rstrip('/')}/{file}", read_file) if url else (_HUB.format(part=part), _as_lines)
+        sha256 = EMOTION.sha256[file]
         try:
-            fields = next(reader, None)
-        except csv.Error as error:
-            raise DataError(f"{where} cannot be read as CSV ({error}).") from error
-        if fields is None:
-            return
-        yield fields, where
+            download(source, folder / file, prepare=prepare, sha256=sha256, progress=progress, limit=_MAX_FILE)
+        except DataError as error:
+            remedy = f"Or put {file} from {EMOTION.source} into a folder that {FOLDER_VARIABLE} names."
+            raise DataError(f"{error} {remedy}") from error
+    return folder
 
 
-def _header(names: list[str], file: str) -> int:
-    if names in (["text", "label"], ["", "text", "label"]):
-        return len(names)
-    if not names:
-        raise DataError(f"{file} is empty: a header text,label and rows are expected.")
-    raise DataError(f"line 1 of {file} is {_short(','.join(names))}, but the columns text,label are expected.")
-
-
-def _row(fields: list[str], width: int, where: str) -> tuple[str, int]:
-    if len(fields) != width:
-        raise DataError(f"{where} has {len(fields)} fields, but {width} are expected.")
-    text, label = fields[-2:]
-    if label not in _NUMBERS:
-        raise DataError(f"{where} has the label {_short(label)}: a number from 0 to 5 is expected.")
-    return _checked(text, where), _NUMBERS[label]
+def _as_lines(part: Path) -> None:
+    """Rewrite JSON lines ``{"text": …, "label": 0 to 5}`` as the authors' lines of ``text;label``."""
+    lines: list[bytes] = []
+    for number, line in enumerate(read_file(part, limit=_MAX_FILE).splitlines(), 1):
+        try:
+            row = json.loads(line)
+            lines.append(f"{row['text']};{EMOTIONS[range(len(EMOTIONS)).index(row['label'])]}\n".encode())
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
+            raise DataError(f"line {number} of {part.name} is no message with a label from 0 to 5.") from error
+    part.write_bytes(b"".join(lines))

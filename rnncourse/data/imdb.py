@@ -1,47 +1,40 @@
-"""Film reviews, positive or negative: found, checked, kept in a form that loads fast."""
+"""Film reviews, positive or negative: found, checked and loaded. The archive is read in memory, member by member."""
 
-import os
-import struct
-import tempfile
-import zipfile
+import hashlib
+import re
+import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from rnncourse.data.corpus import Corpus, TrainTest
-from rnncourse.data.downloads import Progress, download, file_hash
+from rnncourse.data.downloads import Progress, download
 from rnncourse.data.errors import DataError
-from rnncourse.data.folders import cache_folder, required
-from rnncourse.data.registry import IMDB, IMDB_REVIEWS
-from rnncourse.data.reviews import FOLDERS, Review, read_reviews, reviews_fingerprint
+from rnncourse.data.files import MAX_BYTES, expect_hash, unpacked
+from rnncourse.data.registry import DATASETS, cache_folder, required
 
-__all__ = ["MOODS", "check_imdb", "fetch_imdb", "load_imdb"]
-
-MOODS = ("negative", "positive")
-"""The classes."""
-
-
-# What numpy raises on a file that is no whole copy.
-_SPOILED = (
-    *(OSError, EOFError, ValueError, LookupError, TypeError, OverflowError, MemoryError, RuntimeError),
-    *(zipfile.BadZipFile, struct.error),
+IMDB = DATASETS["imdb"]
+FOLDERS = ("train/neg", "train/pos", "test/neg", "test/pos")
+MAX_REVIEW = 256 * 2**10  # the longest review has 13,704 characters
+_REVIEW = re.compile(r"aclImdb/((?:train|test)/(?:neg|pos))/([0-9]{1,6})_([0-9]{1,2})\.txt")
+# What else the official archive holds.
+_OTHER = re.compile(
+    r"aclImdb(/(README|imdb\.vocab|imdbEr\.txt|(train|test)(/(neg|pos|labeledBow\.feat|urls_(neg|pos)\.txt))?"
+    r"|train/(unsupBow\.feat|urls_unsup\.txt|unsup(/[0-9]{1,6}_0\.txt)?)))?"
 )
 
 
 def load_imdb(*, path: Path | None = None) -> TrainTest:
-    """Film reviews: 25,000 to train on, 25,000 to test on, half of each negative.
-
-    The first reading of an archive takes some seconds. It leaves a checked copy in the cache, uncompressed, from
-    which the next call reads in a fraction of the time; without a cache that can be written to, every reading is
-    a first one.
+    """Film reviews: 25,000 to train on, 25,000 to test on, half of each negative. The reading takes some seconds.
 
     Args:
         path: the official ``.tar.gz``, or a ``.tar.xz`` with its labelled reviews; without it, the one below
             ``RNNCOURSE_DATA``, else the fetched one.
 
     Returns:
-        Train and test part, with the classes `MOODS`. Negative and positive reviews alternate, sorted by number;
-        reviews of one film have neighbouring numbers, so draw samples at random. Line breaks (``<br />`` in the
+        Train and test part, with the classes ``negative`` and ``positive``, which alternate, sorted by number.
+        Reviews of one film have neighbouring numbers, so draw samples at random. Line breaks (``<br />`` in the
         archive) are spaces.
 
     Raises:
@@ -49,144 +42,93 @@ def load_imdb(*, path: Path | None = None) -> TrainTest:
 
     Source: Maas et al. (2011), ACL.
     """
-    return _parts(_reviews(required(IMDB) if path is None else path))
+    reviews = read_reviews(required(IMDB) if path is None else path)
+    return TrainTest(*(_corpus(reviews, part) for part in ("train", "test")))
+
+
+def _corpus(reviews: dict[tuple[str, str], bytes], part: str) -> Corpus:
+    chosen = [(folder, text) for (folder, _), text in reviews.items() if folder.startswith(part)]
+    texts = tuple(text.decode().replace("<br />", " ") for _, text in chosen)
+    labels = np.array([folder.endswith("pos") for folder, _ in chosen], dtype=np.int64)
+    return Corpus(f"IMDB ({part})", texts, labels, ("negative", "positive"))
 
 
 def check_imdb(path: Path) -> TrainTest:
-    """Read an archive whole, past the copy in the cache, and compare it with the official content.
-
-    No checksum of the official archive is known to this package. So the content is what counts: the names, the
-    numbers and the texts of the labelled reviews. The ``.tar.xz`` with these reviews alone has a known checksum.
-
-    Args:
-        path: the archive.
-
-    Returns:
-        Train and test part.
-
-    Raises:
-        DataError: there is no such archive, its checksum is not the known one, or its content is another.
-    """
-    known = IMDB.sha256.get(path.name)
-    if known is not None and file_hash(_present(path)) != known:
-        raise DataError(f"{path} does not have the SHA-256 {known}: it is damaged or another version.")
-    return _parts(_verified(path, path.name))
+    """As `load_imdb`; an archive whose name has a known checksum must have that one besides."""
+    expect_hash(path, IMDB.sha256.get(path.name))
+    return load_imdb(path=path)
 
 
 def fetch_imdb(
-    *,
-    url: str = IMDB.source,
-    sha256: str | None = None,
-    retries: int = 3,
-    progress: Progress = lambda have, total: None,
+    *, url: str = IMDB.source, sha256: str | None = None, progress: Progress = lambda have, total: None
 ) -> Path:
-    """Fetch the official archive into the cache, unless a whole one is there.
-
-    Args:
-        url: address of the archive or of a mirror.
-        sha256: checksum that the archive must have, if you know one.
-        retries: how often to try again after a broken transfer.
-        progress: told the bytes at hand and the bytes expected, if the server says so.
-
-    Returns:
-        The archive, its content verified.
-
-    Raises:
-        DataError: as for `download` and `check_imdb`. A damaged or wrong archive never takes the file's name.
-    """
+    """Fetch the official archive into the cache, unless a whole one is there; see `download`."""
     path = cache_folder() / IMDB.files[0]
     if path.is_file():
         try:
-            _reviews(path)
+            read_reviews(path)
         except DataError:
             path.unlink()
-
-    def verify(part: Path) -> None:
-        _keep(_verified(part, path.name), _copy_of(part))
-
-    return download(url, path, verify=verify, sha256=sha256, retries=retries, progress=progress)
+    return download(url, path, prepare=read_reviews, sha256=sha256, progress=progress)
 
 
-def _parts(reviews: list[Review]) -> TrainTest:
-    return TrainTest(train=_corpus(reviews, "train"), test=_corpus(reviews, "test"))
+def read_reviews(path: Path, *, limit: int = MAX_BYTES) -> dict[tuple[str, str], bytes]:
+    """Read the labelled reviews of an archive in one pass, and compare them with the official ones.
 
+    Args:
+        path: a tar file, plain or compressed by gzip or xz.
+        limit: largest size of the unpacked archive, in bytes.
 
-def _corpus(reviews: list[Review], part: str) -> Corpus:
-    chosen = [review for review in reviews if review.folder.startswith(part)]
-    texts = tuple(review.text.decode().replace("<br />", " ") for review in chosen)
-    labels = np.array([review.folder.endswith("pos") for review in chosen], dtype=np.int64)
-    return Corpus(f"IMDB ({part})", texts, labels, MOODS)
+    Returns:
+        The texts by folder and ``NUMBER_RATING``, sorted by number, then in the order of `FOLDERS`.
 
-
-def _reviews(path: Path) -> list[Review]:
-    copy = _copy_of(_present(path))
-    kept = _kept(copy)
-    if kept is not None:
-        return kept
-    reviews = _verified(path, path.name)
-    _keep(reviews, copy)
-    return reviews
-
-
-def _present(path: Path) -> Path:
-    if not path.is_file():
-        raise DataError(f"there is no file {path}: give the path of the IMDB archive.")
-    return path
-
-
-def _copy_of(path: Path) -> Path:
-    return cache_folder() / "imdb" / f"reviews-{file_hash(path)[:16]}.npz"
-
-
-def _verified(path: Path, name: str) -> list[Review]:
-    reviews = read_reviews(_present(path), name=name)
-    _compare(reviews, name)
-    return reviews
-
-
-def _compare(reviews: list[Review], name: str) -> None:
-    known = IMDB_REVIEWS
-    if len(reviews) != known.rows:
-        found = ", ".join(f"{sum(r.folder == folder for r in reviews):,} in {folder}" for folder in FOLDERS)
+    Raises:
+        DataError: the archive is no tar file, damaged, cut short or too large; a member is foreign, a link or a
+            device, too large, empty, or there twice; or the reviews are not the official ones.
+    """
+    found: dict[tuple[int, int], tuple[str, bytes]] = {}
+    with unpacked(path, limit=limit) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:  # type: ignore[call-overload]
+        for folder, number, rating, text in _reviews(archive, path):
+            key = (int(number), FOLDERS.index(folder))
+            if key in found:
+                raise DataError(f"{path} holds {folder} number {number} twice: it is altered.")
+            found[key] = (f"{key[0]}_{int(rating)}", text)
+    reviews = {(FOLDERS[key[1]], found[key][0]): found[key][1] for key in sorted(found)}
+    rows, sha256 = IMDB.known[0].values()
+    if len(reviews) != rows:
+        counts = ", ".join(f"{sum(key[0] == folder for key in reviews):,} in {folder}" for folder in FOLDERS)
         raise DataError(
-            f"{name} holds {len(reviews):,} reviews ({found}), but {known.rows:,} are expected: it is cut or altered."
+            f"{path} holds {len(reviews):,} reviews ({counts}), but {rows:,} are expected: it is cut or altered."
         )
-    if reviews_fingerprint(reviews) != known.sha256:
-        raise DataError(f"the reviews in {name} do not have the content SHA-256 {known.sha256}: they are altered.")
-
-
-def _keep(reviews: list[Review], copy: Path) -> None:
-    """Write the copy under another name first, so that whoever finds it finds it whole."""
-    numbers = np.array([(FOLDERS.index(r.folder), r.number, r.rating, len(r.text)) for r in reviews])
-    texts = np.frombuffer(b"".join(r.text for r in reviews), dtype=np.uint8)
-    partial = ""
-    try:
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=copy.parent, suffix=".part", delete=False) as stream:
-            partial = stream.name
-            np.savez(stream, numbers=numbers, texts=texts)
-        os.replace(partial, copy)
-    except OSError:  # a full or a read-only cache only makes the next reading slow
-        pass
-    finally:
-        if partial:
-            Path(partial).unlink(missing_ok=True)
-
-
-def _kept(copy: Path) -> list[Review] | None:
-    """The reviews of a copy, None if there is none that is whole."""
-    if not copy.is_file():
-        return None
-    try:
-        # np.load leaves a file open that it opened and cannot read.
-        with copy.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            numbers, texts = stored["numbers"].tolist(), stored["texts"].tobytes()
-        ends = np.cumsum([size for *_, size in numbers]).tolist()
-        reviews = [
-            Review(FOLDERS[folder], number, rating, texts[end - size : end])
-            for (folder, number, rating, size), end in zip(numbers, ends, strict=True)
-        ]
-        _compare(reviews, copy.name)
-    except _SPOILED:
-        return None
+    if fingerprint(reviews) != sha256:
+        raise DataError(f"the reviews in {path} do not have the content SHA-256 {sha256}: they are altered.")
     return reviews
+
+
+def _reviews(archive: tarfile.TarFile, path: Path) -> Iterator[tuple[str, str, str, bytes]]:
+    """Folder, number, rating and text of each labelled review; every other member is skipped or refused unread."""
+    for member in archive:
+        # tarfile collects every member it met; a hundred thousand of them are of no use here.
+        archive.members.clear()  # type: ignore[attr-defined]
+        match = _REVIEW.fullmatch(member.name)
+        # A sparse file may claim gigabytes that the archive does not hold.
+        plain = member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and member.sparse is None
+        if not (match and plain) and not (_OTHER.fullmatch(member.name) and (plain or member.isdir())):
+            raise DataError(f"{path} holds {member.name[:80]!r} where it does not belong: it is the wrong archive.")
+        if match is None:
+            continue
+        if not 0 < member.size <= MAX_REVIEW:
+            raise DataError(f"{member.name} in {path} has {member.size:,} bytes: 1 to {MAX_REVIEW:,} are expected.")
+        stream = archive.extractfile(member)
+        text = b"" if stream is None else stream.read()
+        if len(text) != member.size:
+            raise DataError(f"{path} ends inside of {member.name}: it is cut short.")
+        yield match[1], match[2], match[3], text
+
+
+def fingerprint(reviews: dict[tuple[str, str], bytes]) -> str:
+    """SHA-256 of the reviews with their folders, numbers and ratings, equal for every archive with the same ones."""
+    digest = hashlib.sha256()
+    for (folder, name), text in reviews.items():
+        digest.update(f"{folder}/{name} {len(text)}\n".encode() + text)
+    return digest.hexdigest()

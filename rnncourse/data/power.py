@@ -1,41 +1,32 @@
-"""Household power, minute by minute: found, fetched, checked and loaded."""
+"""Household power, minute by minute: found, fetched, checked and loaded.
 
-from collections.abc import Callable
-from dataclasses import dataclass
+The format of the UCI file: ``;`` between fields, ``dd/mm/yyyy``, ``?`` for what is missing.
+"""
+
+import csv
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
-from rnncourse.data.archives import read_plain, read_xz, read_zip
-from rnncourse.data.downloads import Progress, download, file_hash
+from rnncourse.data.downloads import Progress, download
 from rnncourse.data.errors import DataError
-from rnncourse.data.folders import cache_folder, required
-from rnncourse.data.missing import GapReport, gaps
-from rnncourse.data.power_format import COLUMNS, parse_power
-from rnncourse.data.registry import POWER, Fingerprint
+from rnncourse.data.files import expect_hash, read_file
+from rnncourse.data.registry import DATASETS, cache_folder, required
 from rnncourse.data.series import Series
 
+POWER = DATASETS["power"]
 MEMBER = "household_power_consumption.txt"
-_READERS: dict[str, Callable[[Path], bytes]] = {
-    ".txt": read_plain,
-    ".xz": read_xz,
-    ".zip": lambda path: read_zip(path, MEMBER),
+UNITS = {
+    **{"Global_active_power": "kW", "Global_reactive_power": "kvar", "Voltage": "V", "Global_intensity": "A"},
+    **{"Sub_metering_1": "Wh", "Sub_metering_2": "Wh", "Sub_metering_3": "Wh"},
 }
-
-
-@dataclass(frozen=True, eq=False)
-class PowerCheck:
-    """What a power file was found to be.
-
-    Attributes:
-        path: the file.
-        fingerprint: the known content that it has.
-        gaps: what is missing in it.
-    """
-
-    path: Path
-    fingerprint: Fingerprint
-    gaps: GapReport
+COLUMNS = tuple(UNITS)
+HEADER = ";".join(("Date", "Time", *COLUMNS))
+# Twenty years of minutes. A stray date must not make a grid that fills the memory.
+MAX_MINUTES = 20 * 366 * 1440
 
 
 def load_power(*columns: str, path: Path | None = None) -> Series:
@@ -43,92 +34,117 @@ def load_power(*columns: str, path: Path | None = None) -> Series:
 
     Args:
         columns: columns to keep, in that order; without any, ``Global_active_power`` alone.
-        path: a file in the official format, as ``.txt``, as the official ``.zip`` or as ``.xz``; without it, the
+        path: a file in the official format, plain, as the official ``.zip``, or as ``.xz`` or ``.gz``; without it, the
             file below ``RNNCOURSE_DATA``, else the fetched one.
 
     Returns:
         A series ``(minutes, len(columns))``; ``Global_active_power`` is in kW. NaN where the meter said nothing.
 
     Raises:
-        DataError: there is no such file, or it is damaged or malformed.
+        DataError: there is no such file, it cannot be read, or it is damaged or malformed.
 
     Source: Hebrail & Berard (2012), UCI data set 235.
     """
     file = required(POWER) if path is None else path
-    series = parse_power(_content(file), name=f"household power ({file.name})")
+    series = parse_power(read_file(file, member=MEMBER), name=f"household power ({file.name})")
     return series.select(*(columns or COLUMNS[:1]))
 
 
-def check_power(path: Path) -> PowerCheck:
-    """Read a power file and compare it with the known contents.
-
-    No checksum of the official archive is known to this package, because its server packs it anew. So the content
-    is what counts: the name of the archive's only member, the header, the number of rows, the first and the last
-    time stamp. The half year of 2007 has a known checksum.
-
-    Args:
-        path: a file in the official format.
-
-    Returns:
-        What it is and what is missing in it.
+def check_power(path: Path) -> tuple[str, Series]:
+    """Which of the known contents a file has, by its rows and its first and last time stamp, and all of its columns.
 
     Raises:
         DataError: it is damaged or malformed, its checksum is another, or its content is none of the known ones.
     """
-    known = POWER.sha256.get(path.name)
-    if known is not None and file_hash(path) != known:
-        raise DataError(f"{path.name} does not have the SHA-256 {known}: it is damaged or another version.")
-    fingerprint, series = _identify(_content(path), path.name)
-    return PowerCheck(path, fingerprint, gaps(series))
-
-
-def _content(path: Path) -> bytes:
-    reader = _READERS.get(path.suffix)
-    if reader is None:
-        raise DataError(f"{path.name} must end in {', '.join(_READERS)}: other formats are not read.")
-    return reader(path)
-
-
-def _identify(content: bytes, name: str) -> tuple[Fingerprint, Series]:
-    series = parse_power(content, name=name)
+    expect_hash(path, POWER.sha256.get(path.name))
+    content = read_file(path, member=MEMBER)
+    series = parse_power(content, name=path.name)
     rows = content.count(b"\n") - content.endswith(b"\n")  # the header is no row
-    first, last = series.start, series.times[-1]
-    for known in POWER.fingerprints:
-        if (rows, first, last) == (known.rows, np.datetime64(known.first), np.datetime64(known.last)):
-            return known, series
-    expected = " or ".join(f"{known.rows:,} ({known.first} to {known.last})" for known in POWER.fingerprints)
-    raise DataError(f"{name} has {rows:,} rows ({first} to {last}), but {expected} are expected: it is cut or altered.")
+    known = {"{rows:,} rows, {first} to {last}".format(**content): content["of"] for content in POWER.known}
+    found = f"{rows:,} rows, {series.start} to {series.times[-1]}"
+    if found not in known:
+        raise DataError(f"{path.name} has {found}, but {' or '.join(known)} are expected: it is cut or altered.")
+    return f"{known[found]}: {found}", series
 
 
 def fetch_power(
-    *,
-    url: str = POWER.source,
-    sha256: str | None = None,
-    retries: int = 3,
-    progress: Progress = lambda have, total: None,
+    *, url: str = POWER.source, sha256: str | None = None, progress: Progress = lambda have, total: None
 ) -> Path:
-    """Fetch the official archive into the cache, unless a whole one is there.
-
-    Args:
-        url: address of the archive or of a mirror.
-        sha256: checksum that the archive must have, if you know one.
-        retries: how often to try again after a broken transfer.
-        progress: told the bytes at hand and the bytes expected, if the server says so.
-
-    Returns:
-        The archive, verified by `check_power`.
-
-    Raises:
-        DataError: as for `download` and `check_power`. A damaged or wrong archive never takes the file's name.
-    """
+    """Fetch the official archive into the cache, unless a whole one is there; see `download`."""
     path = cache_folder() / POWER.files[0]
-
-    def verify(part: Path) -> None:
-        _identify(read_zip(part, MEMBER), path.name)
-
     if path.is_file():
         try:
-            verify(path)
+            check_power(path)
         except DataError:
             path.unlink()
-    return download(url, path, verify=verify, sha256=sha256, retries=retries, progress=progress)
+    return download(url, path, prepare=check_power, sha256=sha256, progress=progress)
+
+
+def parse_power(content: bytes, *, name: str = "household power") -> Series:
+    """Read minutes of household power.
+
+    Args:
+        content: the text of the file, its header first; a byte order mark may stand before it.
+        name: how to call it in the series and in complaints.
+
+    Returns:
+        A series ``(minutes, 7)`` from the first stamp to the last. Rows of ``?`` and absent minutes are NaN.
+
+    Raises:
+        DataError: the separator or a column is wrong, a line is cut short or holds what is no number, a stamp is
+            malformed, repeated or out of order, or a column is missing throughout.
+    """
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    first = content[:1000].split(b"\n", 1)[0].rstrip(b"\r").decode("latin-1")
+    if first != HEADER:
+        raise DataError(f"{name} begins with {first[:60]!r}, but the columns must be {HEADER!r}, with semicolons.")
+    frame = _table(content, name)
+    minutes = _minutes(frame, name)
+    rows = (minutes - minutes[0]).astype(np.int64)
+    grid = np.full((int(rows[-1]) + 1, len(COLUMNS)), np.nan)
+    grid[rows] = frame[list(COLUMNS)].to_numpy()
+    return Series(name, grid, COLUMNS, tuple(UNITS.values()), minutes[0], np.timedelta64(1, "m"))
+
+
+def _table(content: bytes, name: str) -> pd.DataFrame:
+    """The rows, each with as many fields as the header: pandas would pad a short line in silence."""
+    lines = content.removesuffix(b"\n").split(b"\n")
+    for number, line in enumerate(lines, 1):
+        if line.count(b";") != len(COLUMNS) + 1:
+            raise DataError(
+                f"line {number} of {name} has {line.count(b';') + 1} fields, but 9 are expected: is it cut?"
+            )
+    try:
+        frame = pd.read_csv(
+            BytesIO(content),
+            sep=";",
+            encoding="ascii",
+            dtype={"Date": str, "Time": str} | dict.fromkeys(COLUMNS, np.float64),
+            na_values=["?", ""],
+            keep_default_na=False,
+            skip_blank_lines=False,
+            quoting=csv.QUOTE_NONE,
+            index_col=False,
+        )
+    except ValueError as error:
+        raise DataError(f"{name} cannot be read ({' '.join(str(error).split())}).") from error
+    if not 0 < len(frame) == len(lines) - 1:
+        raise DataError(f"{name} has {len(lines) - 1} lines after its header, but {len(frame)} rows: is it cut short?")
+    return frame
+
+
+def _minutes(frame: pd.DataFrame, name: str) -> NDArray[np.datetime64]:
+    texts = frame["Date"] + " " + frame["Time"]
+    stamps = pd.to_datetime(texts, format="%d/%m/%Y %H:%M:%S", errors="coerce", exact=True)
+    minutes: NDArray[np.datetime64] = stamps.to_numpy().astype("datetime64[m]")
+    steps = np.diff(minutes, prepend=minutes[0] - 1).astype(np.int64)
+    wrong = (stamps.isna() | (stamps.dt.second != 0) | (steps <= 0)).to_numpy()
+    if wrong.any():
+        line = int(wrong.argmax())
+        raise DataError(
+            f"line {line + 2} of {name} is stamped {texts[line]!r}, but whole minutes as dd/mm/yyyy;hh:mm:ss are "
+            "expected, each once and in order."
+        )
+    if int((minutes[-1] - minutes[0]).astype(np.int64)) >= MAX_MINUTES:
+        raise DataError(f"{name} runs from {minutes[0]} to {minutes[-1]}: more than 20 years cannot be right.")
+    return minutes

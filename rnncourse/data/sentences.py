@@ -6,6 +6,8 @@ The twins stand in every corpus side by side. So a classifier that sees which wo
 order, is right on at most one of the two.
 """
 
+import tomllib
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +15,6 @@ import numpy as np
 from rnncourse.data.corpus import Corpus
 from rnncourse.data.emotion import EMOTIONS
 from rnncourse.data.errors import DataError
-
-__all__ = ["BIGRAM_CEILING", "EMOTION_WORDS", "MAX_WORDS", "WORD_CEILING", "order_sentences"]
 
 WORD_CEILING = 0.5
 """Largest share of an `order_sentences` corpus that a classifier of the bag of words can get right."""
@@ -25,93 +25,11 @@ BIGRAM_CEILING = 0.75
 MAX_WORDS = 20
 """Words of the longest sentence; the shortest has four."""
 
-EMOTION_WORDS: dict[str, tuple[str, ...]] = {
-    "sadness": (
-        *("sad", "gloomy", "miserable", "heartbroken", "sorrowful", "lonely"),
-        *("downcast", "hopeless", "mournful", "dejected", "tearful", "forlorn"),
-    ),
-    "joy": (
-        *("happy", "cheerful", "joyful", "delighted", "glad", "merry"),
-        *("contented", "jolly", "thrilled", "elated", "jubilant", "pleased"),
-    ),
-    "love": (
-        *("affectionate", "tender", "caring", "devoted", "adoring", "romantic"),
-        *("passionate", "smitten", "infatuated", "besotted", "lovestruck", "amorous"),
-    ),
-    "anger": (
-        *("angry", "furious", "irritated", "annoyed", "bitter", "outraged"),
-        *("mad", "cross", "enraged", "hostile", "resentful", "livid"),
-    ),
-    "fear": (
-        *("afraid", "scared", "frightened", "anxious", "terrified", "nervous"),
-        *("fearful", "worried", "uneasy", "panicky", "alarmed", "petrified"),
-    ),
-    "surprise": (
-        *("surprised", "amazed", "astonished", "stunned", "startled", "shocked"),
-        *("astounded", "dumbfounded", "bewildered", "flabbergasted", "speechless", "awestruck"),
-    ),
-}
-"""Twelve words for each of the `EMOTIONS`."""
+PARTS = tomllib.loads(Path(__file__).with_name("sentences.toml").read_text(encoding="utf-8"))
+"""The frames and words that sentences are made of."""
 
-# {y} is what the writer feels, {x} what is dismissed. In a far frame each of them stands for "feel ADVERB WORD PLACE",
-# equal on both sides but for the word, so that twins share every pair of neighbours too.
-_FAR = (
-    "i do not {x} but i {y}",
-    "it is not true that i {x} because i {y}",
-    "i used to {x} but now i {y}",
-    "my {people} {x} but i {y}",
-    "nobody believes that i {x} and everybody sees that i {y}",
-    "i never {x} and always {y}",
-    "i pretend to {x} but deep down i {y}",
-    "instead of making me {x} it makes me {y}",
-    "do not ask why i {x} but why i {y}",
-    "people say i {x} yet they are wrong and i {y}",
-    "i {y} but i do not {x}",
-    "i {y} so it is not true that i {x}",
-    "now i {y} but i used to {x}",
-    "i {y} but my {people} {x}",
-    "everybody sees that i {y} and nobody believes that i {x}",
-    "i always {y} and never {x}",
-    "deep down i {y} but i pretend to {x}",
-    "it makes me {y} instead of making me {x}",
-    "ask why i {y} but do not ask why i {x}",
-    "i {y} although people wrongly say that i {x}",
-)
-# In a near frame they are the words themselves, and a neighbour tells which of them counts.
-_NEAR = (
-    "not {x} but {y}",
-    "not {x} but {y} {place}",
-    "i am not {x} but {y}",
-    "i was not {x} but {y} {place}",
-    "no longer {x} and finally {y}",
-    "far from {x} i am quite {y} {place}",
-    "i went from {x} to {y} {place}",
-    "my {people} turned me from {x} to {y}",
-    "my {people} are {x} while i am {y} {place}",
-    "i was {x} before and am {y} now",
-    "i am {y} and not {x}",
-    "i am {y} and not {x} {place}",
-    "i am {y} instead of {x}",
-    "i am {y} rather than {x} {place}",
-    "finally {y} and no longer {x}",
-    "i am quite {y} and far from {x} {place}",
-    "i am {y} while my {people} are {x}",
-    "i am {y} now and was {x} before",
-)
-_ADVERBS = ("", "very", "so", "quite", "really", "deeply", "truly", "somewhat", "strangely", "terribly")
-_PLACES = (
-    *("at home", "at work", "at school", "at night", "in bed", "in spring", "in crowds", "in traffic"),
-    *("on stage", "on sundays", "on holiday", "with strangers", "with children", "among friends"),
-    *("after dinner", "before dawn", "outdoors", "abroad", "here", "online", "lately", "every morning"),
-)
-_PEOPLE = (
-    *("parents", "friends", "neighbors", "sisters", "brothers", "teachers", "classmates", "colleagues"),
-    *("children", "cousins", "guests", "teammates"),
-)
-_OPENERS = (
-    *("", "", "", "honestly", "well", "believe me", "to be honest", "you know", "as it happens", "these days"),
-    *("this year", "since monday", "most of the time", "i must say that", "whatever they think", "looking back"),
-)
+EMOTION_WORDS: dict[str, tuple[str, ...]] = {emotion: tuple(PARTS["words"][emotion].split()) for emotion in EMOTIONS}
+"""Twelve words for each of the `EMOTIONS`."""
 
 
 class _Draw(NamedTuple):
@@ -129,7 +47,7 @@ class _Draw(NamedTuple):
     opener: int
 
 
-_SIZES = _Draw(6, 5, 12, 12, len(_FAR), len(_NEAR), len(_ADVERBS), len(_PLACES), len(_PEOPLE), len(_OPENERS))
+_SIZES = _Draw(6, 5, 12, 12, *(len(PARTS[kind]) for kind in ("far", "near", "adverbs", "places", "people", "openers")))
 
 
 def order_sentences(count: int, *, seed: int) -> Corpus:
@@ -176,12 +94,12 @@ def _twins(draw: _Draw, *, far: bool) -> list[tuple[str, int]]:
 
 
 def _sentence(draw: _Draw, *, felt: str, dismissed: str, far: bool) -> str:
-    place, people = _PLACES[draw.place], _PEOPLE[draw.people]
+    place, people = PARTS["places"][draw.place], PARTS["people"][draw.people]
     if far:
-        phrase = f"feel {_ADVERBS[draw.adverb]} {{}} {place}"
-        text = _FAR[draw.far].format(x=phrase.format(dismissed), y=phrase.format(felt), people=people)
+        phrase = f"feel {PARTS['adverbs'][draw.adverb]} {{}} {place}"
+        text = PARTS["far"][draw.far].format(x=phrase.format(dismissed), y=phrase.format(felt), people=people)
     else:
-        text = _NEAR[draw.near].format(x=dismissed, y=felt, people=people, place=place)
+        text = PARTS["near"][draw.near].format(x=dismissed, y=felt, people=people, place=place)
     words = text.split()
-    opener = _OPENERS[draw.opener].split()
+    opener = PARTS["openers"][draw.opener].split()
     return " ".join(words if len(words) + len(opener) > MAX_WORDS else opener + words)

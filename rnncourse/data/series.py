@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """A multivariate series on a regular grid.
-
-    A step without a measurement is a row of NaN, so that a gap never shortens time.
+    """A multivariate series on a regular grid, so that a gap never shortens time.
 
     Attributes:
         name: what the series is; a generated series carries the word *synthetic* here.
@@ -24,7 +23,6 @@ class Series:
         units: unit of each feature, such as ``kW``.
         start: time stamp of row 0.
         step: time between two rows.
-        synthetic: whether the values were generated and not measured.
 
     Raises:
         DataError: the shapes disagree, a value is infinite, or a column holds no value at all.
@@ -36,23 +34,19 @@ class Series:
     units: tuple[str, ...]
     start: np.datetime64
     step: np.timedelta64
-    synthetic: bool = False
 
     def __post_init__(self) -> None:
         values = np.asarray(self.values, dtype=np.float64).view()
-        if values.ndim != 2 or values.shape[0] == 0 or values.shape[1] == 0:
-            raise DataError(f"values must be (time, feature) with at least one of each, got shape {values.shape}.")
-        if not values.shape[1] == len(self.columns) == len(self.units):
+        if values.ndim != 2 or 0 in values.shape or not values.shape[1] == len(self.columns) == len(self.units):
             raise DataError(
-                f"values of shape {values.shape} need {values.shape[1]} columns and units, "
-                f"got {len(self.columns)} and {len(self.units)}."
+                f"values must be (time, feature) with a column and a unit each, got the shape {values.shape}, "
+                f"{len(self.columns)} columns and {len(self.units)} units."
             )
         if np.isinf(values).any():
             raise DataError(f"{self.name} holds an infinite value in row {int(np.isinf(values).any(1).argmax())}.")
-        empty = np.asarray(np.isnan(values).all(axis=0))
-        if empty.any():
-            missing = ", ".join(name for name, none in zip(self.columns, empty, strict=True) if none)
-            raise DataError(f"{self.name} holds no value in {missing}: every entry is missing.")
+        empty = [name for name, column in zip(self.columns, values.T, strict=True) if np.isnan(column).all()]
+        if empty:
+            raise DataError(f"{self.name} holds no value in {', '.join(empty)}: every entry is missing.")
         values.setflags(write=False)
         object.__setattr__(self, "values", values)
 
@@ -73,50 +67,52 @@ class Series:
         return hashlib.sha256(head.encode() + canonical.tobytes()).hexdigest()
 
     def index(self, column: str) -> int:
-        """Position of a column.
-
-        Args:
-            column: its name.
-
-        Returns:
-            Its index on the feature axis.
-
-        Raises:
-            DataError: there is no such column.
-        """
+        """Position of a column on the feature axis; a `DataError` if there is none of that name."""
         if column not in self.columns:
             raise DataError(f"{self.name} has no column {column!r}: choose from {', '.join(self.columns)}.")
         return self.columns.index(column)
 
     def select(self, *columns: str) -> "Series":
-        """The series with some of its columns.
-
-        Args:
-            columns: their names, in the wished order.
-
-        Returns:
-            A series of shape ``(time, len(columns))``.
-
-        Raises:
-            DataError: there is no such column.
-        """
+        """The series with some of its columns, in the order asked for; a `DataError` names an unknown one."""
         which = [self.index(column) for column in columns]
         units = tuple(self.units[i] for i in which)
         return replace(self, values=self.values[:, which], columns=columns, units=units)
 
-    def between(self, first: int, last: int) -> "Series":
-        """Rows ``first`` to ``last - 1``, on their own grid.
 
-        Args:
-            first: first row.
-            last: row after the last one.
+def _stretches(missing: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], missing, [False])).astype(np.int8))).astype(np.int64)
+    return edges[::2], edges[1::2] - edges[::2]
 
-        Returns:
-            A series of ``last - first`` rows, a view.
 
-        Raises:
-            DataError: the range is empty or outside the series.
-        """
-        if not 0 <= first < last <= len(self):
-            raise DataError(f"rows {first} to {last} are not a stretch of the {len(self)} rows of {self.name}.")
-        return replace(self, values=self.values[first:last], start=self.start + first * self.step)
+def gaps(series: Series) -> str:
+    """What is missing, in a sentence; a row counts as missing where any feature is."""
+    missing = np.asarray(np.isnan(series.values).any(axis=1))
+    _, lengths = _stretches(missing)
+    return (
+        f"{missing.sum():,} of {len(series):,} rows missing ({missing.mean():.2%}) "
+        f"in {len(lengths):,} gaps, the longest of {lengths.max(initial=0):,} rows"
+    ).replace("%)", " %)")
+
+
+def fill_short_gaps(series: Series, *, limit: int, method: Literal["previous", "linear"] = "previous") -> Series:
+    """Fill gaps of at most ``limit`` rows; longer ones, and those at either end, stay missing.
+
+    ``previous`` repeats the last value before the gap: it knows nothing of what follows. ``linear`` draws a line to
+    the first value *after* the gap. A window that ends in such a gap has seen a part of its own target, so a score on
+    linearly filled windows is too good.
+
+    Raises:
+        DataError: ``limit`` is below 1, or the method is unknown.
+    """
+    if limit < 1:
+        raise DataError(f"limit must be at least 1 row, got {limit}.")
+    if method not in ("previous", "linear"):
+        raise DataError(f"method must be 'previous' or 'linear', got {method!r}.")
+    values = series.values.copy()
+    for column in values.T:
+        for start, length in zip(*_stretches(np.isnan(column)), strict=True):
+            end = start + length
+            if length <= limit and start > 0 and end < len(column):
+                last = column[end] if method == "linear" else column[start - 1]
+                column[start:end] = np.linspace(column[start - 1], last, length + 2)[1:-1]
+    return replace(series, values=values)

@@ -1,61 +1,46 @@
 """Daily weather in Seattle, 2012 to 2015: real, and on each machine that has this package."""
 
-from typing import TYPE_CHECKING
+from io import BytesIO
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from rnncourse.data.errors import DataError
-from rnncourse.data.registry import SEATTLE
+from rnncourse.data.files import read_file
 from rnncourse.data.series import Series
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-COLUMNS = ("temp_max", "temp_min", "precipitation", "wind")
-UNITS = ("°C", "°C", "mm", "m/s")
+UNITS = {"temp_max": "°C", "temp_min": "°C", "precipitation": "mm", "wind": "m/s"}
+DAYS = np.arange(np.datetime64("2012-01-01"), np.datetime64("2016-01-01"))
 
 
-def seattle_weather() -> Series:
+def seattle_weather(*, path: Path | None = None) -> Series:
     """The Seattle series, one row a day, nothing missing.
+
+    Args:
+        path: a CSV file with a ``date`` and the four columns; without it, the one that the package vega_datasets ships.
 
     Returns:
         A series ``(1461, 4)``: ``temp_max`` and ``temp_min`` in °C, ``precipitation`` in mm, ``wind`` in m/s.
 
     Raises:
-        DataError: the installed vega_datasets ships another table.
+        DataError: there is no such file, a column is missing or holds what is no number, or the days are not those of
+            2012 to 2015, each once, in order.
 
-    Source: NOAA, through the package vega_datasets (``local_data.seattle_weather``).
+    Source: NOAA, through the package vega_datasets.
     """
-    from vega_datasets import local_data
+    if path is None:
+        from vega_datasets import local_data
 
-    return from_frame(local_data.seattle_weather())
-
-
-def from_frame(frame: "pd.DataFrame") -> Series:
-    """Check a table of daily weather against what Seattle's must be.
-
-    Args:
-        frame: columns ``date`` and those of `seattle_weather`.
-
-    Returns:
-        The series.
-
-    Raises:
-        DataError: a column is missing or not numeric, or the days are not those of 2012 to 2015, each once, in order.
-    """
-    missing = [name for name in ("date", *COLUMNS) if name not in frame.columns]
-    if missing:
-        raise DataError(f"the table of Seattle's weather lacks the column {missing[0]!r}: install vega_datasets 0.9.")
-    expected = SEATTLE.fingerprints[0]
-    days = frame["date"].to_numpy().astype("datetime64[D]")
-    wanted = np.arange(np.datetime64(expected.first), np.datetime64(expected.last) + 1)
-    if not np.array_equal(days, wanted):
-        raise DataError(
-            f"the table of Seattle's weather must have {expected.rows:,} days in order, {expected.first} to "
-            f"{expected.last}, got {len(days):,} rows that differ: install vega_datasets 0.9."
-        )
+        path = Path(local_data.seattle_weather.filepath)
+    content = read_file(path, limit=2**20)
     try:
-        values = frame[list(COLUMNS)].to_numpy(dtype=np.float64)
-    except ValueError as error:
-        raise DataError(f"the table of Seattle's weather holds what is no number ({error}).") from error
-    return Series("Seattle weather", values, COLUMNS, UNITS, wanted[0], np.timedelta64(1, "D"))
+        frame = pd.read_csv(BytesIO(content), encoding="utf-8-sig")
+        values = frame[list(UNITS)].to_numpy(dtype=np.float64)
+        days = pd.to_datetime(frame["date"]).to_numpy().astype("datetime64[D]")
+    except (ValueError, KeyError, OverflowError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path} is no table of date, {', '.join(UNITS)} ({reason}).") from error
+    if not np.array_equal(days, DAYS):
+        raise DataError(f"{path} has {len(days):,} days, but each of {DAYS[0]} to {DAYS[-1]} in order is expected.")
+    return Series("Seattle weather", values, tuple(UNITS), tuple(UNITS.values()), DAYS[0], np.timedelta64(1, "D"))

@@ -1,8 +1,7 @@
-"""Windows on a series: views that skip gaps, cut in the order of time."""
+"""Windows on a series: views that skip gaps, cut in the order of time, scaled by what training saw."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Self, overload
+from typing import Self
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -36,10 +35,6 @@ class Windows:
     def __len__(self) -> int:
         return len(self.starts)
 
-    @overload
-    def __getitem__(self, which: slice) -> Self: ...
-    @overload
-    def __getitem__(self, which: NDArray[np.bool_]) -> Self: ...
     def __getitem__(self, which: slice | NDArray[np.bool_]) -> Self:
         """Some of the windows, in the same order: ``windows[:800]``, ``windows[::4]``, ``windows[mask]``."""
         return replace(self, starts=self.starts[which])
@@ -57,8 +52,8 @@ class Windows:
     @property
     def inputs(self) -> Floats:
         """Inputs ``(n, window, feature)``: a view where the windows follow one another evenly, else gathered."""
-        spacing = self._spacing
-        if spacing:
+        spacing = np.diff(self.starts[:2]).sum() or 1
+        if len(self) and spacing > 0 and (np.diff(self.starts) == spacing).all():
             return self.every[self.starts[0] : self.starts[-1] + 1 : spacing]
         return self.every[self.starts]
 
@@ -72,36 +67,10 @@ class Windows:
         """Time stamp of each target, ``(n,)``."""
         return self.series.start + self.target_rows * self.series.step
 
-    @property
-    def _spacing(self) -> int:
-        """Rows between neighbouring windows where that is the same all along, else 0."""
-        if len(self) < 2:
-            return len(self)
-        steps = np.diff(self.starts)
-        return int(steps[0]) if (steps == steps[0]).all() else 0
-
-    def stretches(self) -> Iterator["Windows"]:
-        """The windows between one gap and the next; `inputs` of each is a view and copies nothing.
-
-        Yields:
-            Windows of consecutive starts.
-        """
-        breaks = np.flatnonzero(np.diff(self.starts) != 1) + 1
-        for starts in np.split(self.starts, breaks):
-            if len(starts):
-                yield replace(self, starts=starts)
-
     def between(self, first: int, last: int) -> "Windows":
-        """The windows whose *target* lies in rows ``first`` to ``last - 1``.
+        """The windows whose *target* lies in rows ``first`` to ``last - 1``, perhaps none.
 
         Their inputs may reach back before ``first``: the past is known when a forecast is made.
-
-        Args:
-            first: first row.
-            last: row after the last one.
-
-        Returns:
-            Those windows, perhaps none.
         """
         return self[(self.target_rows >= first) & (self.target_rows < last)]
 
@@ -131,12 +100,110 @@ def make_windows(series: Series, *, window: int, horizon: int = 1, target: str |
             f"but {series.name} has {len(series)}: choose a shorter window."
         )
     column = 0 if target is None else series.index(target)
-    whole = np.isfinite(series.values).all(axis=1)
-    before = np.concatenate(([0], np.cumsum(whole)))
-    n = len(series) - needed + 1
-    complete = before[window : window + n] - before[:n] == window
-    known = np.isfinite(series.values[needed - 1 :, column])
-    starts = np.flatnonzero(complete & known).astype(np.int64)
+    known = np.isfinite(series.values)
+    complete = sliding_window_view(known.all(axis=1), window)[: len(series) - needed + 1].all(axis=1)
+    starts = np.flatnonzero(complete & known[needed - 1 :, column]).astype(np.int64)
     if not len(starts):
         raise DataError(f"every window of {window} rows of {series.name} meets a missing value: fill or shorten.")
     return Windows(series, int(window), int(horizon), starts, (column,))
+
+
+@dataclass(frozen=True, eq=False)
+class Scaler:
+    """Standardisation of each feature: ``(value - mean) / std``.
+
+    Attributes:
+        mean: mean of each feature, ``(feature,)``, in the units of the series.
+        std: standard deviation of each feature (divided by the number of values), ``(feature,)``, positive.
+    """
+
+    mean: Floats
+    std: Floats
+
+    def transform(self, series: Series) -> Series:
+        """The series in standard deviations from the mean, its units ``sd``."""
+        values = (series.values - self.mean) / self.std
+        return replace(series, values=values, units=("sd",) * len(series.columns))
+
+    def inverse(self, values: Floats, column: int = 0) -> Floats:
+        """Standardised predictions or targets of one feature, of any shape, back in the units of the series."""
+        restored: Floats = np.asarray(values) * self.std[column] + self.mean[column]
+        return restored
+
+
+def fit_scaler(series: Series, *, rows: int) -> Scaler:
+    """Mean and standard deviation of the first ``rows`` rows, those of training; missing entries do not count.
+
+    Raises:
+        DataError: there are not that many rows, or a feature is constant or missing in all of them.
+    """
+    if not 1 <= rows <= len(series):
+        raise DataError(f"rows must lie between 1 and the {len(series)} rows of {series.name}, got {rows}.")
+    seen = series.values[:rows]
+    for name, column in zip(series.columns, seen.T, strict=True):
+        known = column[np.isfinite(column)]
+        if not len(known) or known.min() == known.max():
+            what = "constant" if len(known) else "missing"
+            raise DataError(f"{name} is {what} in the first {rows} rows of {series.name}: it cannot be standardised.")
+    return Scaler(np.nanmean(seen, axis=0), np.nanstd(seen, axis=0))
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One forecasting task: three sets of windows that follow one another in time.
+
+    Attributes:
+        train: windows to fit on.
+        validation: windows to select a model on; may be empty.
+        test: windows to score once.
+        scaler: standardisation, fitted on the rows of training alone.
+        train_rows: number of rows that training saw: none of its inputs or targets lies at or after this row.
+    """
+
+    train: Windows
+    validation: Windows
+    test: Windows
+    scaler: Scaler
+    train_rows: int
+
+
+def chronological(
+    series: Series,
+    *,
+    window: int,
+    horizon: int = 1,
+    target: str | None = None,
+    train: float = 0.7,
+    validation: float = 0.15,
+) -> Split:
+    """Standardise a series and cut its windows into training, validation and test, in the order of time.
+
+    The cuts are rows of the series. A window belongs to the part in which its target lies, so a training window
+    reads training rows only, and a test window may look back over the cut, as a forecast does.
+
+    Args:
+        series: ``(time, feature)``, in its own units.
+        window: rows of one window, at least 1.
+        horizon: rows from the last row of a window to its target, at least 1.
+        target: column to predict; without it, the first.
+        train: share of the rows for training.
+        validation: share of the rows for validation, 0 for none; the rest is for the test.
+
+    Returns:
+        The windows of the three parts, standardised by the rows of training.
+
+    Raises:
+        DataError: the shares leave no row for training or test, a part holds no window, or as for `make_windows`.
+    """
+    if not (0 < train < 1 and 0 <= validation < 1 and train + validation < 1):
+        raise DataError(f"train and validation must be shares that leave some for the test, got {train}, {validation}.")
+    # Rounded first: 0.7 + 0.15 is a little less than 0.85 in binary.
+    first, second = (int(round(share * len(series), 6)) for share in (train, train + validation))
+    windows = make_windows(series, window=window, horizon=horizon, target=target)
+    scaler = fit_scaler(series, rows=first)
+    windows = replace(windows, series=scaler.transform(series))
+    parts = [windows.between(*rows) for rows in ((0, first), (first, second), (second, len(series)))]
+    for name, part in (("train", parts[0]), ("test", parts[2])):
+        if not len(part):
+            raise DataError(f"no window of {window} rows has its target in the {name} part of {series.name}.")
+    return Split(parts[0], parts[1], parts[2], scaler, first)

@@ -114,7 +114,7 @@ def runs_folder() -> Path:
     """The folder of all runs: ``RNNCOURSE_RUNS``, else ``studies`` in the cache folder of the package."""
     if text := os.environ.get(RUNS_VARIABLE, ""):
         return Path(text).expanduser()
-    from rnncourse.data.folders import cache_folder
+    from rnncourse.data.registry import cache_folder
 
     return cache_folder() / "studies"
 

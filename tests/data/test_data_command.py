@@ -1,0 +1,208 @@
+"""``rnncourse data``: what it prints, what it refuses, how it exits, and on which terminals."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from archives import write, zipped
+from served import serving
+
+from rnncourse import __main__ as cli
+from rnncourse.data.catalogue import FETCHES, REPORTS
+from rnncourse.data.emotion import EMOTION
+from rnncourse.data.power import HEADER, MEMBER, POWER
+from rnncourse.data.registry import DATASETS
+
+HOUSE = zipped((MEMBER, (f"{HEADER}\n" + "".join(f"1/1/2007;00:0{m}:00;1;0;240;4;0;0;1\n" for m in range(9))).encode()))
+TEXTS = {
+    "train.txt": b"i feel fine;joy\ni am lost;sadness\ni feel fine;love\ni feel fine;love\n",
+    "val.txt": b"i am lost;sadness\n",
+    "test.txt": b"go away;anger\ni feel fine;joy\n",
+}
+
+
+@pytest.fixture(autouse=True)
+def _the_stand_ins_count_as_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {"of": "small", "rows": 9, "first": "2007-01-01T00:00", "last": "2007-01-01T00:08"}
+    changes: list[tuple[Any, dict[str, Any]]] = [
+        (POWER.known[0], known),
+        (EMOTION.sha256, {file: hashlib.sha256(content).hexdigest() for file, content in TEXTS.items()}),
+    ]
+    for mapping, values in changes:
+        for key, value in values.items():
+            monkeypatch.setitem(mapping, key, value)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Any:
+    def command(*arguments: object) -> tuple[int, str, str]:
+        code = cli.run(["data", *map(str, arguments)])
+        return code, *capsys.readouterr()
+
+    return command
+
+
+def test_list_names_everything_and_where_it_is(run: Any) -> None:
+    code, out, err = run("list")
+    assert (code, err) == (0, "")
+    for dataset in DATASETS.values():
+        for text in (f"{dataset.name}: {dataset.title}", dataset.source, dataset.licence, dataset.citation):
+            assert text in out
+            assert text
+        assert (f"`rnncourse data fetch {dataset.name}` fetches it" in out) == (dataset.kind == "fetched")
+        assert ("synthetic" in dataset.title) == (dataset.kind == "generated")
+    code, out, err = run("list", "--json")
+    assert [row["name"] for row in json.loads(out)] == list(DATASETS) == list(REPORTS)
+    assert [name for name, dataset in DATASETS.items() if dataset.kind == "fetched"] == list(FETCHES)
+
+
+def test_fetch_then_check_a_series(run: Any, cache: Path) -> None:
+    with serving(a_zip=HOUSE) as site:
+        code, out, err = run("fetch", "power", "--url", f"{site.url}/a.zip")
+    assert (code, err) == (0, "")
+    assert str(cache / POWER.files[0]) in out
+    assert "Hebrail" in out
+    code, out, err = run("check")
+    assert (code, err) == (0, "")
+    for text in ("power: whole", "0 of 9 rows missing", "seattle-weather: whole", "imdb: not here"):
+        assert text in out
+
+
+def test_fetch_then_check_texts_tells_repeats_conflicts_and_what_is_shared(run: Any, cache: Path) -> None:
+    with serving(**{name.replace(".", "_"): content for name, content in TEXTS.items()}) as site:
+        code, out, err = run("fetch", "emotion", "--url", site.url)
+    assert (code, err) == (0, "")
+    assert str(cache / "emotion") in out
+    assert "Saravia" in out
+    code, out, err = run("check", "emotion")
+    assert (code, err) == (0, "")
+    lines = [line.strip() for line in out.splitlines()]
+    assert lines[0] == "emotion: whole"
+    assert lines[2].startswith("train: 4 rows, 2 distinct texts; 1 rows repeat text and label, 1 repeat")
+    assert "train: sadness 1, joy 1, love 2, anger 0, fear 0, surprise 0" in lines
+    assert "1 rows of validation have a text that train holds too" in lines
+    assert "0 rows of test have a text that validation holds too" in lines
+    assert lines[-2].startswith("all parts: 7 rows, 3 distinct texts")
+
+
+def test_what_the_users_folder_holds_is_not_fetched(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "household_power_consumption.zip", HOUSE)
+    monkeypatch.setenv("RNNCOURSE_DATA", str(tmp_path))
+    code, out, err = run("fetch", "power")
+    assert (code, err) == (0, "")
+    assert str(path) in out
+    assert "nothing to fetch" in out
+    monkeypatch.setenv("RNNCOURSE_DATA", "/nowhere/at/all")
+    code, out, err = run("list")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "RNNCOURSE_DATA names /nowhere/at/all" in err
+
+
+def test_a_failed_fetch_fails_and_leaves_nothing(run: Any, cache: Path) -> None:
+    with serving(a_zip=HOUSE) as site:
+        for address, wrong in (("a.zip?x", ("--sha256", "0" * 64)), ("b.zip", ())):
+            code, out, err = run("fetch", "power", "--url", f"{site.url}/{address}", *wrong)
+            assert (code, out, err.count("\n")) == (1, "", 1)
+    assert list((cache / "power").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "content", "code", "said"),
+    [
+        ("power", "a.zip", HOUSE, 0, "0 of 9 rows missing"),
+        ("power", "a.zip", zipped(("b.txt", b"")), 1, "wrong archive"),
+        ("imdb", "aclImdb_v1.tar.gz", b"<!doctype html>", 1, "aclImdb_v1.tar.gz is damaged"),
+        ("emotion", "a.csv", b"text,label\nx,1\nx,2\ny,0\ny,0\n", 0, "another label; ceiling 75.00%"),
+        ("emotion", "a.csv", b"text,label\nx,1\nx,7\n", 1, "line 3 of"),
+        ("emotion", "train.txt", TEXTS["train.txt"], 0, "emotion: whole"),
+        ("emotion", "train.txt", b"x;joy\n", 1, "train.txt does not have the SHA-256"),
+    ],
+)
+def test_check_a_file(run: Any, tmp_path: Path, name: str, file: str, content: bytes, code: int, said: str) -> None:
+    for other in ("val.txt", "test.txt"):
+        write(tmp_path / other, TEXTS[other])
+    found, out, err = run("check", name, "--file", write(tmp_path / file, content))
+    assert found == code
+    assert said in (err if code else out)
+    assert (out if code else err) == ""
+
+
+def test_what_is_generated_or_not_here(run: Any) -> None:
+    code, out, err = run("check", "order-sentences")
+    assert (code, err) == (0, "")
+    assert "order sentences (synthetic): 4,000 rows" in out
+    for name in ("seattle-weather", "synthetic-power", "order-sentences"):
+        code, out, err = run("fetch", name)
+        assert (code, err) == (0, "")
+        assert "nothing to fetch" in out
+    for name in FETCHES:
+        code, out, err = run("check", name)
+        assert (code, out) == (1, "")
+        assert f"rnncourse data fetch {name}" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "culprit"),
+    [
+        (("fetch", "weather"), "unknown data set 'weather': choose from seattle-weather, power, synthetic-power"),
+        (("check", "weather"), "unknown data set 'weather'"),
+        (("fetch",), "NAME"),
+        (("fetch", "power", "--sha256", "12g"), "--sha256"),
+        (("fetch", "power", "--url", "ftp://x"), "--url"),
+        (("fetch", "seattle-weather", "--url", "http://x"), "no sense for seattle-weather"),
+        (("fetch", "emotion", "--sha256", "0" * 64), "no sense for emotion"),
+        (("check", "--file", "x"), "--file"),
+        (("check", "order-sentences", "--file", "x"), "--file"),
+        (("check", "power", "--file", "nowhere.zip"), "nowhere.zip"),
+        (("lst",), "lst"),
+        ((), "command"),
+    ],
+)
+def test_misuse_is_one_sentence(run: Any, arguments: tuple[str, ...], culprit: str) -> None:
+    code, out, err = run(*arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert culprit in err
+
+
+def test_help_needs_no_heavy_library() -> None:
+    code = (
+        "import sys; from rnncourse.__main__ import run; run(['data', '--help']); "
+        "print({'torch', 'numpy', 'pandas', 'pooch', 'sklearn', 'requests'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
+    assert "fetch" in done.stdout
+
+
+TERMINALS = {
+    "ASCII": {"PYTHONIOENCODING": "ascii"},
+    "C": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+}
+COMMANDS = [
+    *(("--help",), ("data", "--help"), ("data", "list"), ("data", "list", "--json"), ("data", "check", "emotion")),
+    *(("count", "--help"), ("count", "LSTM(1,64)", "--input", "1,60,1"), ("count", "LSTM(±)", "--input", "1")),
+    *(("exercise", "--help"), ("study", "--help"), ("study", "list"), ("study", "show", "weather")),
+]
+
+
+@pytest.mark.parametrize(
+    ("terminal", "command"),
+    [*(("C", command) for command in COMMANDS), ("ASCII", COMMANDS[4]), ("ASCII", COMMANDS[-1])],
+)
+def test_every_command_answers_on_a_terminal_that_knows_ascii_alone(
+    tmp_path: Path, terminal: str, command: tuple[str, ...]
+) -> None:
+    here = tmp_path / "دادهٔ خانه"
+    for file, content in {**TEXTS, "train.txt": "±;joy\n".encode()}.items():
+        write(here / "emotion" / file, content)
+    environment = {**os.environ, **TERMINALS[terminal], "RNNCOURSE_DATA": str(here), "PYTHONPATH": os.getcwd()}
+    done = subprocess.run([sys.executable, "-m", "rnncourse", *command], capture_output=True, env=environment)
+    assert b"Traceback" not in done.stderr
+    failing = {("data", "check", "emotion"): 1, ("count", "LSTM(±)", "--input", "1"): 2}
+    assert done.returncode == failing.get(command, 0)
+    assert done.stdout or done.stderr

@@ -1,0 +1,194 @@
+"""The IMDB archive: read in memory, refused when foreign or damaged; on small stand-ins."""
+
+import gzip
+import hashlib
+import io
+import lzma
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from archives import REVIEWS, SMALL_IMDB, tar, write
+from hypothesis import given
+from hypothesis import strategies as st
+from served import serving
+
+from rnncourse.data import DataError, load_imdb
+from rnncourse.data.imdb import FOLDERS, IMDB, check_imdb, fetch_imdb, fingerprint, read_reviews
+
+# What the official archive holds besides.
+OTHERS = {
+    "aclImdb/README": b"readme",
+    "aclImdb/imdb.vocab": b"the\nand\n",
+    "aclImdb/train/labeledBow.feat": b"9 0:1\n" * 5000,
+    "aclImdb/train/urls_unsup.txt": b"http://example.org\n",
+    "aclImdb/train/unsup/0_0.txt": b"no label",
+    "aclImdb/test/urls_pos.txt": b"",
+}
+DIRECTORIES = ("aclImdb", "aclImdb/train", "aclImdb/train/unsup", *(f"aclImdb/{folder}" for folder in FOLDERS))
+NINTH = "aclImdb/train/neg/9_1.txt"
+
+
+@pytest.fixture(autouse=True)
+def _the_stand_in_counts_as_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key, value in SMALL_IMDB.items():
+        monkeypatch.setitem(IMDB.known[0], key, value)
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, "/etc/passwd"
+    return info
+
+
+def archive(*more: tuple[str | tarfile.TarInfo, bytes], without: int = 0) -> bytes:
+    folders = ((member(name, tarfile.DIRTYPE), b"") for name in DIRECTORIES)
+    return tar(*folders, *list(REVIEWS.items())[without:], *more, *OTHERS.items())
+
+
+def refused(path: Path, content: bytes) -> str:
+    with pytest.raises(DataError) as caught:
+        read_reviews(write(path, gzip.compress(content, 1)))
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", IMDB.files)
+def test_each_form_is_found_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    content = gzip.compress(archive()) if name.endswith("gz") else lzma.compress(tar(*reversed(REVIEWS.items())))
+    write(tmp_path / "mine" / name, content)
+    monkeypatch.setenv("RNNCOURSE_DATA", str(tmp_path / "mine"))
+    splits = load_imdb()
+    assert splits.train.classes == ("negative", "positive")
+    assert splits.train.labels.tolist() == [0, 1] * 3
+    assert splits.train.texts[:3] == ("train/neg 0.  Ça va", "train/pos 0.  Ça va", "train/neg 1.  Ça va")
+    assert splits.test.counts == {"negative": 3, "positive": 3}
+
+
+def test_the_fingerprint_is_of_texts_ratings_and_places() -> None:
+    one = {("train/neg", "0_1"): b"a", ("train/pos", "0_9"): b"b"}
+    others = (
+        {("train/neg", "0_2"): b"a", ("train/pos", "0_9"): b"b"},
+        {("train/neg", "0_1"): b"ab", ("train/pos", "0_9"): b""},
+        {("test/neg", "0_1"): b"a", ("train/pos", "0_9"): b"b"},
+        {("train/neg", "0_1"): b"a"},
+    )
+    assert len({fingerprint(reviews) for reviews in (one, *others)}) == 5
+
+
+def test_missing_and_altered_reviews_are_found(tmp_path: Path) -> None:
+    path, more = tmp_path / "a.tar.gz", (NINTH, b"one more")
+    assert "holds 11 reviews (2 in train/neg, 3 in train/pos" in refused(path, archive(without=1))
+    assert "holds 13 reviews" in refused(path, archive(more))
+    assert "content SHA-256" in refused(path, archive(more, without=1))
+    assert "holds 5 reviews" in refused(path, tar(*REVIEWS.items())[: 5 * 1024 + 100])
+
+
+def test_what_is_missing_or_has_another_checksum(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="run `rnncourse data fetch imdb`"):
+        load_imdb()
+    with pytest.raises(DataError, match="SHA-256 77964cf8"):
+        check_imdb(write(tmp_path / "aclImdb_supervised.tar.xz", lzma.compress(archive())))
+    assert len(check_imdb(write(tmp_path / "other.tar.xz", lzma.compress(archive()))).test) == 6
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        *("other.txt", "aclImdb/other.txt", "aclImdb/train/neg/0_1.html", "aclImdb/valid/neg/0_1.txt"),
+        *("../aclImdb/train/neg/0_1.txt", "/aclImdb/train/neg/0_1.txt", "aclImdb/train/neg/../../../0_1.txt"),
+        *("aclImdb\\train\\neg\\0_1.txt", "./aclImdb/train/neg/9_1.txt", "aclImdb/train/neg/x_1.txt"),
+        *("aclImdb/train/neg/9_1.txt/x", "aclImdb/train/neg/-1_1.txt", "aclImdb/train/neg/٣_1.txt"),
+        "aclImdb/train/neg/9_1.txt\n",
+    ],
+)
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE])
+def test_foreign_names_and_path_tricks_are_refused(tmp_path: Path, foreign: str, kind: bytes) -> None:
+    assert "wrong archive" in refused(tmp_path / "a.tar.gz", archive((member(foreign, kind), b"")))
+
+
+SPECIAL = (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE, tarfile.CONTTYPE)
+
+
+@pytest.mark.parametrize("name", [NINTH, "aclImdb/README", "aclImdb/train/unsup/9_0.txt"])
+@pytest.mark.parametrize("kind", SPECIAL)
+def test_links_and_devices_are_refused(tmp_path: Path, name: str, kind: bytes) -> None:
+    assert f"holds '{name}' where it" in refused(tmp_path / "a.tar.gz", archive((member(name, kind), b"")))
+
+
+def test_a_sparse_file_that_claims_what_the_archive_does_not_hold(tmp_path: Path) -> None:
+    info, buffer = tarfile.TarInfo(NINTH), io.BytesIO()
+    info.pax_headers = {"GNU.sparse.major": "0", "GNU.sparse.minor": "1", "GNU.sparse.map": f"0,0,{2**40},0"}
+    info.pax_headers["GNU.sparse.size"] = str(2**40)
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as file:
+        file.addfile(info)
+    assert "wrong archive" in refused(tmp_path / "a.tar.gz", buffer.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "culprit"),
+    [
+        (NINTH, b"", "has 0 bytes"),
+        (NINTH, b"x" * 300_000, "has 300,000 bytes"),
+        ("aclImdb/test/pos/1_9.txt", b"again", "test/pos number 1 twice"),
+        ("aclImdb/test/pos/1_10.txt", b"again", "test/pos number 1 twice"),
+        ("aclImdb/test/pos/01_9.txt", b"again", "test/pos number 01 twice"),
+        ("aclImdb/train/urls_neg.txt", bytes(3_000_000), "unpacks to more than"),
+    ],
+)
+def test_a_review_twice_an_empty_one_a_huge_one_and_a_bomb(
+    tmp_path: Path, name: str, content: bytes, culprit: str
+) -> None:
+    assert culprit in refused(tmp_path / "a.tar.gz", archive((name, content)))
+
+
+def negative_size(content: bytes) -> bytes:
+    """Give the last member the size minus one, in the base-256 notation of GNU tar, and a checksum that fits."""
+    at = content.rindex(b"aclImdb/")
+    header = bytearray(content[at : at + 512])
+    header[124:136] = b"\xff" * 12
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return content[:at] + bytes(header) + content[at + 512 :]
+
+
+def long_names(content: bytes) -> bytes:
+    """A chain of headers, each of which announces the name of the next one."""
+    info = tarfile.TarInfo("././@LongLink")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 8
+    return (info.tobuf(tarfile.GNU_FORMAT) + b"aclImdb\0".ljust(512, b"\0")) * 3000 + content
+
+
+@pytest.mark.parametrize("change", [negative_size, long_names, lambda tar: tar[:530], lambda tar: b"<!doctype html>"])
+def test_malformed_archives_are_refused(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
+    assert "\n" not in refused(tmp_path / "a.tar.gz", change(tar(*REVIEWS.items())))
+
+
+SOUND = tar(*list(REVIEWS.items())[:4], *OTHERS.items())
+
+
+@given(data=st.data())
+def test_a_damaged_tar_is_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    """Change the headers inside of a sound gzip file."""
+    content = bytearray(SOUND)
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, 5)) * 1024 + data.draw(st.integers(0, 600))] = data.draw(st.integers(0, 255))
+    if data.draw(st.booleans()):  # a checksum that fits, so that the change is believed
+        content[148:156] = b" " * 8
+        content[148:156] = b"%06o\0 " % sum(content[:512])
+    refused(tmp_path_factory.mktemp("fuzz") / "a.tar.gz", bytes(content[: data.draw(st.integers(1, len(content)))]))
+
+
+def test_fetching_verifies_and_then_has_it(cache: Path) -> None:
+    content = gzip.compress(archive())
+    with serving(a_tgz=content, b_tgz=gzip.compress(archive(without=1))) as site:
+        for _ in range(2):
+            path = fetch_imdb(url=f"{site.url}/a.tgz", sha256=hashlib.sha256(content).hexdigest())
+        assert (path, len(site.asked)) == (cache / IMDB.files[0], 1)
+        path.write_bytes(content[:-40])
+        with pytest.raises(DataError, match=r"aclImdb_v1\.tar\.gz holds 11 reviews"):
+            fetch_imdb(url=f"{site.url}/b.tgz")
+        assert list(path.parent.iterdir()) == []
+        fetch_imdb(url=f"{site.url}/a.tgz")
+    assert len(load_imdb().train) == 6
