@@ -1,5 +1,7 @@
 """Baselines: known answers, one protocol, no look ahead, and the coursework's data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -108,7 +110,8 @@ def test_harmonics_find_the_season_and_keep_its_phase() -> None:
     assert rmse(fitted.predict(data[200:]), data.targets[200:]) < 1e-8
     assert (fitted.name, fitted.parameters) == ("climatology", 5)
     # The same moments in a series that begins later.
-    later = make_windows(series(wave).between(57, 400), window=6)
+    whole = series(wave)
+    later = make_windows(replace(whole, values=whole.values[57:], start=whole.start + 57 * whole.step), window=6)
     np.testing.assert_allclose(fitted.predict(later), fitted.predict(data)[57:], atol=1e-9)
     assert HarmonicRegression(31.7, 2, 3).fit(data).parameters == 8
 
