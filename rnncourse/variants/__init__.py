@@ -6,10 +6,13 @@
 * `ResidualRNN` adds a layer's input to its output; with one layer it is ``nn.LSTM`` (or its siblings).
 * `DilatedRNN` reads the state of several steps ago; with dilation 1 it is a plain stack.
 
-All take ``(time, batch, feature)``, or ``(batch, time, feature)`` with ``batch_first=True``, and an optional state, and
-return ``output, state``. Parameters carry the names and the row order of torch's layers or cells (gates i, f, g, o or
-r, z, n), so weights can be copied to and from them. All compute the input products of a layer in one call before the
-loop over time, or leave the loop to torch's own kernels.
+All take ``(time, batch, feature)``, or ``(batch, time, feature)`` with ``batch_first=True``, and an optional state
+shaped like torch's, zeros without one, and return ``output, state``. Parameters carry the names and the row order of
+torch's layers or cells (gates i, f, g, o or r, z, n), so weights can be copied to and from them. All compute the input
+products of a layer in one call before the loop over time, or leave the loop to torch's own kernels.
+
+An input or state that is no tensor is a ``TypeError``; a shape or dtype that does not fit, an empty sequence, or a size
+below 1 is a ``ValueError``.
 """
 
 from rnncourse.variants.convolutional import ConvLSTM, ConvLSTMCell

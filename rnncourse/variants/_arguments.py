@@ -22,16 +22,8 @@ def probability(name: str, value: float) -> float:
     return value
 
 
-def time_major(x: object, weight: Tensor, *, batch_first: bool, size: int, axes: Sequence[str]) -> Tensor:
-    """The input with time first, after checking that it is a sequence this layer can read.
-
-    Args:
-        x: what the caller gave.
-        weight: a weight of the layer, for its dtype.
-        batch_first: whether ``x`` has the batch first.
-        size: entries expected in the first of ``axes``.
-        axes: names of the axes behind batch and time: ``feature``, or ``channel``, ``height``, ``width``.
-    """
+def time_major(x: object, weight: Tensor, batch_first: bool, size: int, axes: Sequence[str] = ("feature",)) -> Tensor:
+    """The input with time first, after checking that the first of ``axes`` has ``size``, and the dtype."""
     names = (*(("batch", "time") if batch_first else ("time", "batch")), *axes)
     layout = f"({', '.join(names)})"
     if not isinstance(x, Tensor):
@@ -71,7 +63,7 @@ def uniform(shape: Sequence[int], bound: float) -> nn.Parameter:
 
 
 def lstm_update(z: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-    """One step of torch's LSTM from its pre-activations, gates i, f, g, o side by side in axis 1."""
+    """h and c after one step of torch's LSTM from its pre-activations, gates i, f, g, o side by side in axis 1."""
     z_i, z_f, z_g, z_o = z.chunk(4, dim=1)
     # c = σ(z_f) c_prev + σ(z_i) tanh(z_g),  h = σ(z_o) tanh(c)
     cell = torch.sigmoid(z_f) * cell + torch.sigmoid(z_i) * torch.tanh(z_g)
@@ -79,7 +71,7 @@ def lstm_update(z: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def gru_update(from_input: Tensor, from_state: Tensor, hidden: Tensor) -> Tensor:
-    """One step of torch's GRU from the two halves of its pre-activations, r, z, n side by side in axis 1."""
+    """h after one step of torch's GRU from the two halves of its pre-activations, r, z, n side by side in axis 1."""
     x_r, x_z, x_n = from_input.chunk(3, dim=1)
     h_r, h_z, h_n = from_state.chunk(3, dim=1)
     # n = tanh(x_n + r h_n),  h = (1 - z) n + z h_prev

@@ -41,9 +41,6 @@ class ConvLSTMCell(nn.Module):
         kernel_size: side of both kernels, odd; the maps are padded with zeros and keep their size.
         bias: whether there are biases, two per channel and gate as in torch.
 
-    Raises:
-        ValueError: a size is below 1, or the kernel is even.
-
     Source: Shi et al. (2015), Convolutional LSTM network, eq. 3, without peepholes.
     """
 
@@ -62,18 +59,7 @@ class ConvLSTMCell(nn.Module):
         self.bias_hh = uniform((4 * hidden_channels,), bound) if bias else None
 
     def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
-        """Take one step.
-
-        Args:
-            input: maps ``(batch, channel, height, width)``.
-            hx: ``(h, c)``, each ``(batch, hidden channel, height, width)``; zeros if None.
-
-        Returns:
-            ``(h, c)`` after the step, shaped alike.
-
-        Raises:
-            ValueError: a shape or a dtype does not fit.
-        """
+        """One step from maps ``(batch, channel, height, width)``: ``(h, c)``, shaped alike, as ``hx``."""
         if input.dim() != 4 or input.shape[1] != self.in_channels:
             raise ValueError(
                 f"input has shape {tuple(input.shape)}; expected (batch, channel, height, width) with "
@@ -85,14 +71,7 @@ class ConvLSTMCell(nn.Module):
         return self.step(self.input_part(input), hidden, cell)
 
     def input_part(self, frames: Tensor) -> Tensor:
-        """The part of the pre-activations that needs no state, for any number of frames at once.
-
-        Args:
-            frames: maps ``(frames, channel, height, width)``.
-
-        Returns:
-            ``W_ih * x + b_ih + b_hh``, shape ``(frames, 4 * hidden channel, height, width)``.
-        """
+        """The part of the pre-activations that needs no state, ``W_ih * x + b_ih + b_hh``, for many frames at once."""
         bias = None if self.bias_ih is None or self.bias_hh is None else self.bias_ih + self.bias_hh
         return functional.conv2d(frames, self.weight_ih, bias, padding="same")
 
@@ -118,9 +97,6 @@ class ConvLSTM(nn.Module):
         batch_first: whether input and output are ``(batch, time, …)`` instead of ``(time, batch, …)``.
         dropout: share of the entries dropped between layers while training.
 
-    Raises:
-        ValueError: a size is below 1, the kernel is even, or ``dropout`` is not in [0, 1).
-
     Source: Shi et al. (2015), Convolutional LSTM network, eq. 3, without peepholes.
     """
 
@@ -145,23 +121,13 @@ class ConvLSTM(nn.Module):
         self.cells = nn.ModuleList(ConvLSTMCell(width, hidden_channels, kernel_size, bias=bias) for width in widths)
 
     def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Run the sequence.
+        """Run the sequence: ``output, (h_n, c_n)``.
 
-        Args:
-            input: ``(batch, time, channel, height, width)`` with ``batch_first``, else time first.
-            hx: ``(h_0, c_0)``, each ``(layers, batch, hidden channel, height, width)``; zeros if None.
-
-        Returns:
-            ``output, (h_n, c_n)``: the top layer's h at every step, laid out like the input, and the states after
-            the last step, shaped like the initial ones.
-
-        Raises:
-            TypeError: ``input`` is not a tensor.
-            ValueError: a shape or a dtype does not fit, or the sequence is empty.
+        The input is ``(batch, time, channel, height, width)`` with ``batch_first``, else time first; the states are
+        ``(layers, batch, hidden channel, height, width)``.
         """
-        first = self.get_submodule("cells.0").get_parameter("weight_ih")
-        axes = ("channel", "height", "width")
-        steps = time_major(input, first, batch_first=self.batch_first, size=self.in_channels, axes=axes)
+        weight, axes = self.get_parameter("cells.0.weight_ih"), ("channel", "height", "width")
+        steps = time_major(input, weight, self.batch_first, self.in_channels, axes)
         shape = (self.num_layers, steps.shape[1], self.hidden_channels, *steps.shape[3:])
         h_0, c_0 = initial_states(hx, ("h_0", "c_0"), shape, steps)
         last_hidden, last_cell = [], []
@@ -174,10 +140,6 @@ class ConvLSTM(nn.Module):
                 steps = functional.dropout(steps, self.dropout, self.training)
         output = steps.transpose(0, 1) if self.batch_first else steps
         return output, (torch.stack(last_hidden), torch.stack(last_cell))
-
-    def extra_repr(self) -> str:
-        """Layout, for ``repr``; the cells show the sizes."""
-        return f"batch_first={self.batch_first}, dropout={self.dropout}"
 
 
 def _over_time(cell: ConvLSTMCell, steps: Tensor, hidden: Tensor, content: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -34,13 +34,7 @@ Parts = tuple[Tensor, ...]
 
 
 def straight_through_step(probability: Tensor) -> Tensor:
-    """Round at one half; backwards the identity.
-
-    Args:
-        probability: any shape, entries in [0, 1].
-
-    Returns:
-        1 where the entry is at least one half, else 0, in the dtype of the input. Its gradient passes unchanged.
+    """1 where a probability is at least one half, else 0; the gradient passes unchanged.
 
     Source: Bengio, Léonard & Courville (2013), Estimating or propagating gradients through stochastic neurons.
     """
@@ -72,13 +66,7 @@ class SkipRun:
         return float(self.updates.detach().mean())
 
     def budget(self, cost: float) -> Tensor:
-        """The budget loss: ``cost`` for each update, summed over the steps and averaged over the batch.
-
-        Args:
-            cost: price of one update, in the unit of the loss it is added to; λ in the paper.
-
-        Returns:
-            A scalar with a gradient.
+        """The budget loss: ``cost`` for each update, λ in the paper, summed over the steps, averaged over the batch.
 
         Source: Campos et al. (2018), Skip RNN, the section on limiting computation.
         """
@@ -120,24 +108,12 @@ class _SkipRNN(nn.Module, ABC):
         """Run the sequence and keep the decisions.
 
         Args:
-            input: ``(batch, time, feature)`` with ``batch_first``, else ``(time, batch, feature)``.
-            hx: initial state, as for ``forward``.
+            input: as for ``forward``.
+            hx: likewise.
             probability: of an update at the first step, ``(batch,)``; 1 if None, so that the first step updates.
-
-        Returns:
-            Output, state, decisions and the probability for the next pass.
-
-        Raises:
-            TypeError: ``input`` is not a tensor, or the state not a state.
-            ValueError: a shape or a dtype does not fit, or the sequence is empty.
         """
-        steps = time_major(
-            input,
-            self.get_parameter("weight_ih_l0"),
-            batch_first=self.batch_first,
-            size=self.input_size,
-            axes=("feature",),
-        )
+        weight = self.get_parameter("weight_ih_l0")
+        steps = time_major(input, weight, self.batch_first, self.input_size)
         shape = (self.num_layers, steps.shape[1], self.hidden_size)
         initial = initial_states(hx, self.state_names, shape, steps)
         chance = self._initial_probability(probability, steps)
@@ -192,7 +168,7 @@ class _SkipRNN(nn.Module, ABC):
 
 
 class SkipLSTM(_SkipRNN):
-    """An LSTM that learns at which steps to update; called like ``nn.LSTM``.
+    """An LSTM that learns at which steps to update.
 
     The layers of a stack share one gate, which reads the top layer's cell c, as in the authors' implementation.
 
@@ -204,9 +180,6 @@ class SkipLSTM(_SkipRNN):
         batch_first: whether input and output are ``(batch, time, feature)``.
         update_bias: initial bias of the update gate; above 0 the layer starts out updating at every step.
 
-    Raises:
-        ValueError: a size is below 1.
-
     Source: Campos et al. (2018), Skip RNN: learning to skip state updates.
     """
 
@@ -214,19 +187,7 @@ class SkipLSTM(_SkipRNN):
     state_names = ("h_0", "c_0")
 
     def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Run the sequence; `run` gives the decisions as well.
-
-        Args:
-            input: ``(batch, time, feature)`` with ``batch_first``, else ``(time, batch, feature)``.
-            hx: ``(h_0, c_0)``, each ``(layers, batch, hidden)``; zeros if None.
-
-        Returns:
-            ``output, (h_n, c_n)``, as ``nn.LSTM``.
-
-        Raises:
-            TypeError: ``input`` is not a tensor, or the state not a state.
-            ValueError: a shape or a dtype does not fit, or the sequence is empty.
-        """
+        """Run the sequence: ``output, (h_n, c_n)``, as ``nn.LSTM``; `run` gives the decisions as well."""
         run = self.run(input, hx)
         assert isinstance(run.state, tuple)
         return run.output, run.state
@@ -236,41 +197,13 @@ class SkipLSTM(_SkipRNN):
 
 
 class SkipGRU(_SkipRNN):
-    """A GRU that learns at which steps to update; called like ``nn.GRU``.
-
-    The layers of a stack share one gate, which reads the top layer's h.
-
-    Args:
-        input_size: features of the input.
-        hidden_size: units of each layer.
-        num_layers: layers, updated together.
-        bias: whether the base layers have biases.
-        batch_first: whether input and output are ``(batch, time, feature)``.
-        update_bias: initial bias of the update gate; above 0 the layer starts out updating at every step.
-
-    Raises:
-        ValueError: a size is below 1.
-
-    Source: Campos et al. (2018), Skip RNN: learning to skip state updates.
-    """
+    """A GRU that learns at which steps to update; the gate reads the top layer's h. Arguments as of `SkipLSTM`."""
 
     gates = 3
     state_names = ("h_0",)
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Run the sequence; `run` gives the decisions as well.
-
-        Args:
-            input: ``(batch, time, feature)`` with ``batch_first``, else ``(time, batch, feature)``.
-            hx: ``h_0``, ``(layers, batch, hidden)``; zeros if None.
-
-        Returns:
-            ``output, h_n``, as ``nn.GRU``.
-
-        Raises:
-            TypeError: ``input`` is not a tensor, or the state not a state.
-            ValueError: a shape or a dtype does not fit, or the sequence is empty.
-        """
+        """Run the sequence: ``output, h_n``, as ``nn.GRU``; `run` gives the decisions as well."""
         run = self.run(input, hx)
         assert isinstance(run.state, Tensor)
         return run.output, run.state

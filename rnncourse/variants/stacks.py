@@ -55,9 +55,6 @@ class ResidualRNN(nn.Module):
         batch_first: whether input and output are ``(batch, time, feature)``.
         dropout: share of the entries dropped between layers while training.
 
-    Raises:
-        ValueError: ``kind`` is unknown, a size is below 1, or ``dropout`` is not in [0, 1).
-
     Source: He et al. (2016), Deep residual learning; between recurrent layers Wu et al. (2016), section 3.1.
     """
 
@@ -79,21 +76,9 @@ class ResidualRNN(nn.Module):
         self.layers = _layers(kind, input_size, hidden_size, num_layers, bias=bias)
 
     def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
-        """Run the sequence.
-
-        Args:
-            input: ``(batch, time, feature)`` with ``batch_first``, else ``(time, batch, feature)``.
-            hx: ``(h_0, c_0)`` of an LSTM, else ``h_0``, each ``(layers, batch, hidden)``; zeros if None.
-
-        Returns:
-            ``output, state``, as torch's layers: ``(…, hidden)`` and the states after the last step.
-
-        Raises:
-            TypeError: ``input`` is not a tensor, or the state not a state.
-            ValueError: a shape or a dtype does not fit, or the sequence is empty.
-        """
+        """Run the sequence: ``output, state``, as torch's layers."""
         weight = self.get_parameter("layers.0.weight_ih_l0")
-        steps = time_major(input, weight, batch_first=self.batch_first, size=self.input_size, axes=("feature",))
+        steps = time_major(input, weight, self.batch_first, self.input_size)
         shape = (self.num_layers, steps.shape[1], self.hidden_size)
         initial = initial_states(hx, _state_names(self.kind), shape, steps)
         last = []
@@ -105,10 +90,6 @@ class ResidualRNN(nn.Module):
                 steps = functional.dropout(steps, self.dropout, self.training)
         output = steps.transpose(0, 1) if self.batch_first else steps
         return output, _packed([torch.cat(parts) for parts in zip(*last, strict=True)])
-
-    def extra_repr(self) -> str:
-        """Layout, for ``repr``; the layers show the sizes."""
-        return f"{self.kind}, batch_first={self.batch_first}, dropout={self.dropout}"
 
 
 class DilatedRNN(nn.Module):
@@ -124,9 +105,6 @@ class DilatedRNN(nn.Module):
         dilations: steps that each layer looks back; ``(1, 1)`` is a plain stack of two.
         bias: whether the layers have biases.
         batch_first: whether input and output are ``(batch, time, feature)``.
-
-    Raises:
-        ValueError: ``kind`` is unknown, there are no dilations, or a size or a dilation is below 1.
 
     Source: Chang et al. (2017), Dilated recurrent neural networks.
     """
@@ -150,22 +128,13 @@ class DilatedRNN(nn.Module):
         self.layers = _layers(kind, input_size, hidden_size, len(self.dilations), bias=bias)
 
     def forward(self, input: Tensor, hx: Sequence[Any] | None = None) -> tuple[Tensor, tuple[Any, ...]]:
-        """Run the sequence.
+        """Run the sequence: ``output, state``, the state like ``hx``, ready for the next pass.
 
-        Args:
-            input: ``(batch, time, feature)`` with ``batch_first``, else ``(time, batch, feature)``.
-            hx: one state per layer: ``(h, c)`` of an LSTM, else h, each ``(dilation, batch, hidden)``, the one that
-                the first step reads first; zeros if None.
-
-        Returns:
-            ``output, state``: the output as of torch's layers, the state like ``hx``, ready for the next pass.
-
-        Raises:
-            TypeError: ``input`` is not a tensor, or the state not a state.
-            ValueError: a shape or a dtype does not fit, or the sequence is empty.
+        ``hx`` holds one state per layer: ``(h, c)`` of an LSTM, else h, each ``(dilation, batch, hidden)``, the one
+        that the first step reads first.
         """
         weight = self.get_parameter("layers.0.weight_ih_l0")
-        steps = time_major(input, weight, batch_first=self.batch_first, size=self.input_size, axes=("feature",))
+        steps = time_major(input, weight, self.batch_first, self.input_size)
         given = [None] * len(self.dilations) if hx is None else list(hx)
         if len(given) != len(self.dilations):
             raise ValueError(f"state has {len(given)} entries; expected one per layer, {len(self.dilations)}")
@@ -176,10 +145,6 @@ class DilatedRNN(nn.Module):
             steps, final = _dilated(layer, steps, initial, dilation)
             last.append(_packed(final))
         return (steps.transpose(0, 1) if self.batch_first else steps), tuple(last)
-
-    def extra_repr(self) -> str:
-        """Dilations and layout, for ``repr``; the layers show the sizes."""
-        return f"{self.kind}, dilations={self.dilations}, batch_first={self.batch_first}"
 
 
 def _dilated(
