@@ -13,9 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rnncourse.text import tokenise
-
-__all__ = ["FittedTexts", "LinearSVM", "LogisticBagOfWords", "Majority", "TextBaseline"]
+from rnncourse.text import several, tokenise
 
 Labels = NDArray[np.int64]
 
@@ -36,23 +34,13 @@ class FittedTexts:
 
 
 class TextBaseline(Protocol):
-    """What every text baseline can do."""
+    """What every text baseline can do: ``name``, what to call it in a table, and ``fit``."""
 
     @property
-    def name(self) -> str:
-        """What to call it in a table."""
-        ...
+    def name(self) -> str: ...  # noqa: D102
 
     def fit(self, texts: Sequence[str], labels: Labels) -> FittedTexts:
-        """Learn from training texts.
-
-        Args:
-            texts: the texts, ``n`` of them.
-            labels: the class of each, ``(n,)``.
-
-        Returns:
-            The fitted baseline.
-        """
+        """Learn from training texts and the class of each, ``(n,)``; TypeError and ValueError name bad input."""
         ...
 
 
@@ -63,18 +51,7 @@ class Majority:
     name: str = "majority"
 
     def fit(self, texts: Sequence[str], labels: Labels) -> FittedTexts:
-        """Find the most frequent class.
-
-        Args:
-            texts: training texts; not read.
-            labels: the class of each, ``(n,)``.
-
-        Returns:
-            A classifier with one parameter.
-
-        Raises:
-            ValueError: there is no text, or texts and labels differ in number.
-        """
+        """As `TextBaseline.fit`; the texts are not read."""
         classes, counts = np.unique(_checked(texts, labels), return_counts=True)
         most = int(classes[counts.argmax()])
         return FittedTexts(self.name, 1, lambda texts: np.full(len(texts), most, dtype=np.int64))
@@ -94,19 +71,7 @@ class LogisticBagOfWords:
     name: str = "TF-IDF + logistic regression"
 
     def fit(self, texts: Sequence[str], labels: Labels) -> FittedTexts:
-        """Fit both parts.
-
-        Args:
-            texts: training texts, ``n`` of them.
-            labels: the class of each, ``(n,)``.
-
-        Returns:
-            A linear classifier of word weights.
-
-        Raises:
-            TypeError: ``texts`` is one string.
-            ValueError: there are fewer than two classes, no word that counts, or another number of labels.
-        """
+        """As `TextBaseline.fit`."""
         from sklearn.linear_model import LogisticRegression
 
         return _linear(self.name, texts, labels, 1, self.min_texts, LogisticRegression(C=self.strength, max_iter=2_000))
@@ -134,19 +99,7 @@ class LinearSVM:
         return f"TF-IDF{f' (1–{self.longest})' if self.longest > 1 else ''} + linear SVM"
 
     def fit(self, texts: Sequence[str], labels: Labels) -> FittedTexts:
-        """Fit both parts.
-
-        Args:
-            texts: training texts, ``n`` of them.
-            labels: the class of each, ``(n,)``.
-
-        Returns:
-            A linear classifier of n-gram weights.
-
-        Raises:
-            TypeError: ``texts`` is one string.
-            ValueError: there are fewer than two classes, no word that counts, or another number of labels.
-        """
+        """As `TextBaseline.fit`."""
         from sklearn.svm import LinearSVC
 
         # The order of its coordinates is drawn: fixed, so that the same texts give the same machine.
@@ -166,13 +119,11 @@ def _linear(name: str, texts: Sequence[str], labels: Labels, longest: int, min_t
     try:
         features = weigh.fit_transform(texts)
     except ValueError as error:
-        raise ValueError(
-            f"no word of the texts occurs in {min_texts} or more of them: there is nothing to fit."
-        ) from error
+        raise ValueError(f"texts share no word that occurs in {min_texts} or more of them: nothing to fit.") from error
     model.fit(features, classes)
 
     def predict(texts: Sequence[str]) -> Labels:
-        if not len(_several(texts)):
+        if not len(several(texts)):
             return np.empty(0, np.int64)
         predicted: Labels = model.predict(weigh.transform(texts)).astype(np.int64)
         return predicted
@@ -180,17 +131,11 @@ def _linear(name: str, texts: Sequence[str], labels: Labels, longest: int, min_t
     return FittedTexts(name, int(model.coef_.size + model.intercept_.size + weigh.idf_.size), predict)
 
 
-def _several(texts: Sequence[str]) -> Sequence[str]:
-    if isinstance(texts, str):
-        raise TypeError("texts is one string, whose letters would count as texts; expected a list of strings.")
-    return texts
-
-
 def _checked(texts: Sequence[str], labels: Labels) -> Labels:
     array = np.asarray(labels)
-    if not len(_several(texts)) or array.shape != (len(texts),):
+    if not len(several(texts)) or array.shape != (len(texts),):
         raise ValueError(
-            f"there are {len(texts):,} texts and labels of shape {array.shape}; expected one label per text."
+            f"labels have shape {array.shape}; expected one for each of {len(texts):,} texts, at least one."
         )
     if array.dtype.kind not in "iu":
         raise TypeError(f"labels have dtype {array.dtype}; expected whole numbers.")

@@ -35,8 +35,7 @@ from rnncourse.data.sentences import order_sentences
 from rnncourse.gradients import gradient_flow
 from rnncourse.networks import TextClassifier, class_logits
 from rnncourse.studies.study import Scale, Study
-from rnncourse.text import Encoded, Layout, TextBatches, Vocabulary, pad, tokenise
-from rnncourse.text.tokens import Cut
+from rnncourse.text import Cut, Encoded, Layout, TextBatches, Vocabulary, pad, tokenise
 from rnncourse.text_baselines import LinearSVM, LogisticBagOfWords, Majority, TextBaseline
 from rnncourse.training import set_seed
 

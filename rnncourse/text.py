@@ -1,0 +1,308 @@
+"""From texts to batches of token ids: words, a vocabulary, and padding that a network need not read.
+
+`tokenise` splits a text into words, `Vocabulary` numbers the words of the *training* texts, and ``encode`` turns any
+texts into an `Encoded`: ids end to end, of any length each. `TextBatches` pads them batch by batch::
+
+    vocabulary = Vocabulary.of(train.texts, size=20_000)
+    batches = TextBatches(vocabulary.encode(train.texts), train.labels, batch_size=64)
+    fit(net, batches, TextBatches(vocabulary.encode(validation.texts), validation.labels), loss=cross_entropy, epochs=5)
+
+Two ids stand for no word: 0 is padding, 1 an unknown word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, repeat
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Cut = Literal["front", "back"]
+Layout = Literal["packed", "right", "left"]
+Ints = Sequence[int] | NDArray[Any]
+
+PADDING = 0
+"""The id that fills a row up; no token has it."""
+
+UNKNOWN = 1
+"""The id of every word that the vocabulary does not hold."""
+
+LAYOUTS: tuple[str, ...] = get_args(Layout)
+"""Where the padding goes: ``"packed"`` and ``"right"`` behind a text, ``"left"`` in front of it."""
+
+_SPECIAL = ("<pad>", "<unk>")
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+_POOL = 100  # batches that are sorted by length together: enough to be tight, few enough to differ from epoch to epoch
+
+
+def tokenise(text: str) -> list[str]:
+    """Words of a text, in lower case.
+
+    A word is a run of letters and digits, with apostrophes inside it: ``"Don't stop -- me!"`` has the words
+    ``don't``, ``stop`` and ``me``. Everything else separates words. The typographic apostrophe counts as the plain one.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"text is a {type(text).__name__}; expected a string.")
+    return _WORD.findall(text.lower().replace("’", "'"))
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """Texts as token ids, end to end: no padding, and any length each.
+
+    Attributes:
+        ids: tokens of all texts, one text after the other, ``(tokens,)``, int32.
+        offsets: where each text begins in ``ids``, and where the last one ends, ``(n + 1,)``, int64.
+
+    Raises:
+        TypeError: the ids or offsets are no whole numbers.
+        ValueError: the offsets do not cut ``ids`` into texts, or an id is padding or negative.
+    """
+
+    ids: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        ids, bounds = _whole_numbers("ids", self.ids), _whole_numbers("offsets", self.offsets)
+        if not len(bounds) or bounds[0] != 0 or bounds[-1] != len(ids) or (np.diff(bounds) < 0).any():
+            raise ValueError(
+                f"offsets must rise from 0 to {len(ids):,}, the number of ids, with one entry more than texts."
+            )
+        if len(ids) and not UNKNOWN <= ids.min() <= ids.max() <= np.iinfo(np.int32).max:
+            raise ValueError(f"ids go from {ids.min()} to {ids.max()}; expected ids from 1 in int32, as 0 is padding.")
+        object.__setattr__(self, "ids", ids.astype(np.int32, copy=False))
+        object.__setattr__(self, "offsets", bounds.astype(np.int64, copy=False))
+
+    @classmethod
+    def of(cls, rows: Iterable[Ints]) -> Encoded:
+        """Texts from one row of ids each; a row may be empty."""
+        listed = [_whole_numbers(f"row {number}", row) for number, row in enumerate(rows)]
+        return cls(np.concatenate([np.empty(0, np.int32), *listed]), _offsets([len(row) for row in listed]))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, number: int) -> NDArray[np.int32]:
+        """Ids of one text, ``(length,)``; negative numbers count from the end."""
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"there is no text {number} among {len(self):,}.")
+        number %= len(self)
+        return self.ids[self.offsets[number] : self.offsets[number + 1]]
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each text, ``(n,)``; 0 for an empty one."""
+        return np.diff(self.offsets)
+
+    def take(self, which: Ints) -> Encoded:
+        """Some of the texts, by their numbers from 0 in the order asked for, or by a mask ``(n,)``."""
+        index = np.asarray(which) if len(which) else np.empty(0, np.int64)
+        return self._pieces(self.offsets[:-1][index], self.lengths[index])
+
+    def cut(self, length: int, end: Cut = "back") -> Encoded:
+        """Shorten each text to at most ``length`` tokens: ``"back"`` keeps the *first* ones, ``"front"`` the *last*."""
+        if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
+            raise ValueError(f"length is {length!r}; expected a whole number of at least 1.")
+        if end not in get_args(Cut):
+            raise ValueError(f"cut is {end!r}; expected one of 'front' and 'back'.")
+        kept = np.minimum(self.lengths, length)
+        return self._pieces(self.offsets[:-1] if end == "back" else self.offsets[1:] - kept, kept)
+
+    def shuffled(self, generator: np.random.Generator) -> Encoded:
+        """The same texts with the tokens of each in random order."""
+        text = np.repeat(np.arange(len(self)), self.lengths)
+        return Encoded(self.ids[np.lexsort((generator.random(len(text)), text))], self.offsets)
+
+    def _pieces(self, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Encoded:
+        offsets = _offsets(lengths)
+        # Token k of a piece stands at start + k: one range over all tokens, shifted piece by piece.
+        where = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
+        return Encoded(self.ids[where], offsets)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Words and their ids.
+
+    Attributes:
+        words: the word of each id; the first two are ``<pad>`` and ``<unk>``, which no text contains.
+
+    Raises:
+        ValueError: the first two are others, or a word comes twice.
+    """
+
+    words: tuple[str, ...]
+    ids: Mapping[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "words", tuple(self.words))
+        object.__setattr__(self, "ids", {word: number for number, word in enumerate(self.words)})
+        if self.words[: len(_SPECIAL)] != _SPECIAL:
+            raise ValueError(f"words begins with {self.words[:2]}; expected {_SPECIAL}.")
+        if len(self.ids) != len(self.words):
+            raise ValueError(
+                f"words holds {Counter(self.words).most_common(1)[0][0]!r} twice; expected each word once."
+            )
+
+    @classmethod
+    def of(cls, texts: Iterable[str], *, size: int | None = None, min_count: int = 1) -> Vocabulary:
+        """The words of the *training* texts, the most frequent first, words of the same count in alphabetical order.
+
+        Args:
+            texts: training texts.
+            size: ids at most, padding and unknown included: what an embedding has rows. None keeps all words.
+            min_count: how often a word has to occur to get an id.
+
+        Raises:
+            TypeError: ``texts`` is one string, or holds something else than strings.
+            ValueError: ``size`` is below 2, or ``min_count`` below 1.
+        """
+        if min_count < 1 or (size is not None and size < len(_SPECIAL)):
+            raise ValueError(f"size is {size} and min_count {min_count}; expected at least 2 and 1.")
+        counts = Counter(chain.from_iterable(map(tokenise, several(texts))))
+        frequent = [(-count, word) for word, count in counts.items() if count >= min_count]
+        room = None if size is None else size - len(_SPECIAL)
+        return cls((*_SPECIAL, *(word for _, word in sorted(frequent)[:room])))
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def encode(self, texts: Iterable[str], *, length: int | None = None, cut: Cut = "back") -> Encoded:
+        """Texts as ids, `UNKNOWN` for words that are not in the vocabulary, shortened as by `Encoded.cut` if asked."""
+        rows = list[NDArray[np.int32]]()
+        for text in several(texts):
+            tokens = tokenise(text)
+            rows.append(np.fromiter(map(self.ids.get, tokens, repeat(UNKNOWN)), np.int32, len(tokens)))
+        return Encoded.of(rows) if length is None else Encoded.of(rows).cut(length, cut)
+
+    def decode(self, ids: Iterable[int]) -> list[str]:
+        """Words of the ids of one text; `PADDING` is left out."""
+        numbers = [int(number) for number in ids]
+        beyond = [number for number in numbers if not 0 <= number < len(self)]
+        if beyond:
+            raise IndexError(f"id {beyond[0]} is not among the {len(self):,} ids of the vocabulary.")
+        return [self.words[number] for number in numbers if number != PADDING]
+
+
+def several(texts: Iterable[str]) -> Any:
+    """The texts, unless they are one string, whose letters would count as texts."""
+    if isinstance(texts, str):
+        raise TypeError("texts is one string; expected a list of strings.")
+    return texts
+
+
+def _whole_numbers(name: str, given: Ints) -> NDArray[Any]:
+    array = np.asarray(given)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise TypeError(f"{name} has shape {array.shape} and dtype {array.dtype}; expected a row of whole numbers.")
+    return array if array.size else array.astype(np.int32)
+
+
+def _offsets(lengths: Ints) -> NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+
+
+def pad(encoded: Encoded, *, layout: Layout = "right", length: int | None = None) -> tuple[Tensor, Tensor]:
+    """Texts as one rectangle of ids; an empty text becomes one unknown token, so that each has a last token to read.
+
+    Args:
+        encoded: texts, at least one.
+        layout: ``"right"`` or ``"packed"`` to pad behind the text, ``"left"`` to pad in front of it.
+        length: steps of the rectangle; None takes those of the longest text.
+
+    Returns:
+        Ids ``(n, time)``, `PADDING` where there is no token, and the tokens of each text, ``(n,)``, both int64.
+
+    Raises:
+        ValueError: there is no text, one is longer than ``length``, or there is no such layout.
+    """
+    if layout not in LAYOUTS:
+        raise ValueError(f"layout is {layout!r}; expected one of {', '.join(map(repr, LAYOUTS))}.")
+    if not len(encoded):
+        raise ValueError("encoded holds no text; expected at least one to pad.")
+    lengths = np.maximum(encoded.lengths, 1)
+    longest = int(lengths.max())
+    if length is not None and length < longest:
+        raise ValueError(
+            f"length is {length} but a text has {longest:,} tokens; shorten it first: encoded.cut({length})."
+        )
+    steps = np.arange(longest if length is None else length)
+    inside = steps < lengths[:, None] if layout != "left" else steps >= len(steps) - lengths[:, None]
+    rectangle = np.full(inside.shape, PADDING, dtype=np.int64)
+    rectangle[inside] = np.insert(encoded.ids, encoded.offsets[:-1][encoded.lengths == 0], UNKNOWN)
+    return torch.from_numpy(rectangle), torch.from_numpy(lengths)
+
+
+@dataclass(frozen=True, eq=False)
+class TextBatches:
+    """Batches of texts and their labels, for `fit` and `predict`: ``((ids, lengths), labels)``.
+
+    With a generator an epoch has every text once, in a new order. Texts of similar length share a batch then, so
+    that little is padded. Without a generator the texts come *in the order given*, so that row k of a prediction
+    belongs to text k. All batches have the same size, or one text less: none is left with a single text by chance.
+
+    Attributes:
+        encoded: the texts, at least one.
+        labels: the class of each, ``(n,)``, from 0.
+        batch_size: texts per batch, at most.
+        layout: ``"right"`` pads behind the texts, ``"left"`` in front of them. ``"packed"`` pads behind them and, where
+            the order is drawn, puts the longest text of a batch first, so that packing has nothing to reorder.
+        length: steps of every batch; None takes those of its longest text.
+        bucket: put texts of similar length together where the order is drawn; False draws batches blindly.
+
+    Raises:
+        TypeError: the texts are not encoded, or the labels no whole numbers.
+        ValueError: texts and labels differ in number, a label is negative, the batch size is below 1, or as for `pad`.
+    """
+
+    encoded: Encoded
+    labels: NDArray[np.int64]
+    batch_size: int = 64
+    layout: Layout = "packed"
+    length: int | None = None
+    bucket: bool = True
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.encoded, Encoded):
+            raise TypeError(f"encoded is a {type(self.encoded).__name__}; expected the result of Vocabulary.encode.")
+        if isinstance(self.batch_size, bool) or not isinstance(self.batch_size, int) or self.batch_size < 1:
+            raise ValueError(f"batch_size is {self.batch_size!r}; expected a whole number of at least 1.")
+        labels = _whole_numbers("labels", self.labels)
+        if len(labels) != len(self.encoded) or (labels < 0).any():
+            raise ValueError(f"labels must be {len(self.encoded):,} classes from 0, one for each text, got {labels}.")
+        object.__setattr__(self, "labels", labels.astype(np.int64, copy=False))
+        pad(self.encoded.take(np.argsort(self.encoded.lengths)[-1:]), layout=self.layout, length=self.length)
+
+    def __len__(self) -> int:
+        return -(-len(self.encoded) // self.batch_size)
+
+    def batches(self, generator: torch.Generator | None) -> Iterator[tuple[tuple[Tensor, Tensor], Tensor]]:
+        """The batches of one epoch, ``((ids, lengths), labels)``, all int64; None keeps the order of the texts.
+
+        Yields:
+            Ids ``(batch, time)``, tokens of each text ``(batch,)`` and labels ``(batch,)``.
+        """
+        for which in self.order(generator):
+            inputs = pad(self.encoded.take(which), layout=self.layout, length=self.length)
+            yield inputs, torch.from_numpy(self.labels[which])
+
+    def order(self, generator: torch.Generator | None) -> list[NDArray[np.int64]]:
+        """Which texts each batch of one epoch holds: their numbers, batch by batch."""
+        n, number = len(self.encoded), len(self)
+        batch = np.arange(n) * number // n  # of each place in the epoch; sizes differ by at most one
+        bounds = np.searchsorted(batch, np.arange(1, number))
+        if generator is None:
+            return np.split(np.arange(n), bounds)
+        drawn = torch.randperm(n, generator=generator).numpy()
+        shorter = -self.encoded.lengths[drawn]
+        if self.bucket:
+            parts = np.split(drawn[np.lexsort((shorter, batch // _POOL))], bounds)
+            return [parts[index] for index in torch.randperm(number, generator=generator).tolist()]
+        return np.split(drawn[np.lexsort((shorter, batch))] if self.layout == "packed" else drawn, bounds)
