@@ -159,7 +159,7 @@ def test_a_judgement_says_how_it_came_about() -> None:
 
 
 def test_why_names_the_argument_or_what_would_decide() -> None:
-    said = load(ledger.current().path.with_name("claims.toml"))
+    said = load(ledger.ledger_path().with_name("claims.toml"))
     for claim in said.claims.values():
         why = judge(claim.id, said, ledger.current()).why
         assert why.startswith(("Holds if ", "Argued: ", "To decide it: ")), why
