@@ -20,20 +20,22 @@ def exercise_command(
 
     To make a PDF of it: rnncourse exercise lstm-step --seed 7 --output sheet.md, then pandoc sheet.md -o sheet.pdf.
     """
-    from rnncourse.exercises.drawn import TEMPLATES, sheet
+    from rnncourse.exercises import draw, exercises
 
     if not name:
-        width = max(map(len, TEMPLATES))
-        for template in TEMPLATES.values():
-            typer.echo(f"{template.name:{width}}  chapter {template.chapter:2}  {template.title}")
+        for one in filter(lambda one: one.sheet, exercises().values()):
+            typer.echo(f"{one.name:15}  chapter {one.chapter:2}  {one.sheet.get('title', one.title)}")
         return
+    if output is not None and output.exists() and not output.is_file():
+        raise Misuse(f"--output is {output}, which is no regular file; give the name of one, or of none that is there.")
     try:
-        text = sheet(name, seed=seed, answer=not question_only)
+        text = draw(name, seed=seed).text(answer=not question_only)
     except ValueError as error:
         raise Misuse(str(error)) from error
     if output is None:
         typer.echo(text, nl=False)
         return
-    from rnncourse.studies.runs import write_whole
-
-    write_whole(output, text)
+    try:
+        output.write_text(text, encoding="utf-8")  # through a link, and with the modes that are there
+    except OSError as error:
+        raise RuntimeError(f"{output} cannot be written: {error.strerror}.") from error

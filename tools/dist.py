@@ -8,10 +8,11 @@ import hashlib
 import os
 import sys
 import tempfile
-import tomllib
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from book._ext.release import release, torch_asked_for
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "_build" / "html"
@@ -29,7 +30,7 @@ solutions/  the same with every solution
 With Python 3.11 or newer:
 
     python -m venv env
-    env/bin/pip install torch=={torch} --extra-index-url https://download.pytorch.org/whl/cpu
+    env/bin/pip install "{torch}" --extra-index-url https://download.pytorch.org/whl/cpu
     env/bin/pip install {wheel} jupyterlab
     env/bin/jupyter lab
 
@@ -69,13 +70,6 @@ def checksums(archives: Iterable[Path]) -> str:
     return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in archives)
 
 
-def release() -> tuple[str, str]:
-    """The name that the archives begin with, and the version of torch that the package asks for."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    torch = next(need.removeprefix("torch==") for need in project["dependencies"] if need.startswith("torch=="))
-    return f"{project['name']}-{project['version']}", torch
-
-
 def pack_site(site: Path, target: Path) -> Path:
     """Write the archive of a built site.
 
@@ -90,7 +84,7 @@ def pack_site(site: Path, target: Path) -> Path:
         Unpackable: the site is not built.
     """
     _needs(site / "index.html")
-    name = f"{release()[0]}-site"
+    name = f"{release()}-site"
     pack(files_below(site, name), target / f"{name}.zip")
     return target / f"{name}.zip"
 
@@ -110,12 +104,11 @@ def pack_notebooks(site: Path, wheel: Path, target: Path) -> Path:
         Unpackable: the site has no handouts.
     """
     _needs(site / "notebooks" / "student")
-    first, torch = release()
-    name = f"{first}-notebooks"
+    name = f"{release()}-notebooks"
     files = files_below(site / "notebooks", name)
     files |= {
         f"{name}/{wheel.name}": wheel.read_bytes(),
-        f"{name}/README.txt": READ_ME.format(torch=torch, wheel=wheel.name).encode(),
+        f"{name}/README.txt": READ_ME.format(torch=torch_asked_for(), wheel=wheel.name).encode(),
     }
     pack(files, target / f"{name}.zip")
     return target / f"{name}.zip"

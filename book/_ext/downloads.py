@@ -19,8 +19,8 @@ from pybtex.richtext import Text
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-from book._ext.handouts import Handout, Press, Work, handout
-from tools import dist
+from book._ext.handouts import Handout, HandoutSettings, Work, handout
+from book._ext.release import release
 
 CHAPTER = re.compile(r"book/notebooks/\d\d-[\w-]+")
 TORCH = "https://download.pytorch.org/whl/cpu"  # PyTorch's CPU build: a tenth of the size
@@ -113,7 +113,7 @@ class Publisher:
 
 def wheel_name() -> str:
     """Name of the package's wheel, as `make dist` puts it beside the notebooks."""
-    return f"{dist.release()[0]}-py3-none-any.whl"
+    return f"{release()}-py3-none-any.whl"
 
 
 def bibliography(path: Path) -> dict[str, Work]:
@@ -182,14 +182,14 @@ def write_handouts(app: Sphinx, exception: Exception | None) -> None:
         return
     publisher = Publisher.of(os.environ)
     works = bibliography(Path(app.confdir, "book", "references.bib"))
-    press = Press(works, install=publisher.install, site=publisher.site)
+    settings = HandoutSettings(works, install=publisher.install, site=publisher.site)
     for page in sorted(app.env.found_docs):
         if CHAPTER.fullmatch(page):
             chapter = nbformat.read(Path(app.confdir, f"{page}.ipynb"), as_version=4)  # type: ignore[no-untyped-call]
             for kind in get_args(Handout):
                 target = Path(app.outdir, "notebooks", kind, f"{Path(page).name}.ipynb")
                 target.parent.mkdir(parents=True, exist_ok=True)
-                text = nbformat.writes(handout(chapter, kind, press))  # type: ignore[no-untyped-call]
+                text = nbformat.writes(handout(chapter, kind, settings))  # type: ignore[no-untyped-call]
                 target.write_text(text + "\n", encoding="utf-8")
     for name, text in publisher.binder(Path(app.confdir, "binder"), Path(app.confdir, "constraints.txt")).items():
         target = Path(app.outdir, "notebooks", "binder", name)

@@ -42,7 +42,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Press:
+class HandoutSettings:
     """What all handouts of a build share.
 
     Attributes:
@@ -56,13 +56,13 @@ class Press:
     site: str = ""
 
 
-def handout(chapter: NotebookNode, kind: Handout, press: Press) -> NotebookNode:
+def handout(chapter: NotebookNode, kind: Handout, settings: HandoutSettings) -> NotebookNode:
     """One handout of a chapter.
 
     Args:
         chapter: the executed chapter.
         kind: ``student`` or ``solutions``.
-        press: bibliography, first cell and address.
+        settings: bibliography, first cell and address.
 
     Returns:
         A notebook without outputs.
@@ -71,11 +71,11 @@ def handout(chapter: NotebookNode, kind: Handout, press: Press) -> NotebookNode:
         ValueError: the chapter uses a directive or a work that this module does not know, or a solution whose check
             cannot be found.
     """
-    typesetter = _Typesetter(kind, press, _figure_numbers(chapter))
+    typesetter = _Typesetter(kind, settings, _figure_numbers(chapter))
     cells = [cell for source in chapter.cells for cell in typesetter.cells_of(source)]
     cells += [_markdown(text) for text in typesetter.references()]
-    if press.install:
-        cells.insert(1, _code(press.install))
+    if settings.install:
+        cells.insert(1, _code(settings.install))
     for index, cell in enumerate(cells):
         cell.id = f"{index:03d}-{hashlib.sha256(cell.source.encode()).hexdigest()[:8]}"
     notebook: NotebookNode = nbformat.v4.new_notebook(metadata=chapter.metadata, cells=cells)  # type: ignore[no-untyped-call]
@@ -104,7 +104,7 @@ class _Typesetter:
     """Turns the cells of one chapter into a handout's, in their order."""
 
     kind: Handout
-    press: Press
+    settings: HandoutSettings
     figures: Mapping[str, int]
     exercises: int = 0
     solving: bool = False  # between solution-start and solution-end
@@ -179,9 +179,9 @@ class _Typesetter:
     def _cite(self, match: re.Match[str]) -> str:
         works = []
         for key in match["keys"].split(","):
-            if key.strip() not in self.press.works:
+            if key.strip() not in self.settings.works:
                 raise ValueError(f"{key.strip()!r} is cited and not in the bibliography")
-            works.append(self.press.works[key.strip()])
+            works.append(self.settings.works[key.strip()])
             self.cited[key.strip()] = works[-1]
         if match["form"] == "t":
             return ", ".join(f"{work.short} ({work.year})" for work in works)
@@ -189,10 +189,10 @@ class _Typesetter:
 
     def _page(self, match: re.Match[str]) -> str:
         """A link to a page that is no chapter: to the site where that has an address, else its text alone."""
-        if not self.press.site:
+        if not self.settings.site:
             return match["text"]
         page = re.sub(r"\.(md|ipynb)(?=#|$)", ".html", match["target"].removeprefix("../"))
-        return f"[{match['text']}]({self.press.site}book/{page})"
+        return f"[{match['text']}]({self.settings.site}book/{page})"
 
 
 def stub(code: str) -> str:
@@ -218,20 +218,21 @@ def stub(code: str) -> str:
         raise ValueError(f"a solution calls {len(calls)} checks; expected one per cell")
     call = calls[0].value
     assert isinstance(call, ast.Call)
+    name, *answer = call.args
     imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-    asked = {node.id for argument in call.args for node in ast.walk(argument) if isinstance(node, ast.Name)}
+    asked = {word for part in answer for word in _names(part)}
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in asked]
     kept = [*imports, *_needed(tree.body, {name for word in call.keywords for name in _names(word.value)})]
     head = "\n".join(_text(code, node) for node in kept)
-    if functions and all(isinstance(argument, ast.Name) for argument in call.args):
+    if functions and all(isinstance(part, ast.Name) for part in answer):
         bodies = "".join(f"\n\n\n{_signature(code, node)}\n    ...  # {TODO}" for node in functions)
         return f"{head}{bodies}\n\n\n{_text(code, call)}"
     words = "".join(f", {_text(code, word)}" for word in call.keywords)
-    return f"{head}\n\nanswer = ...  # {TODO}\n{_text(code, call.func)}(answer{words})"
+    return f"{head}\n\nanswer = ...  # {TODO}\ncheck({_text(code, name)}, answer{words})"
 
 
 def _is_check(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.startswith("check_")
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "check"
 
 
 def _names(node: ast.AST) -> set[str]:

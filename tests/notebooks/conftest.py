@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 from nbval.plugin import IPyNbCell, IPyNbFile
 
 from book._ext.downloads import bibliography
-from book._ext.handouts import TODO, Press, handout
+from book._ext.handouts import TODO, HandoutSettings, handout
 from tests.pictures import differences
 from tools import pairs
 
@@ -68,9 +68,9 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def student_cells(file: IPyNbFile, press: Press) -> tuple[int, list[StudentCell]]:
+def student_cells(file: IPyNbFile, settings: HandoutSettings) -> tuple[int, list[StudentCell]]:
     """Where a student notebook leaves its chapter, counted in code cells, and its tests from there on."""
-    theirs = code_cells(handout(file.nb, "student", press))
+    theirs = code_cells(handout(file.nb, "student", settings))
     shared = 0
     for mine, other in zip(code_cells(file.nb), theirs, strict=False):
         if mine.source != other.source:
@@ -89,9 +89,9 @@ def student_cells(file: IPyNbFile, press: Press) -> tuple[int, list[StudentCell]
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the student's cells where they leave the chapter's."""
-    press = Press(bibliography(pairs.BOOK / "references.bib"))
+    settings = HandoutSettings(bibliography(pairs.BOOK / "references.bib"))
     files = {item.parent: None for item in items if isinstance(item, IPyNbCell)}
-    added = {file: student_cells(file, press) for file in files}
+    added = {file: student_cells(file, settings) for file in files}
 
     def in_order() -> Iterator[pytest.Item]:
         for item in items:
