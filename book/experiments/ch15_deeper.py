@@ -18,15 +18,48 @@ from torch import Tensor, nn
 
 from book.experiments import forecasting
 from rnncourse import training, variants
-from rnncourse.data import events, scenes, toys
-from rnncourse.data.events import PULSES, sparse_events
-from rnncourse.data.scenes import moving_shapes
+from rnncourse.data import toys
 from rnncourse.data.toys import PADDING, Sentences, kept_value, synthetic_reviews
 from rnncourse.studies.study import Scale, Study
 from rnncourse.training import fit, one_cycle, predict, set_seed
 from rnncourse.variants import ConvLSTM, DilatedRNN, ResidualRNN, SkipGRU
 
 Floats = NDArray[np.float32]
+
+
+def sparse_events(
+    count: int, rng: np.random.Generator, *, steps: int = 40, lasts: int = 1
+) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
+    """Noise in two channels and in it one pulse, of four kinds by its signs: inputs, kinds and first steps."""
+    starts = rng.integers(steps - lasts + 1, size=count)
+    kinds = rng.integers(4, size=count)
+    signs = 2.0 * np.stack([kinds // 2, kinds % 2], axis=-1) - 1
+    time = np.arange(steps)
+    during = (time >= starts[:, None]) & (time < starts[:, None] + lasts)
+    inputs = during[:, :, None] * signs[:, None, :] + 0.1 * rng.normal(size=(count, steps, 2))
+    return inputs.astype(np.float32), kinds, starts
+
+
+SHAPES = ("###/###/###", "###/#.#/###", ".#./###/.#.", "#../#../###")
+
+
+def moving_shapes(
+    count: int, rng: np.random.Generator, *, steps: int = 6, side: int = 16, columns: tuple[int, int] = (0, 16)
+) -> Floats:
+    """Films ``(count, steps, 1, side, side)`` of a shape that moves straight within some columns."""
+    directions = np.array([(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1) if (r, c) != (0, 0)])
+    velocity = directions[rng.integers(8, size=count)]
+    travel, low, high = velocity * (steps - 1), np.array([0, columns[0]]), np.array([side, columns[1]]) - 3
+    first = np.maximum(low, low - travel)  # all starts from which the path stays inside are equally likely
+    room = np.minimum(high, high - travel) - first + 1
+    start = first + (rng.random(velocity.shape) * room).astype(np.int64)
+    corners = start[:, None] + velocity[:, None] * np.arange(steps)[:, None]
+    pictures = np.array([[list(row) for row in shape.split("/")] for shape in SHAPES]) == "#"
+    frames = np.zeros((count, steps, 1, side, side), dtype=np.float32)
+    film, time, row, column = np.ix_(range(count), range(steps), range(3), range(3))
+    places = corners[:, :, 0, None, None] + row, corners[:, :, 1, None, None] + column
+    frames[film, time, 0, *places] = pictures[rng.integers(len(SHAPES), size=count)][:, None]
+    return frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -317,7 +350,7 @@ class PulseReader(nn.Module):
         super().__init__()
         self.stride = config.stride
         self.body: nn.GRU | SkipGRU = (nn.GRU if config.model == "stride" else SkipGRU)(2, 16, batch_first=True)
-        self.head = nn.Linear(16, PULSES)
+        self.head = nn.Linear(16, 4)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Scores ``(batch, 4)`` and updates of each sequence ``(batch,)``, from ``(batch, time, 2)``."""
@@ -370,8 +403,8 @@ def run_skip(config: SkipConfig, device: str) -> dict[str, Any]:
     """
 
     def draw(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        made = sparse_events(64, rng, steps=LENGTH, lasts=config.lasts)
-        return torch.from_numpy(made.inputs), torch.from_numpy(made.kinds)
+        inputs, kinds, _ = sparse_events(64, rng, steps=LENGTH, lasts=config.lasts)
+        return torch.from_numpy(inputs), torch.from_numpy(kinds)
 
     set_seed(config.seed)
     net = PulseReader(config)
@@ -388,11 +421,11 @@ def run_skip(config: SkipConfig, device: str) -> dict[str, Any]:
             device=device,
             progress=False,
         )
-    test = sparse_events(2000, np.random.default_rng(2**31), steps=LENGTH, lasts=config.lasts)
+    inputs, kinds, _ = sparse_events(2000, np.random.default_rng(2**31), steps=LENGTH, lasts=config.lasts)
     with torch.inference_mode():
-        scores, updates = net.to(device)(torch.from_numpy(test.inputs).to(device))
+        scores, updates = net.to(device)(torch.from_numpy(inputs).to(device))
     return {
-        "accuracy": 100 * float(np.mean(scores.argmax(dim=1).cpu().numpy() == test.kinds)),
+        "accuracy": 100 * float(np.mean(scores.argmax(dim=1).cpu().numpy() == kinds)),
         "share": 100 * float(updates.mean()) / LENGTH,
         "parameters": _size(net),
     }
@@ -528,8 +561,7 @@ def film_loss(scores: Tensor, frames: Tensor) -> Tensor:
 
 
 def _films(count: int, rng: np.random.Generator, region: str) -> Tensor:
-    made = moving_shapes(count, rng, steps=FRAMES, side=SIDE, columns=HALVES[region])
-    return torch.from_numpy(made.frames)
+    return torch.from_numpy(moving_shapes(count, rng, steps=FRAMES, side=SIDE, columns=HALVES[region]))
 
 
 def squared_error(forecast: Callable[[Tensor], Tensor], region: str) -> float:
@@ -609,7 +641,7 @@ STUDIES = (
         seeds=5,
         grid=skip_grid,
         run=run_skip,
-        code=(events, forecasting, training, variants),
+        code=(forecasting, training, variants),
         notes="Generated sequences, drawn anew at each of 400 training steps, of which the first 200 have no "
         "price; 2,000 others to test on.",
     ),
@@ -619,7 +651,7 @@ STUDIES = (
         seeds=5,
         grid=scene_grid,
         run=run_scenes,
-        code=(forecasting, scenes, training, variants),
+        code=(forecasting, training, variants),
         notes="Generated films, drawn anew at each training step; 500 others per half to test on. The ConvLSTM gets "
         "300 steps. The others get more, 900 and 1,500: after 300 two of five runs on two frames are far from done, "
         "and the CNN + LSTM forecasts empty frames. Their steps are the faster ones.",

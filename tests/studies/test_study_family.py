@@ -134,3 +134,27 @@ def test_fresh_batches_differ_and_repeat_with_their_seed() -> None:
     assert len(made) == len(first) == 3
     assert first == again != other
     assert first[0] != first[1]
+
+
+def test_a_pulse_stands_where_it_is_said_to_stand() -> None:
+    inputs, kinds, starts = family.sparse_events(3000, np.random.default_rng(0), steps=10, lasts=3)
+    assert (set(kinds.tolist()), set(starts.tolist())) == (set(range(4)), set(range(8)))
+    during = np.abs(np.arange(10) - starts[:, None] - 1) <= 1
+    signs = np.stack([2 * (kinds // 2) - 1, 2 * (kinds % 2) - 1], axis=-1)
+    noise = inputs - during[:, :, None] * signs[:, None, :]
+    assert (np.abs(noise.mean(axis=(0, 1))) < 0.005).all()
+    assert noise.std() == pytest.approx(0.1, rel=0.02)
+
+
+@pytest.mark.parametrize("columns", [(0, 9), (2, 7)])
+def test_a_whole_shape_moves_straight_within_its_columns(columns) -> None:
+    frames = family.moving_shapes(2000, np.random.default_rng(0), steps=3, side=9, columns=columns)[:, :, 0]
+    ink = frames.sum(axis=(2, 3))
+    assert set(ink[:, 0].tolist()) == {9.0, 8.0, 5.0}
+    assert (ink == ink[:, :1]).all()
+    assert frames[..., : columns[0]].sum() == frames[..., columns[1] :].sum() == 0
+    assert frames.any(axis=(0, 1))[:, slice(*columns)].all()  # each place is reached
+    centres = np.stack([(frames * place).sum(axis=(2, 3)) / ink for place in np.mgrid[:9, :9]], axis=-1)
+    moves = np.diff(centres, axis=1)
+    np.testing.assert_allclose(moves[:, 0], moves[:, 1], atol=1e-5)
+    assert len({tuple(move) for move in moves[:, 0].round().astype(int).tolist()}) == 8
