@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from rnncourse._files import write_whole
 from rnncourse._misuse import Misuse
 
 
@@ -26,8 +27,6 @@ def exercise_command(
         for one in filter(lambda one: one.sheet, exercises().values()):
             typer.echo(f"{one.name:15}  chapter {one.chapter:2}  {one.sheet.get('title', one.title)}")
         return
-    if output is not None and output.exists() and not output.is_file():
-        raise Misuse(f"--output is {output}, which is no regular file; give the name of one, or of none that is there.")
     try:
         text = draw(name, seed=seed).text(answer=not question_only)
     except ValueError as error:
@@ -36,6 +35,6 @@ def exercise_command(
         typer.echo(text, nl=False)
         return
     try:
-        output.write_text(text, encoding="utf-8")  # through a link, and with the modes that are there
+        write_whole(output, text)
     except OSError as error:
-        raise RuntimeError(f"{output} cannot be written: {error.strerror}.") from error
+        raise RuntimeError(f"--output {output} cannot be written: {error.strerror}.") from error
