@@ -1,12 +1,13 @@
 """``rnncourse study list | run | show``: the experiments, their runs and their recorded results."""
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,13 +23,6 @@ study_app = typer.Typer(help="Run the experiments and show what is recorded.", n
 LINE_SECONDS = 30.0
 
 _Name = Annotated[str, typer.Argument(help="Name of the study, as `rnncourse study list` shows it.", metavar="NAME")]
-
-
-class EngineName(StrEnum):
-    """Where the runs take place."""
-
-    local = "local"
-    dask = "dask"
 
 
 class ScaleName(StrEnum):
@@ -51,6 +45,9 @@ def _failures() -> Iterator[None]:
     except (StudyError, DataError) as error:
         print(f"rnncourse: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        print("rnncourse: interrupted; finished runs are stored, call again to go on", file=sys.stderr)
+        raise typer.Exit(1) from None
 
 
 @study_app.command("list")
@@ -60,30 +57,27 @@ def list_command(
     """List the studies, what each one asks, and what is recorded of it."""
     import json
 
-    from rnncourse.studies import STUDIES
+    from rnncourse.studies import experiments
 
     with _failures():
         listed = [
             {"name": study.name, "about": study.about, "seeds": study.seeds, "recorded": _recorded(study.name)}
-            for study in STUDIES.values()
+            for study in experiments.studies().values()
         ]
     if as_json:
         typer.echo(json.dumps(listed, indent=2, ensure_ascii=False))
         return
     for row in listed:
-        typer.echo(f"{row['name']}: {row['about']}")
-        typer.echo(f"    seeds     {row['seeds']}")
-        typer.echo(f"    recorded  {row['recorded']}")
+        typer.echo(f"{row['name']}: {row['about']}\n    seeds     {row['seeds']}\n    recorded  {row['recorded']}")
 
 
 def _recorded(name: str) -> str:
-    from rnncourse.studies import StudyError, read_record, results_folder
+    from rnncourse.studies import StudyError, recorded, results_folder
 
     try:
-        path = results_folder() / f"{name}.json"
-        if not path.exists():
+        if not (results_folder() / f"{name}.json").exists():
             return "nothing"
-        record = read_record(path)
+        record = recorded(name)
     except StudyError as error:
         return str(error)
     made = record.provenance
@@ -95,14 +89,13 @@ def run_command(
     name: _Name,
     seeds: Annotated[int | None, typer.Option(help="Number of seeds; the study's own by default.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes on this machine; one per core by default.")] = None,
-    engine: Annotated[EngineName, typer.Option(help="Processes here, or a Dask cluster.")] = EngineName.local,
-    scheduler: Annotated[str, typer.Option(help="Address of the Dask scheduler.", metavar="ADDR")] = "",
+    scheduler: Annotated[str, typer.Option(help="Run on the cluster of this Dask scheduler.", metavar="ADDRESS")] = "",
     scale: Annotated[
         ScaleName, typer.Option(help="Data that ship with the book, or the real data in full.")
     ] = ScaleName.small,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     output: Annotated[
-        Path | None, typer.Option(help="Results file; by default, the book's record.", metavar="FILE")
+        Path | None, typer.Option(help="Results file; by default the book's record, unless a full one is there.")
     ] = None,
 ) -> None:
     """Do the runs of a study that are missing, and fold all of them into a results file.
@@ -110,41 +103,36 @@ def run_command(
     Each run is stored as it ends, in RNNCOURSE_RUNS or in the cache: call again after an interruption, and only what is
     missing is run. A run that fails is named, the others go on, and the next call tries it again.
     """
-    from rnncourse.studies import find, sweep
-    from rnncourse.studies.results import check_target, write_record
+    from rnncourse.studies import check_target, folded, study_named, sweep, write_record
 
     with _failures():
-        study = find(name)
-        path = output or _default_output(name)
+        study = study_named(name)
+        path = output or _default_output(name, scale)
         check_target(path, study=name, scale=scale)
         with _progress(name) as progress:
-            try:
-                swept = sweep(
-                    study,
-                    scale=scale,
-                    seeds=seeds,
-                    workers=workers,
-                    engine=engine,
-                    scheduler=scheduler or None,
-                    device=device,
-                    progress=progress,
-                )
-            except KeyboardInterrupt:
-                print("rnncourse: interrupted; finished runs are stored, call again to go on", file=sys.stderr)
-                raise typer.Exit(1) from None
+            swept = sweep(
+                study,
+                scale=scale.value,
+                seeds=seeds,
+                workers=workers,
+                scheduler=scheduler,
+                device=device,
+                progress=progress,
+            )
         _report(swept)
-        replaced = check_target(path, study=name, scale=scale)
-        write_record(swept, path)
-    before = f", where {len(replaced.rows)} runs of scale {replaced.scale} were recorded before" if replaced else ""
-    typer.echo(f"{name}: {path}{before}")
+        write_record(folded(swept), path)
+    typer.echo(f"{name}: {path}")
 
 
-def _default_output(name: str) -> Path:
-    """The book's record in a checkout; beside an installed package nothing is overwritten."""
-    from rnncourse.studies import results_folder
+def _default_output(name: str, scale: str) -> Path:
+    """The book's record in a clone; but a file here beside an installed package, and beside a full record."""
+    from rnncourse.studies import recorded, results_folder
 
     folder = results_folder()
-    return Path(f"{name}.json") if folder == Path(__file__).parent / "results" else folder / f"{name}.json"
+    if folder == Path(__file__).parent / "results":
+        return Path(f"{name}.json")
+    path = folder / f"{name}.json"
+    return Path(f"{name}-small.json") if scale == "small" and path.exists() and recorded(name).scale == "full" else path
 
 
 def _report(swept: "Sweep") -> None:
@@ -163,21 +151,15 @@ def _report(swept: "Sweep") -> None:
 @contextmanager
 def _progress(name: str) -> Iterator[Callable[["Progress"], None]]:
     """A bar on a terminal; elsewhere a line now and then, for a log."""
-    from rich import progress as rich_progress
+    from rich import progress as bars
     from rich.console import Console
 
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _Lines(name)
         return
-    columns: tuple[rich_progress.ProgressColumn, ...] = (
-        rich_progress.TextColumn("{task.description}", markup=False),
-        rich_progress.BarColumn(),
-        rich_progress.MofNCompleteColumn(),
-        rich_progress.TimeElapsedColumn(),
-        rich_progress.TimeRemainingColumn(),
-    )
-    with rich_progress.Progress(*columns, console=console) as bar:
+    columns = (bars.BarColumn(), bars.MofNCompleteColumn(), bars.TimeElapsedColumn(), bars.TimeRemainingColumn())
+    with bars.Progress(bars.TextColumn("{task.description}", markup=False), *columns, console=console) as bar:
         task = bar.add_task(name, total=None)
 
         def show(state: "Progress") -> None:
@@ -195,8 +177,7 @@ class _Lines:
         self.last = -LINE_SECONDS
 
     def __call__(self, state: "Progress") -> None:
-        ended = state.done + state.failed
-        if time.monotonic() - self.last < LINE_SECONDS and ended < state.total:
+        if time.monotonic() - self.last < LINE_SECONDS and state.done + state.failed < state.total:
             return
         self.last = time.monotonic()
         failed = f", {state.failed} failed" if state.failed else ""
@@ -210,49 +191,64 @@ def show_command(
     file: Annotated[Path | None, typer.Option(help="Show this results file.", metavar="FILE")] = None,
 ) -> None:
     """Show the recorded results of a study: mean and standard deviation over seeds, and what they were made of."""
-    from rnncourse.studies import StudyError, find, mean_and_spread, read_record, recorded
+    from rnncourse.studies import read_record, recorded
 
     with _failures():
-        study = find(name)
-        record = recorded(study.name) if file is None else read_record(file)
-        if record.study != name:
-            raise StudyError(f"{record.path} holds results of the study {record.study!r}, not of {name!r}")
+        record = recorded(name) if file is None else read_record(file, study=name)
     if as_json:
-        typer.echo(record.path.read_text(encoding="utf-8"), nl=False)
+        typer.echo(record.text, nl=False)
         return
-    _print_provenance(record)
-    _print_table(mean_and_spread(record))
-
-
-def _print_provenance(record: "Record") -> None:
     made = record.provenance
-    typer.echo(f"{record.study}: {made['about']}")
     lines = {
-        "file": record.path,
         "scale": record.scale,
         "runs": f"{made['runs']}, {made['seeds']} seeds, {made['seconds']:,.0f} s together, until {made['date']}",
         "data": made["data"],
         "devices": ", ".join(made["devices"]),
         "machines": "; ".join(", ".join(map(str, one.values())) for one in made["machines"]),
         "versions": "; ".join(", ".join(f"{k} {v}" for k, v in one.items()) for one in made["versions"]),
+        "made by": " ".join(made.get("made_by", {}).values()),
         "notes": made["notes"],
     }
+    typer.echo(f"{record.study}: {made['about']}")
     for key, value in lines.items():
         if value:
             typer.echo(f"    {key:8}  {value}")
+    for line in _table(*_mean_and_spread(record), width=shutil.get_terminal_size().columns):
+        typer.echo(line)
 
 
-def _print_table(table: "pd.DataFrame") -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
+def _mean_and_spread(record: "Record") -> tuple["pd.DataFrame", list[str]]:
+    """Mean and standard deviation of each number over runs that differ in the seed alone, and what tells rows apart."""
+    import pandas as pd
 
-    shown = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in table.columns:
-        shown.add_column(str(name), no_wrap=True, justify="right" if table[name].dtype.kind in "if" else "left")
-    for row in table.itertuples(index=False, name=None):
-        shown.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row))
-    widest = Console(width=10_000).measure(shown).maximum
-    console = Console(markup=False, highlight=False)
-    console.width = max(console.width, widest)
-    console.print(shown)
+    frame = record.frame
+    by = [name for name in record.columns["config"] if name != "seed" and frame[name].astype(str).nunique() > 1]
+    groups = frame.groupby(frame[by].astype(str).agg(" ".join, axis=1) if by else frame["seed"] * 0, sort=False)
+    shown = groups[by].first() if by else pd.DataFrame(index=[0])
+    shown["runs"] = groups.size()
+    for name in map(str, frame[record.columns["metrics"]].select_dtypes("number")):
+        shown[name] = groups[name].mean()
+        if (spread := groups[name].std()).any():
+            shown[f"{name} sd"] = spread
+    return shown, [*by, "runs"]
+
+
+def _table(table: "pd.DataFrame", by: list[str], *, width: int) -> Iterator[str]:
+    """A table in blocks of columns that fit the width; each begins with the columns ``by`` which rows differ."""
+    cells = {str(name): [str(name), *map(_in_words, table[name])] for name in table.columns}
+    columns = {name: [cell.rjust(max(map(len, of))) for cell in of] for name, of in cells.items()}
+    room = width - sum(len(columns[name][0]) + 2 for name in by)
+    block: list[str] = []
+    for name in [*(name for name in columns if name not in by), ""]:
+        wanted = sum(len(columns[one][0]) + 2 for one in [*block, *filter(None, [name])])
+        if block and (not name or wanted > room):
+            yield from ("", *map("  ".join, zip(*(columns[one] for one in [*by, *block]), strict=True)))
+            block = []
+        block.append(name)
+
+
+def _in_words(value: Any) -> str:
+    """A whole number whole, any other with four digits."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if value.is_integer() or abs(value) >= 1e4 else f"{value:.4g}"

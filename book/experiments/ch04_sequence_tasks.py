@@ -18,15 +18,15 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
-from rnncourse import initialisation, networks, receptive_field, training
+from rnncourse import networks
 from rnncourse.data import toys
 from rnncourse.initialisation import forget_bias_
 from rnncourse.networks import CausalConvolutions, SequenceClassifier
 from rnncourse.receptive_field import effective_width, input_influence
-from rnncourse.studies.study import Study
+from rnncourse.studies import Study
 from rnncourse.training import fit, set_seed
 
-__all__ = ["DISTANCES", "LENGTHS", "LONGEST", "STUDY", "TRAINED_LENGTHS", "Config"]
+__all__ = ["DISTANCES", "LENGTHS", "LONGEST", "STUDIES", "TRAINED_LENGTHS", "Config"]
 
 DISTANCES = (4, 8, 16, 32, 64)
 TRAINED_LENGTHS = tuple(range(4, 21))
@@ -419,7 +419,7 @@ STUDY = Study(
     grid=grid,
     run=run,
     data=fingerprint,
-    code=(toys, networks, receptive_field, initialisation, training),
     notes="Small networks and short training throughout: a few hundred updates with Adam at a rate of 0.01, the "
     "gradient clipped at norm 1. Nothing was tuned per model.",
 )
+STUDIES = (STUDY,)

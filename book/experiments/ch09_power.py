@@ -15,15 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from book.experiments import forecasting
 from book.experiments.forecasting import daily_sums
-from rnncourse import baselines, counting, data, networks, statistics, training
 from rnncourse.baselines import Baseline, HarmonicRegression, LinearAutoregression, Mean, Persistence, SeasonalNaive
 from rnncourse.counting import count
 from rnncourse.data import Series, Split, chronological, fill_short_gaps, load_power, synthetic_power
 from rnncourse.networks import power_network
 from rnncourse.statistics import naive_mae
-from rnncourse.studies.study import Scale, Study
+from rnncourse.studies import Scale, Study
 from rnncourse.training import FreshWindows, fit, one_cycle, predict, set_seed
 
 Source = Literal["household", "synthetic"]
@@ -273,7 +271,6 @@ def _hourly_data(scale: Scale) -> str:
     return power_series(_source(scale), "hour").fingerprint
 
 
-_CODE = (baselines, counting, data, statistics, networks, training, forecasting)
 _GAPS = f"Gaps of up to {GAP} minutes repeat the value before them; no window reaches across a longer one."
 
 STUDIES = (
@@ -284,7 +281,6 @@ STUDIES = (
         grid=minute_grid,
         run=run,
         data=_minute_data,
-        code=_CODE,
         notes=f"{_GAPS} At full scale a network sees 134,400 training windows, drawn anew in each of six parts, to "
         "keep the study short, and about 4,000 validation windows after each part; two networks of one seed see three "
         "times as many. All test windows are scored. Seconds are processor time of one thread for a pass over all "
@@ -297,7 +293,6 @@ STUDIES = (
         grid=hourly_grid,
         run=run,
         data=_hourly_data,
-        code=_CODE,
         notes=f"{_GAPS} An hour with a missing minute is missing. Windows of 48 hours. The weights of the best epoch "
         "on the validation part are scored on all test windows.",
     ),

@@ -17,11 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from rnncourse import baselines, data, networks, training
+from rnncourse import training
 from rnncourse.baselines import LinearAutoregression, Persistence
 from rnncourse.data import Series, Split, Windows, chronological, load_power, synthetic_power
 from rnncourse.networks import Forecaster, power_network
-from rnncourse.studies.study import Scale, Study
+from rnncourse.studies import Scale, Study
 from rnncourse.training import fit, predict, set_seed
 
 Source = Literal["household", "synthetic"]
@@ -379,7 +379,6 @@ STUDIES = (
         grid=window_grid,
         run=run_window,
         data=_fingerprint,
-        code=(baselines, data, networks, training),
         notes="At full scale, every 14th training window, seen once, and every 28th validation window, to keep it "
         "short. All test minutes that a window of 120 can forecast are scored, the same for every length.",
     ),
@@ -390,7 +389,6 @@ STUDIES = (
         grid=imputation_grid,
         run=run_imputation,
         data=_fingerprint,
-        code=(baselines, data, networks, training),
         notes="Ten minutes hidden in the middle of an hour. At full scale, every tenth training frame. In the test "
         "each minute is hidden at most once.",
     ),

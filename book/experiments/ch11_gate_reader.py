@@ -10,17 +10,13 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from book.experiments import ch09_power as power
-from book.experiments import ch11_gates_at_work as gates_at_work
-from book.experiments import forecasting
 from book.experiments.ch09_power import power_series
 from book.experiments.ch11_gates_at_work import task
-from rnncourse import data, gates, networks, statistics, training
 from rnncourse.data import Split
 from rnncourse.data.jumps import find_events, threshold
 from rnncourse.networks import Forecaster
 from rnncourse.statistics import skill
-from rnncourse.studies.study import Scale, Study
+from rnncourse.studies import Scale, Study
 from rnncourse.training import FreshWindows, fit, one_cycle, predict, set_seed
 
 HIDDEN = 8
@@ -126,6 +122,6 @@ STUDY = Study(
     grid=grid,
     run=run,
     data=_data,
-    code=(data, forecasting, gates, gates_at_work, statistics, networks, power, training),
     notes="Synthetic data at either scale. The weights are rounded to four decimals before the network is scored.",
 )
+STUDIES = (STUDY,)

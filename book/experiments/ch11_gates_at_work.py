@@ -22,16 +22,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from book.experiments import ch09_power as power
-from book.experiments import forecasting
 from book.experiments.ch09_power import RATES, Source, power_series
-from rnncourse import data, gates, networks, statistics, training
 from rnncourse.data import Split, chronological
 from rnncourse.data.jumps import AFTER, AT, BEFORE, WINDOW, Events, Rows, find_events, threshold
 from rnncourse.gates import GateTrace, trace_gates
 from rnncourse.networks import Forecaster, power_network
 from rnncourse.statistics import rmse
-from rnncourse.studies.study import Scale, Study
+from rnncourse.studies import Scale, Study
 from rnncourse.training import FreshWindows, fit, one_cycle, predict, set_seed
 
 Floats = NDArray[np.float64]
@@ -282,8 +279,8 @@ STUDY = Study(
     grid=grid,
     run=run,
     data=_data,
-    code=(data, forecasting, gates, statistics, networks, power, training),
     notes="At full scale a network sees 76,800 training windows, drawn anew in each of six parts, to keep the study "
     "short, and about 4,000 validation windows after each part. Skill is scored on all test windows; all jumps of the "
     "test part that meet the definition are read.",
 )
+STUDIES = (STUDY,)

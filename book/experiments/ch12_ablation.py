@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rnncourse import ablation as ablations
-from rnncourse import baselines, initialisation, lstm_variants, networks, training
+from rnncourse import training
 from rnncourse.ablation import VARIANTS, ablate, learnable_parameters
 from rnncourse.baselines import Baseline, LinearAutoregression, Persistence
 from rnncourse.data import (
@@ -27,16 +26,14 @@ from rnncourse.data import (
     fill_short_gaps,
     load_power,
     synthetic_power,
-    tasks,
-    windows,
 )
 from rnncourse.data.tasks import Adding, ContinualReber, Copy, MemoryTask, Sequences, TemporalOrder
 from rnncourse.initialisation import forget_bias_
 from rnncourse.networks import Forecaster
-from rnncourse.studies.study import Scale, Study
+from rnncourse.studies import Scale, Study
 from rnncourse.training import Diverged, fit, predict, set_seed
 
-__all__ = ["COURSEWORK", "POWER", "RECIPES", "STUDY", "Config", "Fresh", "Recipe", "grid", "run", "train_on"]
+__all__ = ["COURSEWORK", "POWER", "RECIPES", "STUDIES", "Config", "Fresh", "Recipe", "grid", "run", "train_on"]
 
 Floats = NDArray[np.float64]
 Batch = tuple[Tensor, Tensor]
@@ -367,7 +364,6 @@ STUDY = Study(
     grid=grid,
     run=run,
     data=_fingerprint,
-    code=(ablations, baselines, initialisation, lstm_variants, networks, tasks, training, windows),
     notes=(
         "Memory tasks are generated (synthetic), one layer of 32 units, one learning rate and length of training for "
         "all variants of a task, chosen on the full LSTM with other seeds. Power: one minute ahead from 60; gaps of up "
@@ -377,3 +373,4 @@ STUDY = Study(
         "of the mean difference, Holm's correction over the variants of the task, 5 %; Cliff's delta as effect size."
     ),
 )
+STUDIES = (STUDY,)

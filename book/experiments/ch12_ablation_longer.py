@@ -14,10 +14,10 @@ from book.experiments import ch12_ablation as ablation
 from book.experiments.ch12_ablation import COURSEWORK, POWER, Source
 from rnncourse import training
 from rnncourse.networks import Forecaster
-from rnncourse.studies.study import Scale, Study
+from rnncourse.studies import Scale, Study
 from rnncourse.training import predict, set_seed
 
-__all__ = ["STUDY", "Config", "grid", "run"]
+__all__ = ["STUDIES", "Config", "grid", "run"]
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ STUDY = Study(
     grid=grid,
     run=run,
     data=ablation._fingerprint,
-    code=(ablation, *ablation.STUDY.code),
     notes=(
         "Household power as in the study ablation, two layers of 64 units, but every 3rd training window and not every "
         "14th, each read once. The test set is whole. Weights are those of the last step."
     ),
 )
+STUDIES = (STUDY,)

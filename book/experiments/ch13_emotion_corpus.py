@@ -14,12 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnncourse import text, text_baselines
-from rnncourse.data import corpus, emotion, sentences
 from rnncourse.data.corpus import Corpus, TextSplits
 from rnncourse.data.emotion import load_emotion
 from rnncourse.data.sentences import order_sentences
-from rnncourse.studies.study import Scale, Study
+from rnncourse.studies import Scale, Study
 from rnncourse.text import Vocabulary, tokenise
 from rnncourse.text_baselines import LinearSVM, LogisticBagOfWords, TextBaseline
 
@@ -267,6 +265,6 @@ STUDY = Study(
     grid=grid,
     run=run,
     data=_data,
-    code=(corpus, emotion, sentences, text, text_baselines),
     notes="Nothing is trained but lists of words. No text is recorded, only numbers about texts.",
 )
+STUDIES = (STUDY,)

@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from book.experiments import forecasting
-from rnncourse import networks, text, text_baselines, training
-from rnncourse.data import TextSplits, corpus, order_sentences, sentences, shared_texts
+from rnncourse.data import TextSplits, order_sentences, shared_texts
 from rnncourse.networks import TextClassifier, class_logits
-from rnncourse.studies.study import Scale, Study
+from rnncourse.studies import Scale, Study
 from rnncourse.text import UNKNOWN, Encoded, TextBatches, Vocabulary
 from rnncourse.text_baselines import LinearSVM, LogisticBagOfWords, TextBaseline
 from rnncourse.training import fit, one_cycle, set_seed
@@ -259,6 +257,6 @@ STUDY = Study(
     grid=grid,
     run=run,
     data=_data,
-    code=(networks, corpus, forecasting, sentences, text, text_baselines, training),
     notes="Synthetic data at either scale. The weights are rounded to one byte each before the network is shown.",
 )
+STUDIES = (STUDY,)

@@ -16,16 +16,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from book.experiments import forecasting
-from rnncourse import gates, gradients, initialisation, networks, text, training
-from rnncourse.data import corpus, toys
 from rnncourse.data.corpus import Corpus
 from rnncourse.data.toys import synthetic_reviews
 from rnncourse.gates import trace_gates
 from rnncourse.gradients import gradient_flow
 from rnncourse.initialisation import chrono_, forget_bias_
 from rnncourse.networks import Kind, TextClassifier, class_logits
-from rnncourse.studies.study import Scale, Study
+from rnncourse.studies import Scale, Study
 from rnncourse.text import PADDING, Encoded, Layout, TextBatches, Vocabulary, pad
 from rnncourse.training import fit, one_cycle, set_seed
 
@@ -319,6 +316,6 @@ STUDY = Study(
     grid=grid,
     run=run,
     data=_data,
-    code=(networks, corpus, forecasting, gates, gradients, initialisation, text, toys, training),
     notes="Generated reviews at either scale. 2,000 training reviews, 8 epochs.",
 )
+STUDIES = (STUDY,)

@@ -13,7 +13,7 @@ import torch
 from book.experiments import ch14_padding as padding
 from book.experiments.ch14_padding import Config as Recipe
 from book.experiments.ch14_padding import accuracy, over_padding, reviews, train
-from rnncourse.studies.study import Scale, Study
+from rnncourse.studies import Scale, Study
 
 Network = Literal["packed", "padded", "padded, keeps"]
 
@@ -92,7 +92,7 @@ def run(config: Config, device: str) -> dict[str, Any]:
 
 
 def _data(scale: Scale) -> str:
-    return padding.STUDY.data(scale)
+    return padding.STUDIES[0].data(scale)
 
 
 STUDY = Study(
@@ -102,6 +102,6 @@ STUDY = Study(
     grid=grid,
     run=run,
     data=_data,
-    code=(padding, *padding.STUDY.code),
     notes="Generated reviews at either scale. The weights are rounded to four decimals before the network is scored.",
 )
+STUDIES = (STUDY,)

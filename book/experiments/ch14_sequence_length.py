@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from book.experiments import reading
 from book.experiments.reading import (
     Floats,
     Labels,
@@ -28,18 +27,17 @@ from book.experiments.reading import (
     train_and_judge,
     with_small_vectors,
 )
-from rnncourse import gradients, networks, text, text_baselines, training
 from rnncourse.data.corpus import Corpus, TextSplits
 from rnncourse.data.imdb import load_imdb
 from rnncourse.data.sentences import order_sentences
 from rnncourse.gradients import gradient_flow
 from rnncourse.networks import TextClassifier, class_logits
-from rnncourse.studies.study import Scale, Study
+from rnncourse.studies import Scale, Study
 from rnncourse.text import Cut, Encoded, Layout, TextBatches, Vocabulary, pad, tokenise
 from rnncourse.text_baselines import LinearSVM, LogisticBagOfWords, Majority, TextBaseline
 from rnncourse.training import set_seed
 
-__all__ = ["BASELINES", "BIN_EDGES", "DISTANCES", "LENGTHS", "STUDY", "LengthConfig", "grid", "run"]
+__all__ = ["BASELINES", "BIN_EDGES", "DISTANCES", "LENGTHS", "STUDIES", "LengthConfig", "grid", "run"]
 
 Source = Literal["reviews", "sentences"]
 Cell: TypeAlias = tuple[str, int, Layout | Literal["none"], Cut, str]  # model, length, layout, cut, read
@@ -320,10 +318,10 @@ STUDY = Study(
     grid=grid,
     run=run,
     data=_fingerprint,
-    code=(networks, gradients, reading, text, text_baselines, training),
     notes=f"At full scale, {TRAINED:,} of the 25,000 training reviews, half of each class, to keep the study short; "
     f"{CHOSEN:,} others of them choose the epoch. All 25,000 test reviews are scored, once. The same reviews, "
     f"{VOCABULARY:,} ids and settings for every length, layout and seed. "
     "The network of a packed text reads no padding: its state is taken at the text's last token, which in one "
     "direction is what packing computes.",
 )
+STUDIES = (STUDY,)

@@ -16,11 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from book.experiments import forecasting
-from rnncourse import training, variants
-from rnncourse.data import toys
 from rnncourse.data.toys import PADDING, Sentences, kept_value, synthetic_reviews
-from rnncourse.studies.study import Scale, Study
+from rnncourse.studies import Scale, Study
 from rnncourse.training import fit, one_cycle, predict, set_seed
 from rnncourse.variants import ConvLSTM, DilatedRNN, ResidualRNN, SkipGRU
 
@@ -623,7 +620,6 @@ STUDIES = (
         seeds=6,
         grid=depth_grid,
         run=run_depth,
-        code=(toys, training, variants),
         notes="Generated reviews. 150 and 300 of them to learn from, 1,000 to choose the epoch by, 2,000 to test on.",
     ),
     Study(
@@ -632,7 +628,6 @@ STUDIES = (
         seeds=5,
         grid=time_grid,
         run=run_time,
-        code=(forecasting, toys, training, variants),
         notes="Generated sequences, drawn anew at each of 400 training steps; 1,000 others to test on.",
     ),
     Study(
@@ -641,7 +636,6 @@ STUDIES = (
         seeds=5,
         grid=skip_grid,
         run=run_skip,
-        code=(forecasting, training, variants),
         notes="Generated sequences, drawn anew at each of 400 training steps, of which the first 200 have no "
         "price; 2,000 others to test on.",
     ),
@@ -651,7 +645,6 @@ STUDIES = (
         seeds=5,
         grid=scene_grid,
         run=run_scenes,
-        code=(forecasting, training, variants),
         notes="Generated films, drawn anew at each training step; 500 others per half to test on. The ConvLSTM gets "
         "300 steps. The others get more, 900 and 1,500: after 300 two of five runs on two frames are far from done, "
         "and the CNN + LSTM forecasts empty frames. Their steps are the faster ones.",

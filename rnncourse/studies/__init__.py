@@ -1,14 +1,20 @@
-"""The coursework's experiments as grids of runs, and the engine that runs them."""
+"""The engine of the studies: it runs what is missing of a grid of experiments, anywhere, and records it."""
 
-from rnncourse.studies.errors import StudyError, StudyMisuse
-from rnncourse.studies.registry import STUDIES, find
-from rnncourse.studies.results import Record, mean_and_spread, read_record, recorded, results_folder
-from rnncourse.studies.study import SCALES, Scale, Study
-from rnncourse.studies.sweeping import Failure, Progress, Sweep, sweep
+from rnncourse.studies.experiments import studies, study_named
+from rnncourse.studies.records import (
+    Record,
+    check_target,
+    folded,
+    read_record,
+    recorded,
+    results_folder,
+    write_record,
+)
+from rnncourse.studies.study import Scale, Study
+from rnncourse.studies.sweeps import Failure, Progress, Sweep, sweep
+from rnncourse.studies.values import StudyError, StudyMisuse
 
 __all__ = [
-    "SCALES",
-    "STUDIES",
     "Failure",
     "Progress",
     "Record",
@@ -17,10 +23,13 @@ __all__ = [
     "StudyError",
     "StudyMisuse",
     "Sweep",
-    "find",
-    "mean_and_spread",
+    "check_target",
+    "folded",
     "read_record",
     "recorded",
     "results_folder",
+    "studies",
+    "study_named",
     "sweep",
+    "write_record",
 ]

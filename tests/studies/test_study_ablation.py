@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from book.experiments import ch12_ablation as ablation
-from book.experiments.ch12_ablation import COURSEWORK, POWER, RECIPES, STUDY, Config, Fresh, Recipe, grid, train_on
+from book.experiments.ch12_ablation import COURSEWORK, POWER, RECIPES, STUDIES, Config, Fresh, Recipe, grid, train_on
 from rnncourse.ablation import VARIANTS, ablate, learnable_parameters
 from rnncourse.data.tasks import Adding, ContinualReber, Copy
 from rnncourse.networks import Forecaster
-from rnncourse.studies import find
+from rnncourse.studies import study_named as find
 from rnncourse.training import Diverged
 
 TINY = Recipe(Copy(4, 2, 3), Copy(4, 2, 3), 50, steps=10, lr=0.01, batch_size=4, hidden_size=5)
@@ -96,7 +96,7 @@ def test_a_run_repeats_itself_and_counts_its_parameters(variant) -> None:
 def test_a_run_on_a_task_is_scored_on_the_tested_lengths(monkeypatch) -> None:
     recipe = Recipe(ContinualReber(20), ContinualReber(60), 20, steps=10, lr=0.01, batch_size=4, hidden_size=5)
     monkeypatch.setattr(ablation, "RECIPES", {"continual Reber": recipe})
-    measured = STUDY.run(Config("continual Reber", "full", 0), "cpu")
+    measured = STUDIES[0].run(Config("continual Reber", "full", 0), "cpu")
     assert measured["chance"] == 0.5
     assert measured["best"] == 1
     assert 0 <= measured["score"] <= 1
@@ -105,13 +105,13 @@ def test_a_run_on_a_task_is_scored_on_the_tested_lengths(monkeypatch) -> None:
 def test_power_is_scored_beside_forecasts_that_need_no_network(monkeypatch) -> None:
     small = replace(POWER["power"], hidden_size=4, stride=40, batch_size=32)
     monkeypatch.setattr(ablation, "POWER", {"power": small})
-    full = STUDY.run(Config("power", "full", 0, "synthetic"), "cpu")
-    naive = STUDY.run(Config("power", "persistence", 0, "synthetic"), "cpu")
+    full = STUDIES[0].run(Config("power", "full", 0, "synthetic"), "cpu")
+    naive = STUDIES[0].run(Config("power", "persistence", 0, "synthetic"), "cpu")
     assert full["test_windows"] == naive["test_windows"] > 1000
     assert 0 < naive["score"] < naive["chance"] == full["chance"]
     assert full["train_windows"] % 32 == 0
     assert full["parameters"] == learnable_parameters(Forecaster("lstm", hidden_size=4, num_layers=1))
-    assert STUDY.run(Config("power", "full", 0, "synthetic"), "cpu") == full
+    assert STUDIES[0].run(Config("power", "full", 0, "synthetic"), "cpu") == full
 
 
 def test_the_rate_holds_and_then_falls_to_nothing() -> None:

@@ -13,7 +13,7 @@ from book.experiments import ch13_emotion as study
 from book.experiments import reading
 from book.experiments.ch13_emotion import BASELINES, NETWORKS, BagOfVectors, EmotionConfig, mixed, network
 from rnncourse.data.sentences import order_sentences
-from rnncourse.studies import find
+from rnncourse.studies import study_named as find
 
 (STUDY,) = study.STUDIES
 SHORT = reading.Recipe(epochs=3, batch_size=16, lr=1e-2, forget=0.05)

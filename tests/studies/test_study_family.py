@@ -30,7 +30,7 @@ from book.experiments.ch15_deeper import (
     skip_loss,
     squared_error,
 )
-from rnncourse.studies import find
+from rnncourse.studies import study_named as find
 
 NAMES = ("depth", "time-skips", "skip-rnn", "moving-shapes")
 

@@ -16,7 +16,7 @@ from rnncourse.cells import lstm_sequence
 from rnncourse.data import Series, Split, chronological
 from rnncourse.data.jumps import AFTER, AT, BEFORE, WINDOW, find_events, threshold
 from rnncourse.gates import trace_gates
-from rnncourse.studies import find
+from rnncourse.studies import study_named as find
 
 LIMITED = settings(max_examples=15, deadline=None)
 

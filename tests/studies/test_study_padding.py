@@ -12,7 +12,7 @@ from book.experiments import ch14_padding_reader as padding_reader
 from book.experiments.ch14_padding import STEPS, Config, accuracy, apart, build, over_padding, reaches, reviews, train
 from rnncourse.gradients import gradient_flow
 from rnncourse.initialisation import forget_bias_
-from rnncourse.studies import find
+from rnncourse.studies import study_named as find
 from rnncourse.text import pad
 
 KINDS = ("rnn", "lstm", "gru")

@@ -14,7 +14,7 @@ from book.experiments import ch09_power as power
 from book.experiments.ch09_power import PowerConfig
 from book.experiments.forecasting import daily_sums
 from rnncourse.data import synthetic_power
-from rnncourse.studies import find
+from rnncourse.studies import study_named as find
 
 
 def config(model: str, every: power.Every = "minute", **options) -> PowerConfig:

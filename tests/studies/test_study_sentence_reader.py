@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from book.experiments.ch13_sentence_reader import MASKED, Config, beginnings, masked, round_rows, run, splits
 from rnncourse.data import shared_texts
-from rnncourse.studies import find
-from rnncourse.studies.study import config_fields
 from rnncourse.text import UNKNOWN, Vocabulary
 
 LIMITED = settings(max_examples=40, deadline=None)
@@ -69,7 +67,7 @@ def test_the_parts_are_drawn_apart() -> None:
 def test_a_run_has_all_that_is_recorded() -> None:
     config = Config(seed=1, sentences=200, epochs=1, embedding_dim=4, hidden_size=3)
     found = run(config, "cpu")
-    assert not set(found) & set(config_fields(find("sentence-reader"), config))
+    assert not set(found) & set(vars(config))
     assert found["bytes"] == len(base64.b64decode(found["reader"]["weights"]))
     assert found["vocabulary"] == len(found["reader"]["words"]) + 2
     assert found["reader"]["held_out"] == [4_000, 100 * found["accuracy"], 100 * found["accuracy_rounded"]]

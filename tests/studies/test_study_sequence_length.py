@@ -12,7 +12,7 @@ from book.experiments import ch14_sequence_length as study
 from book.experiments.ch14_sequence_length import BASELINES, BIN_EDGES, LengthConfig, by_length, shortened
 from book.experiments.reading import Recipe
 from rnncourse.data.corpus import Corpus, TrainTest
-from rnncourse.studies import find
+from rnncourse.studies import study_named as find
 
 SHORT = Recipe(epochs=2, batch_size=16, lr=1e-2)
 
@@ -36,8 +36,8 @@ def config(model: str, layout: str = "packed", length: int = 10, **options: Any)
 
 
 def test_the_full_grid_holds_the_sweep_with_every_seed() -> None:
-    assert find("sequence-length") is study.STUDY
-    assert study.STUDY.seeds >= 3
+    assert find("sequence-length") is study.STUDIES[0]
+    assert study.STUDIES[0].seeds >= 3
     full = study.grid("full", 3)
     assert len(set(full)) == len(full)
     cells = Counter((one.model, one.length, one.layout, one.cut, one.read) for one in full)

@@ -9,11 +9,11 @@ from torch import nn
 from book.experiments import ch04_sequence_tasks as study
 from book.experiments.ch04_sequence_tasks import DISTANCES, LENGTHS, MODELS, Config
 from rnncourse.networks import CausalConvolutions, SequenceClassifier
-from rnncourse.studies import find
+from rnncourse.studies import study_named as find
 
 
 def test_the_study_is_registered_with_a_grid_of_distinct_runs() -> None:
-    assert find("sequence-tasks") is study.STUDY
+    assert find("sequence-tasks") is study.STUDIES[0]
     full = study.grid("full", 5)
     assert len(set(full)) == len(full)
     assert {config.task for config in full} == set(MODELS)

@@ -10,7 +10,7 @@ from torch import nn
 from book.experiments import ch08_weather as weather
 from rnncourse.data import Series, make_windows
 from rnncourse.networks import Forecaster
-from rnncourse.studies import find
+from rnncourse.studies import study_named as find
 from rnncourse.studies.study import plan
 from rnncourse.training import fit, predict, set_seed
 
@@ -35,7 +35,7 @@ def test_the_parts_are_those_of_the_coursework() -> None:
 
 def test_the_full_grid_has_ten_seeds_of_every_network_and_each_baseline_once() -> None:
     planned = plan(find("weather"), scale="full")
-    configs = [run.config for run in planned.runs]
+    configs = [run.config for run in planned.runs.values()]
     still = [config.model for config in configs if config.network == "none"]
     assert still == list(weather.BASELINES)
     trained = [config for config in configs if config.network != "none"]

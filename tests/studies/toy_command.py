@@ -1,8 +1,10 @@
-"""The command line with the toy study in its registry, as a process that tests may kill."""
+"""The command line with the toy study in the place of the book's, as a process that tests may kill."""
+
+from toy_study import STUDY
 
 from rnncourse.__main__ import main
-from rnncourse.studies import registry
+from rnncourse.studies import experiments
 
 if __name__ == "__main__":
-    registry.MODULES["toy"] = "toy_study"
+    experiments.studies = lambda: {"toy": STUDY}
     main()

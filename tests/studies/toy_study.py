@@ -1,4 +1,4 @@
-"""A study of nothing, fast enough for tests."""
+"""A study of nothing, fast enough for tests, and runs of it that go wrong."""
 
 import os
 import signal
@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from rnncourse.studies import Scale, Study
+
+RETURNED: list[Any] = []
+TROUBLE = Path(__file__).with_name(f".trouble-{os.environ.get('PYTEST_XDIST_WORKER', '')}")
 
 
 @dataclass(frozen=True)
@@ -23,15 +26,10 @@ def grid(scale: Scale, seeds: int) -> list[Config]:
     return [Config(model, width, seed) for model in models for width in (1, 2) for seed in range(seeds)]
 
 
-def log(line: str) -> None:
-    """One line for each run that takes place, in the file that TOY_LOG names."""
-    if path := os.environ.get("TOY_LOG"):
-        with Path(path).open("a", encoding="utf-8") as stream:
-            stream.write(f"{line} {os.getpid()}\n")
-
-
 def run(config: Config, device: str) -> Mapping[str, Any]:
-    log(f"{config.model} {config.width} {config.seed}")
+    if path := os.environ.get("TOY_LOG"):  # one line for each run that takes place
+        with Path(path).open("a", encoding="utf-8") as stream:
+            stream.write(f"{config.model} {config.width} {config.seed} {os.getpid()}\n")
     time.sleep(float(os.environ.get("TOY_SECONDS", "0")))
     trouble = Path(os.environ.get("TOY_TROUBLE", "/nonexistent"))
     if trouble.exists() and config.model == "cube" and config.seed == 1:
@@ -40,6 +38,29 @@ def run(config: Config, device: str) -> Mapping[str, Any]:
         raise ValueError(f"no cube of\nwidth {config.width}")
     power = {"square": 2.0, "cube": 3.0, "root": 0.5}[config.model]
     return {"loss": (1 + config.seed) ** power * config.width, "curve": [config.seed, None], "device_was": device}
+
+
+def run_again(config: Config, device: str) -> Mapping[str, Any]:
+    return run(config, device)
+
+
+def run_returning(config: Config, device: str) -> Any:
+    return RETURNED[0]
+
+
+def run_partly(config: Config, device: str) -> Mapping[str, Any]:
+    return {"a": 1.0} if config.model == "cube" else {"b": 2.0}
+
+
+def run_where(config: Config, device: str) -> Mapping[str, Any]:
+    import torch
+
+    return {"threads": torch.get_num_threads(), "process": os.getpid()}
+
+
+def run_in_trouble(config: Config, device: str) -> Mapping[str, Any]:
+    os.environ["TOY_TROUBLE"] = TROUBLE.read_text(encoding="utf-8") if TROUBLE.exists() else "/nonexistent"
+    return run(config, device)
 
 
 STUDY = Study(name="toy", about="Powers of small numbers.", seeds=2, grid=grid, run=run, notes="Nothing was thinned.")

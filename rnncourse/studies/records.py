@@ -1,0 +1,138 @@
+"""Recorded results: all runs of a sweep in one file, with what they were made of."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rnncourse.studies.values import StudyError, canonical, checksum, unsealed
+from rnncourse.writing import write_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from rnncourse.studies.sweeps import Sweep
+
+KIND, FORMAT = "rnncourse study", 2
+
+
+@dataclass(frozen=True)
+class Record:
+    """The recorded results of a study.
+
+    Attributes:
+        study: its name.
+        scale: ``small`` or ``full``.
+        provenance: ``about``, ``notes``, ``seeds``, ``runs``, ``data`` (fingerprint), ``versions``, ``machines``,
+            ``devices``, ``date`` of the last run, ``seconds`` of all runs together, and ``code``: digests of the code
+            that the rows stand for. Where older code made them, ``made_by`` gives its ``commit``, and ``why`` they
+            still stand.
+        columns: ``config`` and ``metrics``: the columns of each kind, in their order.
+        rows: one mapping per run, in the order of the grid.
+    """
+
+    study: str
+    scale: str
+    provenance: dict[str, Any]
+    columns: dict[str, list[str]]
+    rows: list[dict[str, Any]]
+
+    @cached_property
+    def frame(self) -> "pd.DataFrame":
+        """One row per run, the fields of its config before its metrics; a metric that a run lacks is missing."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows, columns=[*self.columns["config"], *self.columns["metrics"]])
+
+    @property
+    def text(self) -> str:
+        """The content of its file: sorted keys, one row on each line; equal records have equal text."""
+        head = {"kind": KIND, "format": FORMAT, **vars(self)}
+        head.pop("frame", None)  # once computed, it lies there too
+        seal = checksum(head)
+        rows = ",\n  ".join(canonical(row) for row in head.pop("rows"))
+        lines = json.dumps(head | {"sha256": seal}, indent=1, sort_keys=True, ensure_ascii=False).removesuffix("\n}")
+        return f'{lines},\n "rows": [\n  {rows}\n ]\n}}\n'
+
+
+def recorded(name: str) -> Record:
+    """The recorded results of a study; StudyError where nothing is recorded or the file is no record of it."""
+    path = results_folder() / f"{name}.json"
+    if not path.is_file():
+        raise StudyError(f"no results of the study {name!r} are recorded: run `rnncourse study run {name}`")
+    return read_record(path, study=name)
+
+
+def results_folder() -> Path:
+    """The folder of records: ``RNNCOURSE_RESULTS``, the clone's, or that in the installed package."""
+    if chosen := os.environ.get("RNNCOURSE_RESULTS"):
+        return Path(chosen)
+    package = Path(__file__).parents[1]
+    for folder in (package.parent / "book" / "results", package / "results"):
+        if folder.is_dir():
+            return folder
+    raise StudyError("no recorded results were found; set RNNCOURSE_RESULTS to their folder")
+
+
+def read_record(path: Path, *, study: str = "") -> Record:
+    """Read a results file, of one study or of any.
+
+    Raises:
+        StudyError: it cannot be read, is no results file, is in another format, of another study, or was altered.
+    """
+    try:
+        document = unsealed(path.read_bytes().decode())
+    except OSError as error:
+        raise StudyError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise StudyError(f"{path} is no results file, or was altered: {error}") from error
+    if (document.pop("kind", None), document.pop("format", None)) != (KIND, FORMAT):
+        raise StudyError(f"{path} is no results file of this version: update rnncourse, or run the study again")
+    if study and document["study"] != study:
+        raise StudyError(f"{path} holds results of the study {document['study']!r}, not of {study!r}")
+    return Record(**document)
+
+
+def folded(sweep: "Sweep") -> Record:
+    """The record of a sweep whose runs are all finished; StudyError where some are missing."""
+    study, runs = sweep.plan.study, sweep.runs
+    if missing := len(sweep.plan.runs) - len(runs):
+        raise StudyError(f"study {study.name}: {missing} of {len(sweep.plan.runs)} runs are missing")
+    provenance = {
+        "about": study.about,
+        "notes": study.notes,
+        "runs": len(runs),
+        "seeds": len({run["config"]["seed"] for run in runs}),
+        "data": sweep.plan.data,
+        "code": sweep.plan.code,
+        "versions": _distinct(run["versions"] for run in runs),
+        "machines": _distinct(run["machine"] for run in runs),
+        "devices": sorted({run["device"] for run in runs}),
+        "date": max(run["date"] for run in runs),
+        "seconds": round(sum(run["seconds"] for run in runs), 1),
+    }
+    names = {kind: [name for run in runs for name in run[kind]] for kind in ("config", "metrics")}
+    columns = {kind: list(dict.fromkeys(of)) for kind, of in names.items()}
+    return Record(study.name, sweep.plan.scale, provenance, columns, [run["config"] | run["metrics"] for run in runs])
+
+
+def _distinct(mappings: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [json.loads(text) for text in sorted({canonical(mapping) for mapping in mappings})]
+
+
+def write_record(record: Record, path: Path) -> None:
+    """Write a results file in one step; StudyError where `check_target` forbids it or the disk refuses."""
+    check_target(path, study=record.study, scale=record.scale)
+    try:
+        write_whole(path, record.text)
+    except OSError as error:
+        raise StudyError(f"{path} cannot be written ({error.strerror}): see to that and call again") from error
+
+
+def check_target(path: Path, *, study: str, scale: str) -> None:
+    """StudyError where anything but an older record of the study would be overwritten, or a full one by a small one."""
+    if path.exists() and (read_record(path, study=study).scale, scale) == ("full", "small"):
+        raise StudyError(f"{path} holds the full record, and this one is small: name another file with --output")

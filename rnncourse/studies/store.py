@@ -1,0 +1,92 @@
+"""Finished runs on disk: one file each, whole or not there, proved by a checksum, claimed by one process at a time."""
+
+import errno
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rnncourse.studies.values import StudyError, checksum, unsealed
+from rnncourse.writing import write_whole
+
+try:
+    import fcntl
+except ImportError:  # Windows: two sweeps may do one run twice, and store the same
+    fcntl = None  # type: ignore[assignment]
+
+Run = dict[str, Any]
+"""A finished run: key, config, metrics by name, seconds, device, machine, versions, and the date in UTC, ISO 8601."""
+
+
+class Store:
+    """The runs of one study in one folder. What the disk refuses is a StudyError."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.set_aside = folder, list[Path]()
+        with self._disk():
+            folder.mkdir(parents=True, exist_ok=True)
+            self._claims = (folder / "claims").open("ab")
+
+    def close(self) -> None:
+        """Release all claims."""
+        self._claims.close()
+
+    def read(self, key: str) -> Run | None:
+        """The stored run of that key, or None; a file that holds anything else is renamed and ``set_aside``."""
+        path = self.folder / f"{key}.json"
+        with self._disk():
+            if not path.exists():
+                return None
+            try:
+                run = unsealed(path.read_bytes().decode())
+            except ValueError:
+                run = {}
+            if run.get("key") == key:
+                return run
+            self.set_aside.append(path.replace(path.with_suffix(f".aside-{time.time_ns()}")))
+        return None
+
+    def write(self, run: Run) -> None:
+        """Store a run in one step."""
+        with self._disk():
+            sealed = run | {"sha256": checksum(run)}
+            write_whole(self.folder / f"{run['key']}.json", json.dumps(sealed, indent=1) + "\n")
+
+    def note_failure(self, key: str, text: str) -> Path:
+        """Note why a run failed, and return the path of the note."""
+        with self._disk():
+            write_whole(path := self.folder / f"{key}.failed", text)
+        return path
+
+    def claim(self, key: str, *, release: bool = False) -> bool:
+        """Take a run for this process until it is released or the process ends; False where another has it.
+
+        A claim is a lock of one byte of a file that is never written.
+        """
+        if fcntl is None:
+            return True
+        try:
+            how = fcntl.LOCK_UN if release else fcntl.LOCK_EX | fcntl.LOCK_NB
+            fcntl.lockf(self._claims, how, 1, int(key[:15], 16))
+        except OSError as error:  # file systems of some clusters have no locks: as on Windows
+            return error.errno not in (errno.EAGAIN, errno.EACCES)
+        return True
+
+    @contextmanager
+    def _disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            remedy = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "see to that"
+            what = error.strerror or error
+            raise StudyError(f"{self.folder} cannot be used ({what}): {remedy} and call again") from error
+
+
+def runs_folder() -> Path:
+    """The folder of all runs: ``RNNCOURSE_RUNS``, else ``studies`` in the cache folder of the package."""
+    from rnncourse.data.registry import cache_folder
+
+    return Path(os.environ.get("RNNCOURSE_RUNS") or cache_folder() / "studies").expanduser()

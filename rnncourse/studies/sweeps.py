@@ -1,0 +1,128 @@
+"""A sweep: do the runs of a study that are missing, and gather them all."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+from rnncourse.studies.store import Run, Store, runs_folder
+from rnncourse.studies.study import Plan, Planned, Scale, Study, plan
+from rnncourse.studies.workers import Outcome, check_place, do_work, execute
+
+POLL_SECONDS = 0.2
+
+
+class Failure(NamedTuple):
+    """A run that raised: its config in a few words, what it raised in one line, and the file with its traceback."""
+
+    label: str
+    error: str
+    path: Path
+
+
+class Progress(NamedTuple):
+    """How far a sweep is: runs finished (those found too), planned and failed, and the config that came last."""
+
+    done: int
+    total: int
+    failed: int
+    label: str
+
+
+class Sweep(NamedTuple):
+    """What a sweep brought: runs in the order of the plan, how many of them are ``new``, and files ``set_aside``."""
+
+    plan: Plan
+    runs: list[Run]
+    failures: list[Failure]
+    new: int
+    set_aside: list[Path]
+
+
+def sweep(
+    study: Study,
+    *,
+    scale: Scale = "small",
+    seeds: int | None = None,
+    workers: int | None = None,
+    scheduler: str = "",
+    device: str = "auto",
+    folder: Path | None = None,
+    progress: Callable[[Progress], None] = lambda state: None,
+) -> Sweep:
+    """Do the runs of a study that are missing.
+
+    Each run is stored as it ends. A sweep that is stopped, however hard, loses the runs in flight and no other; called
+    again, it does what is missing. Sweeps of several processes at the same time share the work.
+
+    Args:
+        study: what to run.
+        scale: ``small`` or ``full``.
+        seeds: number of seeds; the study's own by default.
+        workers: processes on this machine; one per core by default. With 1, the runs take place in this process.
+        scheduler: address of a Dask scheduler, whose workers then do the runs.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        folder: where the runs of this study lie; by default, its own folder in ``RNNCOURSE_RUNS`` or the cache.
+        progress: called at the start and after every run.
+
+    Raises:
+        StudyMisuse: unknown scale or device; fewer than one seed or worker; workers of this machine and a scheduler.
+        StudyError: the grid makes no sense, the scheduler does not answer, or the disk is full.
+    """
+    check_place(device, workers, scheduler)
+    wanted = plan(study, scale=scale, seeds=seeds)
+    store = Store(folder or runs_folder() / study.name)
+    do = partial(execute, study.run, wanted.code, device)
+    with closing(store):
+        state = _State(wanted, store, progress)
+        while missing := state.missing():
+            claimed = state.claim(missing)
+            if (first := next(claimed, None)) is None:  # another sweep has all that is missing
+                time.sleep(POLL_SECONDS)
+                continue
+            with closing(do_work(do, chain([first], claimed), workers, scheduler)) as outcomes:
+                for outcome in outcomes:
+                    state.record(*outcome)
+    runs = [state.found[key] for key in wanted.runs if key in state.found]
+    failures = [state.failures[key] for key in wanted.runs if key in state.failures]
+    return Sweep(wanted, runs, failures, state.new, store.set_aside)
+
+
+class _State:
+    """How far a sweep is: what is found and what failed."""
+
+    def __init__(self, plan: Plan, store: Store, progress: Callable[[Progress], None]) -> None:
+        self.plan, self.store, self.progress = plan, store, progress
+        self.found = {key: run for key in plan.runs if (run := store.read(key))}
+        self.failures: dict[str, Failure] = {}
+        self.new = 0
+        self._tell("")
+
+    def missing(self) -> list[Planned]:
+        return [one for key, one in self.plan.runs.items() if key not in self.found.keys() | self.failures.keys()]
+
+    def claim(self, missing: list[Planned]) -> Iterator[Planned]:
+        """Claim one run after the other; those that another sweep has are left to it."""
+        for planned in missing:
+            if self.store.claim(planned.key):
+                if run := self.store.read(planned.key):  # done by another sweep meanwhile
+                    self.found[planned.key] = run
+                else:
+                    yield planned
+
+    def record(self, planned: Planned, result: Outcome) -> None:
+        if isinstance(result, dict):
+            self.store.write(result)
+            self.found[planned.key] = result
+            self.new += 1
+        else:
+            path = self.store.note_failure(planned.key, f"{planned}\n{result}")
+            self.failures[planned.key] = Failure(str(planned), result.splitlines()[0], path)
+        self.store.claim(planned.key, release=True)
+        self._tell(str(planned))
+
+    def _tell(self, label: str) -> None:
+        self.progress(Progress(len(self.found), len(self.plan.runs), len(self.failures), label))

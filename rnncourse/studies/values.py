@@ -1,0 +1,54 @@
+"""What the engine shares: its complaints, and values as JSON holds them, sealed by a checksum."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+class StudyError(RuntimeError):
+    """A study cannot be run, a run cannot be stored, or a record cannot be read."""
+
+
+class StudyMisuse(StudyError, ValueError):
+    """A study was asked for something that it cannot do: an unknown name, device, scale or number of seeds."""
+
+
+def as_json(value: Any, *, finite: bool = False) -> Any:
+    """A value as JSON holds it: lists for tuples, arrays and tensors, None for numbers that are not finite.
+
+    Raises:
+        TypeError, ValueError: it holds something else, text that is no Unicode, or ``finite`` and a number that is not.
+    """
+    text = json.dumps(value, default=_listed, allow_nan=not finite, ensure_ascii=False)
+    text.encode()  # half a surrogate pair is text that no file can hold
+    return json.loads(text, parse_constant=lambda constant: None)
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"a {type(value).__name__} is nothing that JSON can hold: use numbers, strings and lists")
+
+
+def canonical(value: Any) -> str:
+    """The one JSON text of a value: sorted keys, no spaces."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+
+
+def checksum(value: Any) -> str:
+    """SHA-256 of the one JSON text of a value, in hexadecimal."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def unsealed(text: str) -> dict[str, Any]:
+    """The content of a JSON object whose ``sha256`` is the checksum of all else in it; else ValueError."""
+    try:
+        document = dict(json.loads(text))
+        if document.pop("sha256") == checksum(document):
+            return document
+    except (KeyError, TypeError, RecursionError):
+        pass
+    raise ValueError("it has no right checksum")
