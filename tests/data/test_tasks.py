@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rnncourse.data import DataError
-from rnncourse.data.tasks import REBER_SYMBOLS, TASKS, Adding, ContinualReber, Copy, TemporalOrder, find_task
+from rnncourse.data.tasks import REBER_SYMBOLS, Adding, ContinualReber, Copy, TemporalOrder
 
 SEEDS = st.integers(0, 2**32 - 1)
 ANY_TASK = st.one_of(
@@ -31,7 +31,6 @@ def perfect(task, sequences):
     return 1000.0 * np.eye(task.output_size)[sequences.targets]
 
 
-@settings(deadline=None, max_examples=60)
 @given(ANY_TASK, st.integers(1, 20), SEEDS)
 def test_shapes_types_and_masks(task, count, seed) -> None:
     drawn = task.sample(count, rng(seed))
@@ -46,7 +45,6 @@ def test_shapes_types_and_masks(task, count, seed) -> None:
         assert ((drawn.targets >= 0) & (drawn.targets < task.output_size)).all()
 
 
-@settings(deadline=None, max_examples=40)
 @given(ANY_TASK, SEEDS)
 def test_a_seed_decides_everything_and_answers_score_best(task, seed) -> None:
     one, two, other = task.sample(8, rng(seed)), task.sample(8, rng(seed)), task.sample(8, rng(seed + 1))
@@ -58,7 +56,6 @@ def test_a_seed_decides_everything_and_answers_score_best(task, seed) -> None:
         assert task.score(perfect(task, one), one) == pytest.approx(task.best, abs=1e-12)
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.integers(2, 50), SEEDS)
 def test_adding_marks_one_number_in_each_half(seq_len, seed) -> None:
     drawn = Adding(seq_len).sample(10, rng(seed))
@@ -71,7 +68,6 @@ def test_adding_marks_one_number_in_each_half(seq_len, seed) -> None:
     assert drawn.scored[:, -1].all()
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.integers(2, 9), st.integers(1, 6), st.integers(0, 15), SEEDS)
 def test_copy_asks_for_the_list_after_the_signal(symbols, length, delay, seed) -> None:
     drawn = Copy(symbols, length, delay).sample(10, rng(seed))
@@ -83,7 +79,6 @@ def test_copy_asks_for_the_list_after_the_signal(symbols, length, delay, seed) -
     assert (np.flatnonzero(drawn.scored[0]) == np.arange(length + delay, 2 * length + delay)).all()
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.integers(20, 120), SEEDS)
 def test_temporal_order_shows_two_symbols_where_it_says(seq_len, seed) -> None:
     drawn = TemporalOrder(seq_len).sample(10, rng(seed))
@@ -112,7 +107,6 @@ def closings(stream):
     return due, position
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.integers(12, 150), SEEDS)
 def test_reber_streams_follow_the_grammar_and_are_scored_at_closing_symbols(seq_len, seed) -> None:
     drawn = ContinualReber(seq_len).sample(10, rng(seed))
@@ -128,20 +122,17 @@ def test_reber_streams_follow_the_grammar_and_are_scored_at_closing_symbols(seq_
         assert stream[whole : whole + 1] in ("", "B")
 
 
-def test_both_opening_symbols_and_both_ways_are_taken() -> None:
-    said = ContinualReber(200).sample(50, rng()).inputs.argmax(axis=-1)
-    assert set(np.unique(said)) == set(range(7))
-    opening = said[:, 1] == REBER_SYMBOLS.index("T")
-    assert 10 < opening.sum() < 40
+def test_both_opening_symbols_and_all_ways_are_taken() -> None:
+    streams = ContinualReber(200).sample(50, rng()).inputs.argmax(axis=-1)
+    assert 10 < (streams[:, 1] == REBER_SYMBOLS.index("T")).sum() < 40
+    assert set(np.unique(streams)) == set(range(7))
 
 
 def test_who_forgets_scores_at_chance() -> None:
     generator = rng(3)
     for task in (Adding(30), Copy(4, 3, 10), TemporalOrder(30)):
         drawn = task.sample(20_000, generator)
-        flat = np.zeros((len(drawn), task.seq_len, task.output_size)) + (1.0 if task.kind == "number" else 0.0)
-        if task.unit == "share right":
-            flat[..., 0] = 1.0
+        flat = np.full((20_000, task.seq_len, task.output_size), 0.0 if isinstance(task, Copy) else 1.0)
         assert task.score(flat, drawn) == pytest.approx(task.chance, rel=0.03)
     drawn = ContinualReber(200).sample(1000, generator)
     always = np.zeros((1000, 200, 7))
@@ -158,43 +149,29 @@ def test_copy_scores_in_bits_and_punishes_confident_mistakes() -> None:
     assert task.score(-5 * outputs, drawn) > task.chance
 
 
-def test_a_part_of_the_sequences_is_a_view() -> None:
-    drawn = Adding().sample(10, rng())
-    part = drawn[2:5]
-    assert len(part) == 3
-    assert np.shares_memory(part.inputs, drawn.inputs)
-    assert (part.targets == drawn.targets[2:5]).all()
-
-
-def test_tasks_are_found_by_name() -> None:
-    assert [find_task(task.name) for task in TASKS] == list(TASKS)
-    with pytest.raises(DataError, match=r"unknown task 'parity'; the memory tasks are adding, copy"):
-        find_task("parity")
+DRAWN = ContinualReber(30).sample(4, rng())
 
 
 @pytest.mark.parametrize(
-    ("call", "message"),
+    ("call", "culprit"),
     [
-        (lambda: Adding(1), "seq_len must be a whole number, at least 2, got 1"),
-        (lambda: Adding(2.5), "seq_len must be a whole number"),
-        (lambda: Copy(symbols=1), "symbols must be a whole number, at least 2"),
-        (lambda: Copy(length=0), "length must be"),
-        (lambda: Copy(delay=-1), "delay must be a whole number, at least 0"),
-        (lambda: TemporalOrder(19), "seq_len must be a whole number, at least 20"),
-        (lambda: ContinualReber(11), "seq_len must be a whole number, at least 12"),
-        (lambda: Adding().sample(0, rng()), "count must be a whole number, at least 1, got 0"),
-        (lambda: Copy().sample(3, 7), "rng must be a NumPy generator"),
-        (lambda: Adding().score(np.zeros((3, 50)), Adding().sample(3, rng())), r"expected .* = \(3, 50, 1\)"),
-        (lambda: Adding().score(np.full((3, 50, 1), np.nan), Adding().sample(3, rng())), "the network has diverged"),
+        (lambda: Adding(1), "seq_len .* 2, got 1"),
+        (lambda: Adding(2.5), "seq_len"),
+        (lambda: Copy(symbols=1), "symbols"),
+        (lambda: Copy(length=0), "length"),
+        (lambda: Copy(delay=-1), "delay .* 0"),
+        (lambda: TemporalOrder(19), "seq_len .* 20"),
+        (lambda: ContinualReber(11), "seq_len .* 12"),
+        (lambda: Adding().sample(0, rng()), "count .* 1, got 0"),
+        (lambda: Copy().sample(3, 7), "rng"),
+        (lambda: Adding().score(np.zeros((3, 50)), Adding().sample(3, rng())), r"outputs .* = \(3, 50, 1\)"),
+        (lambda: Adding().score(np.full((3, 50, 1), np.nan), Adding().sample(3, rng())), "outputs"),
+        (
+            lambda: ContinualReber(30).score(np.zeros((4, 30, 7)), replace(DRAWN, scored=DRAWN.scored & False)),
+            "no scored",
+        ),
     ],
 )
-def test_bad_input_is_named(call, message) -> None:
-    with pytest.raises(DataError, match=message):
+def test_bad_input_is_named(call, culprit) -> None:
+    with pytest.raises(DataError, match=culprit):
         call()
-
-
-def test_sequences_with_nothing_to_score_are_refused() -> None:
-    task = ContinualReber(30)
-    drawn = task.sample(4, rng())
-    with pytest.raises(DataError, match="no step to score"):
-        task.score(np.zeros((4, 30, 7)), replace(drawn, scored=np.zeros_like(drawn.scored)))
