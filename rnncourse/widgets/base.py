@@ -6,7 +6,6 @@ HTML that a widget leaves in the executed notebook carries its state, and the pa
 
 import html
 import json
-import math
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,21 +15,7 @@ import anywidget
 import numpy as np
 import traitlets
 
-__all__ = [
-    "Choice",
-    "Flag",
-    "Numbers",
-    "PageWidget",
-    "RealNumber",
-    "StateError",
-    "Text",
-    "Texts",
-    "WholeNumber",
-    "module_source",
-]
-
 HERE = Path(__file__).parent
-SYNCED = {"sync": True}
 
 
 class StateError(traitlets.TraitError, ValueError):  # type: ignore[misc,unused-ignore]
@@ -38,62 +23,50 @@ class StateError(traitlets.TraitError, ValueError):  # type: ignore[misc,unused-
 
 
 def module_source(module: str) -> str:
-    """Text of a widget's ES module, with the shared runtime (every file ``_*.mjs``) in front.
-
-    Args:
-        module: name of the file in this folder, without ``.mjs``.
-
-    Returns:
-        Source with one ``export default``, ready for a browser.
-    """
+    """Text of an ES module of this folder, with the shared runtime (every file ``_*.mjs``) in front, for a browser."""
     parts = [*sorted(HERE.glob("_*.mjs")), HERE / f"{module}.mjs"]
     return "\n".join(part.read_text(encoding="utf-8") for part in parts)
 
 
-def _name(trait: Any, widget: Any) -> str:
-    return f"{type(widget).__name__}.{trait.name}"
+# --- traits; each refuses what does not fit with a StateError that names it
 
 
-class Numbers(traitlets.TraitType):  # type: ignore[type-arg,misc,unused-ignore]
-    """Finite numbers of a fixed shape, kept as nested tuples.
+class _Trait(traitlets.TraitType):  # type: ignore[type-arg,misc,unused-ignore]
+    metadata: ClassVar[dict[str, Any]] = {"sync": True}  # type: ignore[misc,unused-ignore]
 
-    Args:
-        shape: shape that a value must have; None as the first length leaves it free, up to ``most``.
-        default_value: anything NumPy reads as that shape.
-        most: the greatest first length, where that is free.
-    """
+    def _must(self, widget: Any, rule: str) -> str:
+        return f"{type(widget).__name__}.{self.name} must {rule}"
 
-    metadata: ClassVar[dict[str, Any]] = SYNCED  # type: ignore[misc,unused-ignore]
+
+class Numbers(_Trait):
+    """Finite numbers of a fixed shape, kept as nested tuples; a first length of None is free, up to ``most``."""
 
     def __init__(self, shape: tuple[int | None, ...], default_value: Any, *, most: int = 0) -> None:
         self.shape, self.most = shape, most
         super().__init__(default_value=_nested(np.asarray(default_value, dtype=float)))
 
     def validate(self, obj: Any, value: Any) -> Any:
-        """Value as nested tuples of floats; raises ``StateError`` for another shape or a number that is not finite."""
-        wanted = f"{_name(self, obj)} must hold finite numbers of shape {self._wanted()}"
+        """Value as nested tuples of floats."""
+        lengths = [f"at most {self.most}" if length is None else str(length) for length in self.shape]
+        wanted = f"({', '.join(lengths)}{',' if len(lengths) == 1 else ''})"
+        rule = self._must(obj, f"hold finite numbers of shape {wanted}")
         try:
             array = np.asarray(value, dtype=float)
         except (TypeError, ValueError) as error:
-            raise StateError(f"{wanted}, but {value!r} is not an array of numbers; pass nested lists.") from error
+            raise StateError(f"{rule}, but {value!r} is not an array of numbers; pass nested lists.") from error
         if array.size == 0 and self.shape[0] is None:
             return ()
         if not self._fits(array.shape):
-            raise StateError(f"{wanted}, but has shape {array.shape}; pass that many numbers.")
+            raise StateError(f"{rule}, but has shape {array.shape}; pass that many numbers.")
         if not np.isfinite(array).all():
             where = tuple(int(axis) for axis in np.argwhere(~np.isfinite(array))[0])
-            raise StateError(f"{wanted}, but entry {where} is {array[where]}; replace that entry.")
+            raise StateError(f"{rule}, but entry {where} is {array[where]}; replace that entry.")
         return _nested(array)
 
-    def _wanted(self) -> str:
-        lengths = [f"at most {self.most}" if length is None else str(length) for length in self.shape]
-        return f"({', '.join(lengths)}{',' if len(lengths) == 1 else ''})"
-
     def _fits(self, shape: Sequence[int]) -> bool:
-        if len(shape) != len(self.shape):
-            return False
-        pairs = zip(shape, self.shape, strict=True)
-        return all(have <= self.most if want is None else have == want for have, want in pairs)
+        pairs = list(zip(shape, self.shape, strict=False))
+        fit = all(have <= self.most if want is None else have == want for have, want in pairs)
+        return len(shape) == len(self.shape) and fit
 
 
 def _nested(array: Any) -> Any:
@@ -101,132 +74,108 @@ def _nested(array: Any) -> Any:
     return float(array) if np.ndim(array) == 0 else tuple(_nested(entry) for entry in array)
 
 
-class RealNumber(traitlets.TraitType):  # type: ignore[type-arg,misc,unused-ignore]
+class RealNumber(_Trait):
     """A number from ``low`` to ``high``."""
 
-    metadata: ClassVar[dict[str, Any]] = SYNCED  # type: ignore[misc,unused-ignore]
+    kind: type = float
 
     def __init__(self, low: float, high: float, default_value: float) -> None:
         self.low, self.high = low, high
         super().__init__(default_value=default_value)
 
-    def validate(self, obj: Any, value: Any) -> float:
-        """Value as a ``float``; raises ``StateError`` for another type or a number out of range."""
-        real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-        if not real or not self.low <= value <= self.high:
-            raise StateError(
-                f"{type(obj).__name__}.{self.name} must be a number from {self.low} to {self.high}, "
-                f"but is {value!r}; choose one in that range."
-            )
-        return float(value)
+    def validate(self, obj: Any, value: Any) -> Any:
+        """Value as a ``float``, or an ``int`` where it is whole by kind."""
+        real = isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
+        fits = real and self.low <= value <= self.high and self.kind(value) == value
+        if not fits:
+            kind = "a whole number" if self.kind is int else "a number"
+            rule = self._must(obj, f"be {kind} from {self.low} to {self.high}")
+            raise StateError(f"{rule}, but is {value!r}; choose one in that range.")
+        return self.kind(value)
 
 
-class WholeNumber(traitlets.TraitType):  # type: ignore[type-arg,misc,unused-ignore]
+class WholeNumber(RealNumber):
     """A whole number from ``low`` to ``high``."""
 
-    metadata: ClassVar[dict[str, Any]] = SYNCED  # type: ignore[misc,unused-ignore]
-
-    def __init__(self, low: int, high: int, default_value: int) -> None:
-        self.low, self.high = low, high
-        super().__init__(default_value=default_value)
-
-    def validate(self, obj: Any, value: Any) -> int:
-        """Value as an ``int``; raises ``StateError`` for a fraction, another type or a number out of range."""
-        whole = isinstance(value, int | float | np.number) and math.isfinite(value) and int(value) == value
-        if isinstance(value, bool | np.bool_) or not whole or not self.low <= value <= self.high:
-            raise StateError(
-                f"{_name(self, obj)} must be a whole number from {self.low} to {self.high}, "
-                f"but is {value!r}; choose one in that range."
-            )
-        return int(value)
+    kind = int
 
 
-class Choice(traitlets.TraitType):  # type: ignore[type-arg,misc,unused-ignore]
+class Choice(_Trait):
     """One of a few words; the first is the default."""
-
-    metadata: ClassVar[dict[str, Any]] = SYNCED  # type: ignore[misc,unused-ignore]
 
     def __init__(self, choices: Sequence[str]) -> None:
         self.choices = tuple(choices)
         super().__init__(default_value=self.choices[0])
 
     def validate(self, obj: Any, value: Any) -> str:
-        """The word itself; raises ``StateError`` for any other value."""
+        """The word itself."""
         if not isinstance(value, str) or value not in self.choices:
             known = " or ".join(repr(choice) for choice in self.choices)
-            raise StateError(f"{_name(self, obj)} must be {known}, but is {value!r}; choose one of them.")
+            raise StateError(f"{self._must(obj, f'be {known}')}, but is {value!r}; choose one of them.")
         return value
 
 
-class Flag(traitlets.TraitType):  # type: ignore[type-arg,misc,unused-ignore]
+class Flag(_Trait):
     """True or False, and nothing that only counts as one."""
-
-    metadata: ClassVar[dict[str, Any]] = SYNCED  # type: ignore[misc,unused-ignore]
 
     def __init__(self, default_value: bool) -> None:
         super().__init__(default_value=default_value)
 
     def validate(self, obj: Any, value: Any) -> bool:
-        """The flag itself; raises ``StateError`` for any other value."""
+        """The flag itself."""
         if not isinstance(value, bool | np.bool_):
-            raise StateError(f"{_name(self, obj)} must be True or False, but is {value!r}; pass one of them.")
+            raise StateError(f"{self._must(obj, 'be True or False')}, but is {value!r}; pass one of them.")
         return bool(value)
 
 
-class Text(traitlets.TraitType):  # type: ignore[type-arg,misc,unused-ignore]
+class Text(_Trait):
     """A text of at most ``most`` characters."""
-
-    metadata: ClassVar[dict[str, Any]] = SYNCED  # type: ignore[misc,unused-ignore]
 
     def __init__(self, default_value: str, *, most: int) -> None:
         self.most = most
         super().__init__(default_value=default_value)
 
     def validate(self, obj: Any, value: Any) -> str:
-        """The text itself; raises ``StateError`` for anything else and for a longer one."""
+        """The text itself."""
         if not isinstance(value, str):
-            raise StateError(f"{_name(self, obj)} must be a text, but is {value!r}; pass a string.")
+            raise StateError(f"{self._must(obj, 'be a text')}, but is {value!r}; pass a string.")
         if len(value) > self.most:
-            raise StateError(
-                f"{_name(self, obj)} must have at most {self.most:,} characters, but has {len(value):,}; shorten it."
-            )
+            rule = self._must(obj, f"have at most {self.most:,} characters")
+            raise StateError(f"{rule}, but has {len(value):,}; shorten it.")
         return value
 
 
-class Texts(traitlets.TraitType):  # type: ignore[type-arg,misc,unused-ignore]
+class Texts(_Trait):
     """From ``least`` to ``most`` different texts, each of 1 to ``longest`` characters."""
-
-    metadata: ClassVar[dict[str, Any]] = SYNCED  # type: ignore[misc,unused-ignore]
 
     def __init__(self, default_value: Sequence[str], *, least: int, most: int, longest: int) -> None:
         self.least, self.most, self.longest = least, most, longest
         super().__init__(default_value=tuple(default_value))
 
     def validate(self, obj: Any, value: Any) -> tuple[str, ...]:
-        """The texts as a tuple; raises ``StateError`` for another number of them, a repeated or an unfitting one."""
-        wanted = f"{_name(self, obj)} must hold {self.least} to {self.most} different texts"
+        """The texts as a tuple."""
+        rule = self._must(obj, f"hold {self.least} to {self.most} different texts")
         if isinstance(value, str) or not isinstance(value, Sequence):
-            raise StateError(f"{wanted}, but is {value!r}; pass a list of strings.")
+            raise StateError(f"{rule}, but is {value!r}; pass a list of strings.")
         if not self.least <= len(value) <= self.most:
-            raise StateError(f"{wanted}, but holds {len(value)}; pass another number of them.")
+            raise StateError(f"{rule}, but holds {len(value)}; pass another number of them.")
         for text in value:
             if not isinstance(text, str) or not 1 <= len(text) <= self.longest:
-                raise StateError(f"{wanted} of 1 to {self.longest} characters, but holds {text!r}; replace it.")
-        if len(set(value)) != len(value):
-            twice = next(text for text in value if value.count(text) > 1)
-            raise StateError(f"{wanted}, but holds {twice!r} twice; leave one out.")
+                raise StateError(f"{rule} of 1 to {self.longest} characters, but holds {text!r}; replace it.")
+            if list(value).count(text) > 1:
+                raise StateError(f"{rule}, but holds {text!r} twice; leave one out.")
         return tuple(value)
+
+
+# --- the widget
 
 
 class PageWidget(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]
     """Base of the book's widgets.
 
-    A widget names its module, declares its state as traits (``Numbers``, ``WholeNumber``, ``Choice``, ``Flag``)
-    and gives the table that stands in for it in print, without scripts and on a code host.
-
-    Raises:
-        StateError: a value does not fit its trait. It is a ``ValueError``.
-        TypeError: a keyword is not a trait of the widget.
+    A widget names its module, declares its state as traits, which are also its keyword arguments, and gives the table
+    that stands in for it in print, without scripts and on a code host. A value that does not fit its trait is a
+    ``StateError``, which is a ``ValueError``; a keyword that is no trait is a ``TypeError``.
     """
 
     module: ClassVar[str]
@@ -248,6 +197,10 @@ class PageWidget(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]
         """Names of the traits that make up the widget's state, in order of the alphabet."""
         own = cls.class_traits(sync=True).keys() - anywidget.AnyWidget.class_traits(sync=True).keys()
         return tuple(sorted(name for name in own if not name.startswith("_")))
+
+    def held(self, proposal: Any) -> dict[str, Any]:
+        """The state with a proposed value in it, for a check of several traits together."""
+        return {name: getattr(self, name) for name in self.state_names()} | {proposal.trait.name: proposal.value}
 
     def state_json(self) -> str:
         """The state as JSON with sorted keys: the same text for the same state, on every machine."""
@@ -276,6 +229,12 @@ class PageWidget(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]
     def _repr_mimebundle_(self, **options: Any) -> Any:
         data, metadata = super()._repr_mimebundle_(**options)  # type: ignore[misc]
         return {**data, "text/html": self.host_html()}, metadata
+
+
+def fixed(value: float, digits: int) -> str:
+    """Decimals without a negative zero, and with a true minus sign."""
+    text = f"{abs(value):.{digits}f}"
+    return f"\N{MINUS SIGN}{text}" if value < 0 and float(text) else text
 
 
 def html_table(caption: str, head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

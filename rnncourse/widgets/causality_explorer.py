@@ -6,10 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rnncourse.cells import FloatArray, rnn_sequence
-from rnncourse.widgets.base import Choice, PageWidget, RealNumber, WholeNumber, html_table
-from rnncourse.widgets.cell_explorer import fixed
-
-__all__ = ["CausalityExplorer"]
+from rnncourse.widgets.base import Choice, PageWidget, RealNumber, WholeNumber, fixed, html_table
 
 INPUTS = np.array([0.3, -0.5, 0.8, 0.1, -0.7, 0.4, 0.6, -0.2, -0.4, 0.5])
 STEPS = len(INPUTS)
@@ -53,32 +50,17 @@ class CausalityExplorer(PageWidget):
     """Outputs of a small layer on ten inputs, before and after one input is pushed.
 
     The weights are fixed: two tanh units in each direction, read by a linear sum. *Past windows* is the layer that
-    reads both ways, on the four values before each step; it forecasts steps 5 to 10.
-
-    Args:
-        network: ``"forwards"``, ``"both ways"``, ``"past windows"`` or ``"centred average"`` (of five values).
-        step: the input that is pushed, 1 to 10.
-        push: what is added to it, −2 to 2.
-
-    Raises:
-        StateError: a value is of another type or out of range. It is a ``ValueError``.
+    reads both ways, on the four values before each step; it forecasts steps 5 to 10. The average is of five values.
     """
 
     module: ClassVar[str] = "causality_explorer"
 
     network = Choice(tuple(NETWORKS))
-    step = WholeNumber(1, STEPS, 5)
-    push = RealNumber(-2.0, 2.0, 1.0)
+    step = WholeNumber(1, STEPS, 5)  #: the input that is pushed
+    push = RealNumber(-2.0, 2.0, 1.0)  #: what is added to it
 
     def outputs(self, x: ArrayLike) -> FloatArray:
-        """Outputs of the present network.
-
-        Args:
-            x: ten inputs, ``(10,)``.
-
-        Returns:
-            ``(10,)``, NaN where there is no output.
-        """
+        """Outputs of the present network on ten inputs, ``(10,)``, NaN where there is none."""
         return NETWORKS[self.network](np.asarray(x, dtype=np.float64))
 
     @property

@@ -7,10 +7,7 @@ import numpy as np
 import traitlets
 
 from rnncourse.cells import FloatArray
-from rnncourse.widgets.base import Numbers, PageWidget, RealNumber, StateError, WholeNumber, html_table
-from rnncourse.widgets.cell_explorer import fixed
-
-__all__ = ["ForecastExplorer"]
+from rnncourse.widgets.base import Numbers, PageWidget, RealNumber, StateError, WholeNumber, fixed, html_table
 
 WINDOW = 10
 MOST = 120
@@ -22,50 +19,36 @@ class ForecastExplorer(PageWidget):
     """Forecasts of the next day from the ten before it: persistence, a linear autoregression, a network, and yours.
 
     Yours is ``usual + keep · (today - usual)``: some way from today back to what you call usual.
-
-    Args:
-        days: the series, 11 to 120 numbers, such as daily maxima in °C.
-        network: recorded forecasts of a network for ``days[10]``, ``days[11]``, …: ten numbers fewer.
-        weights: weights of the autoregression, the latest day first, ten numbers.
-        intercept: its constant, −50 to 50.
-        at: which forecast is shown, from 1 to the number of forecasts.
-        keep: how much of today's distance from the usual your forecast keeps, 0 to 1.2.
-        usual: what you take for usual, −10 to 40.
-
-    Raises:
-        StateError: a value does not fit, or the numbers of days, forecasts and ``at`` disagree. It is a ``ValueError``.
     """
 
     module: ClassVar[str] = "forecast_explorer"
 
-    days = Numbers((None,), _MADE_UP, most=MOST)
+    days = Numbers((None,), _MADE_UP, most=MOST)  #: the series, 11 to 120 numbers, such as daily maxima in °C
+    #: recorded forecasts of a network for ``days[10]``, ``days[11]``, …: ten numbers fewer
     network = Numbers((None,), (18.0,) * (len(_MADE_UP) - WINDOW), most=MOST - WINDOW)
-    weights = Numbers((WINDOW,), (0.8, 0.1, 0, 0, 0, 0, 0, 0, 0, 0.05))
-    intercept = RealNumber(-50.0, 50.0, 0.9)
-    at = WholeNumber(1, MOST - WINDOW, 1)
-    keep = RealNumber(0.0, 1.2, 0.7)
-    usual = RealNumber(-10.0, 40.0, 18.0)
+    weights = Numbers((WINDOW,), (0.8, 0.1, 0, 0, 0, 0, 0, 0, 0, 0.05))  #: of the autoregression, the latest day first
+    intercept = RealNumber(-50.0, 50.0, 0.9)  #: its constant
+    at = WholeNumber(1, MOST - WINDOW, 1)  #: which forecast is shown, from 1
+    keep = RealNumber(0.0, 1.2, 0.7)  #: how much of today's distance from the usual your forecast keeps
+    usual = RealNumber(-10.0, 40.0, 18.0)  #: what you take for usual
 
     @traitlets.validate("days", "network", "at")
     def _lengths_agree(self, proposal: Any) -> Any:
-        """``proposal.value``, unless it parts the series from its forecasts; raises ``StateError`` then."""
-        held = {"days": self.days, "network": self.network, "at": self.at, proposal.trait.name: proposal.value}
-        count = len(held["days"]) - WINDOW
+        """``proposal.value``, unless it parts the series from its forecasts."""
+        held = self.held(proposal)
+        days, count = len(held["days"]), len(held["days"]) - WINDOW
         if count < 1:
-            raise StateError(
-                f"ForecastExplorer.days must hold {WINDOW + 1} to {MOST} numbers, but holds {len(held['days'])}; "
-                "pass a longer series."
+            rule = f"days must hold {WINDOW + 1} to {MOST} numbers, but holds {days}; pass a longer series."
+        elif len(held["network"]) != count:
+            rule = (
+                f"network must hold a forecast for each day after the tenth, {count} for {days} days, but holds "
+                f"{len(held['network'])}; pass that many."
             )
-        if len(held["network"]) != count:
-            raise StateError(
-                f"ForecastExplorer.network must hold a forecast for each day after the tenth, {count} for "
-                f"{len(held['days'])} days, but holds {len(held['network'])}; pass that many."
-            )
-        if held["at"] > count:
-            raise StateError(
-                f"ForecastExplorer.at must be at most {count}, but is {held['at']}; choose an earlier one."
-            )
-        return proposal.value
+        elif held["at"] > count:
+            rule = f"at must be at most {count}, but is {held['at']}; choose an earlier one."
+        else:
+            return proposal.value
+        raise StateError(f"ForecastExplorer.{rule}")
 
     @property
     def targets(self) -> FloatArray:
@@ -101,6 +84,5 @@ class ForecastExplorer(PageWidget):
 
     def summary(self) -> str:
         """Mean squared error of each forecast over all targets."""
-        return "mean squared error " + ", ".join(
-            f"{NAMES[name]} {fixed(error, 2)}" for name, error in self.errors.items()
-        )
+        errors = (f"{NAMES[name]} {fixed(error, 2)}" for name, error in self.errors.items())
+        return f"mean squared error {', '.join(errors)}"

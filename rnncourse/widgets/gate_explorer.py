@@ -7,10 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from rnncourse.cells import LSTMSequence, lstm_sequence
-from rnncourse.widgets.base import Numbers, PageWidget, WholeNumber, html_table
-from rnncourse.widgets.cell_explorer import fixed
-
-__all__ = ["GATE_SEQUENCES", "GateExplorer"]
+from rnncourse.widgets.base import Numbers, PageWidget, WholeNumber, fixed, html_table
 
 STEPS = 8
 # Pre-activations i, f, g, o of each step, by the name of what the cell then does.
@@ -33,36 +30,23 @@ class GateExplorer(PageWidget):
 
     The four pre-activations of each step are set directly, so the gates do not depend on ``h``: the reader stands
     in for the weights.
-
-    Args:
-        sequence: pre-activations of i, f, g and o, one row per step, shape ``(8, 4)``.
-        c_0: cell state before the first step, shape ``(1,)``.
-        at: the step that is shown and moved, from 1 to 8.
-
-    Raises:
-        StateError: an array has another shape or holds a number that is not finite, or there is no such step. It is a
-            ``ValueError``.
     """
 
     module: ClassVar[str] = "gate_explorer"
 
-    sequence = Numbers((STEPS, 4), GATE_SEQUENCES["hold"])
-    c_0 = Numbers((1,), (0.0,))
-    at = WholeNumber(1, STEPS, 1)
+    sequence = Numbers((STEPS, 4), GATE_SEQUENCES["hold"])  #: pre-activations of i, f, g and o, one row per step
+    c_0 = Numbers((1,), (0.0,))  #: cell state before the first step
+    at = WholeNumber(1, STEPS, 1)  #: the step that is shown and moved
 
     @property
     def run(self) -> LSTMSequence:
-        """All eight steps, computed by ``rnncourse.cells.lstm_sequence`` from the present traits.
-
-        The pre-activations go in as the input, through input weights that pass each to its gate unchanged.
-        """
+        """All eight steps; the pre-activations go in as the input, through weights that pass each to its gate."""
         return lstm_sequence(self.sequence, [0.0], self.c_0, np.eye(4), np.zeros((4, 1)), np.zeros(4))
 
     def fallback_html(self) -> str:
         """Gates, what was kept, written and shown, and the states, one row per step."""
-        run = self.run
-        columns = (run.i, run.f, run.g, run.o, run.kept, run.written, run.c, run.h)
-        rows = [(str(t + 1), *(fixed(float(column[t, 0]), 3) for column in columns)) for t in range(len(self.sequence))]
+        columns = [getattr(self.run, name) for name in ("i", "f", "g", "o", "kept", "written", "c", "h")]
+        rows = [(str(t + 1), *(fixed(float(column[t, 0]), 3) for column in columns)) for t in range(STEPS)]
         head = ("step", "i", "f", "g", "o", "kept", "written", "c", "h")
         return html_table(f"One unit of an LSTM, from c = {fixed(self.c_0[0], 2)}", head, rows)
 

@@ -7,10 +7,7 @@ import numpy as np
 import traitlets
 
 from rnncourse.cells import FloatArray, LSTMSequence, lstm_sequence
-from rnncourse.widgets.base import Numbers, PageWidget, RealNumber, StateError, WholeNumber, html_table
-from rnncourse.widgets.cell_explorer import fixed
-
-__all__ = ["GateScrubber"]
+from rnncourse.widgets.base import Numbers, PageWidget, RealNumber, StateError, WholeNumber, fixed, html_table
 
 HIDDEN = 8
 LEAST, MOST = 12, 180
@@ -31,36 +28,23 @@ class GateScrubber(PageWidget):
 
     From minute ``jump_at`` on, ``size`` is added to every value. Before it the two readings are the same, so whatever
     differs afterwards is the cell's answer.
-
-    Args:
-        series: what is read, 12 to 180 numbers, in standard deviations.
-        W_ih: input weights, rows in torch's order i, f, g, o, shape ``(32, 1)``.
-        W_hh: recurrent weights, shape ``(32, 8)``.
-        b: sum of both biases, shape ``(32,)``.
-        jump_at: first minute of the jump, from 1.
-        size: what is added from there on, −3 to 3; 0 adds nothing.
-        at: the minute that is shown, from 1.
-        unit: which unit's gates are shown, from 1 to 8; 0 for their mean.
-
-    Raises:
-        StateError: a value does not fit, or a minute lies beyond the series. It is a ``ValueError``.
     """
 
     module: ClassVar[str] = "gate_scrubber"
 
-    series = Numbers((None,), _WAVE, most=MOST)
-    W_ih = Numbers((4 * HIDDEN, 1), _MADE_UP["W_ih"])
-    W_hh = Numbers((4 * HIDDEN, HIDDEN), _MADE_UP["W_hh"])
-    b = Numbers((4 * HIDDEN,), _MADE_UP["b"])
-    jump_at = WholeNumber(1, MOST, 20)
-    size = RealNumber(-3.0, 3.0, 2.0)
-    at = WholeNumber(1, MOST, 20)
-    unit = WholeNumber(0, HIDDEN, 0)
+    series = Numbers((None,), _WAVE, most=MOST)  #: what is read, 12 to 180 numbers, in standard deviations
+    W_ih = Numbers((4 * HIDDEN, 1), _MADE_UP["W_ih"])  #: input weights, rows in torch's order i, f, g, o
+    W_hh = Numbers((4 * HIDDEN, HIDDEN), _MADE_UP["W_hh"])  #: recurrent weights
+    b = Numbers((4 * HIDDEN,), _MADE_UP["b"])  #: sum of both biases
+    jump_at = WholeNumber(1, MOST, 20)  #: first minute of the jump, from 1
+    size = RealNumber(-3.0, 3.0, 2.0)  #: what is added from there on
+    at = WholeNumber(1, MOST, 20)  #: the minute that is shown, from 1
+    unit = WholeNumber(0, HIDDEN, 0)  #: which unit's gates are shown, from 1; 0 for their mean
 
     @traitlets.validate("series", "jump_at", "at")
     def _minutes_exist(self, proposal: Any) -> Any:
-        """``proposal.value``, unless a minute lies beyond the series; raises ``StateError`` then."""
-        held = {"series": self.series, "jump_at": self.jump_at, "at": self.at, proposal.trait.name: proposal.value}
+        """``proposal.value``, unless a minute lies beyond the series."""
+        held = self.held(proposal)
         count = len(held["series"])
         if count < LEAST:
             raise StateError(
@@ -86,19 +70,12 @@ class GateScrubber(PageWidget):
 
     @property
     def runs(self) -> tuple[LSTMSequence, LSTMSequence]:
-        """Every step with the jump and without it, computed by ``rnncourse.cells.lstm_sequence``."""
+        """Every step with the jump and without it."""
         jumped, plain = self.loads
         return self._read(jumped), self._read(plain)
 
     def gate(self, name: str) -> tuple[FloatArray, FloatArray]:
-        """One gate along the series, with the jump and without it.
-
-        Args:
-            name: ``f``, ``i`` or ``o``.
-
-        Returns:
-            ``(time,)`` each: the unit chosen, or the mean over units.
-        """
+        """The gate ``f``, ``i`` or ``o`` of the unit chosen, with the jump and without it, ``(time,)`` each."""
         jumped, plain = (getattr(run, name) for run in self.runs)
         if self.unit:
             return jumped[:, self.unit - 1], plain[:, self.unit - 1]

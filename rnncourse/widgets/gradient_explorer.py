@@ -11,8 +11,6 @@ import traitlets
 from rnncourse.cells import FloatArray
 from rnncourse.widgets.base import Choice, Numbers, PageWidget, RealNumber, StateError, WholeNumber, html_table
 
-__all__ = ["ExplorerFlow", "GradientExplorer"]
-
 UNITS, LONGEST = 8, 200
 
 
@@ -33,17 +31,11 @@ def _noise(count: int, seed: int) -> list[float]:
 
 @dataclass(frozen=True, eq=False)
 class ExplorerFlow:
-    """What the widget draws, all for t = 1 to T.
+    """What the widget draws, all for t = 1 to T and of shape ``(time,)``."""
 
-    Attributes:
-        state: norms of h_t, shape ``(time,)``.
-        gradient: norms of dL/dh_t, shape ``(time,)``.
-        log10_bound: log10 of the bound on ``gradient``, shape ``(time,)``; -inf where all units are cut off.
-    """
-
-    state: FloatArray
-    gradient: FloatArray
-    log10_bound: FloatArray
+    state: FloatArray  #: norms of h_t
+    gradient: FloatArray  #: norms of dL/dh_t
+    log10_bound: FloatArray  #: log10 of the bound on ``gradient``; -inf where all units are cut off
 
     @property
     def ratio(self) -> float:
@@ -61,50 +53,37 @@ class GradientExplorer(PageWidget):
     """Explorer of ``h = f(radius · Q h_prev + input_scale · W_xh x)``, eight units, with Q orthogonal.
 
     It draws the norms of the state and of the gradient of a loss on the last state, and the bound on the gradient.
-
-    Args:
-        radius: spectral radius of the recurrent weights, 0.5 to 1.5; since Q is orthogonal, also their norm.
-        nonlinearity: ``"tanh"``, ``"relu"`` or ``"linear"``.
-        seq_len: time steps, 2 to 200.
-        input_scale: factor on the input, 0.05 to 2.
-        rotation: the orthogonal matrix Q, shape ``(8, 8)``.
-        W_xh: input weights, shape ``(8,)``, for one input feature.
-        x: input, shape ``(200,)``; the first ``seq_len`` entries are read.
-        dh_last: gradient of the loss by the last state, shape ``(8,)``.
-
-    Raises:
-        StateError: a value is out of range, has another shape, or Q is not orthogonal. It is a ``ValueError``.
     """
 
     module: ClassVar[str] = "gradient_explorer"
 
-    radius = RealNumber(0.5, 1.5, 1.0)
+    radius = RealNumber(0.5, 1.5, 1.0)  #: spectral radius of the recurrent weights; Q is orthogonal: also their norm
     nonlinearity = Choice(("tanh", "relu", "linear"))
-    seq_len = WholeNumber(2, LONGEST, 100)
-    input_scale = RealNumber(0.05, 2.0, 0.5)
-    rotation = Numbers((UNITS, UNITS), _rotation(12))
-    W_xh = Numbers((UNITS,), _noise(UNITS, 1))
-    x = Numbers((LONGEST,), _noise(LONGEST, 2))
-    dh_last = Numbers((UNITS,), _noise(UNITS, 3))
+    seq_len = WholeNumber(2, LONGEST, 100)  #: time steps
+    input_scale = RealNumber(0.05, 2.0, 0.5)  #: factor on the input
+    rotation = Numbers((UNITS, UNITS), _rotation(12))  #: the orthogonal matrix Q
+    W_xh = Numbers((UNITS,), _noise(UNITS, 1))  #: input weights, for one input feature
+    x = Numbers((LONGEST,), _noise(LONGEST, 2))  #: input; the first ``seq_len`` entries are read
+    dh_last = Numbers((UNITS,), _noise(UNITS, 3))  #: gradient of the loss by the last state
 
     @traitlets.validate("rotation")
     def _orthogonal(self, proposal: Any) -> Any:
-        matrix = np.asarray(proposal["value"])
+        matrix = np.asarray(proposal.value)
         if np.abs(matrix @ matrix.T - np.eye(UNITS)).max() > 1e-9:
             raise StateError(
                 f"{type(self).__name__}.rotation must be orthogonal, but its product with its transpose is not the "
                 "identity; pass the Q of a QR decomposition."
             )
-        return proposal["value"]
+        return proposal.value
 
     @traitlets.validate("dh_last")
     def _some_gradient(self, proposal: Any) -> Any:
-        if not any(proposal["value"]):
+        if not any(proposal.value):
             raise StateError(
                 f"{type(self).__name__}.dh_last must not be all zeros, for it is what the way back starts from; "
                 "give one entry another value."
             )
-        return proposal["value"]
+        return proposal.value
 
     @property
     def flow(self) -> ExplorerFlow:
@@ -127,17 +106,10 @@ class GradientExplorer(PageWidget):
 
     def fallback_html(self) -> str:
         """State, gradient and bound at five steps, one row each."""
-        flow = self.flow
-        chosen = sorted({1 + round(part * (self.seq_len - 1) / 4) for part in range(5)})
-        rows = [
-            (
-                str(t),
-                f"{flow.state[t - 1]:.2e}",
-                f"{flow.gradient[t - 1] / flow.gradient[-1]:.2e}",
-                f"{10 ** (flow.log10_bound[t - 1] - flow.log10_bound[-1]):.2e}",
-            )
-            for t in chosen
-        ]
+        flow, rows = self.flow, []
+        for t in sorted({round(part * (self.seq_len - 1) / 4) for part in range(5)}):
+            gradient, bound = flow.gradient[t] / flow.gradient[-1], 10 ** (flow.log10_bound[t] - flow.log10_bound[-1])
+            rows.append((str(t + 1), f"{flow.state[t]:.2e}", f"{gradient:.2e}", f"{bound:.2e}"))
         caption = (
             f"{self.nonlinearity}, spectral radius {self.radius:.2f}: norms of the state, and gradient and bound "
             "relative to the last step"
@@ -150,20 +122,10 @@ class GradientExplorer(PageWidget):
 
 
 def _bend(z: FloatArray, nonlinearity: str) -> FloatArray:
-    match nonlinearity:
-        case "tanh":
-            return np.tanh(z)
-        case "relu":
-            return np.maximum(z, 0.0)
-        case _:
-            return z
+    bent: FloatArray = np.tanh(z) if nonlinearity == "tanh" else np.maximum(z, 0.0) if nonlinearity == "relu" else z
+    return bent
 
 
 def _slope(h: FloatArray, nonlinearity: str) -> FloatArray:
-    match nonlinearity:
-        case "tanh":
-            return 1.0 - h**2
-        case "relu":
-            return (h > 0).astype(np.float64)
-        case _:
-            return np.ones_like(h)
+    one: FloatArray = np.ones_like(h)
+    return 1.0 - h**2 if nonlinearity == "tanh" else one * (h > 0) if nonlinearity == "relu" else one

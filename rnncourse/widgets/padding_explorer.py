@@ -9,10 +9,7 @@ import numpy as np
 import traitlets
 
 from rnncourse.cells import FloatArray, LSTMStep, lstm_sequence, sigmoid
-from rnncourse.widgets.base import Choice, Numbers, PageWidget, StateError, Texts, WholeNumber, html_table
-from rnncourse.widgets.cell_explorer import fixed
-
-__all__ = ["PaddedReading", "PaddingExplorer"]
+from rnncourse.widgets.base import Choice, Numbers, PageWidget, StateError, Texts, WholeNumber, fixed, html_table
 
 HIDDEN, EMBEDDING = 8, 4
 NETWORKS = ("packed", "padded", "padded, keeps")
@@ -35,70 +32,43 @@ def _made_up(*shape: int, scale: float = 1.0) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class PaddedReading:
-    """One sentence, read with padding.
+    """One sentence, read with padding."""
 
-    Attributes:
-        last_word: step after which the last word has been read, from 1.
-        h: hidden state after each step, ``(time, 8)``.
-        friendly: probability of the friendly class after each step, ``(time,)``.
-        forget: mean forget gate of the last step that was computed.
-        written: mean input gate of that step.
-        reaches: log10 of the gradient of the answer at the state after the last word, relative to that at the state
-            which is read; the state is the pair of h and c.
-    """
-
-    last_word: int
-    h: FloatArray
-    friendly: FloatArray
-    forget: float
-    written: float
+    last_word: int  #: step after which the last word has been read, from 1
+    h: FloatArray  #: hidden state after each step, ``(time, 8)``
+    friendly: FloatArray  #: probability of the friendly class after each step, ``(time,)``
+    forget: float  #: mean forget gate of the last step that was computed
+    written: float  #: mean input gate of that step
+    #: log10 of the gradient of the answer at the state (h, c) after the last word, relative to that where it is read
     reaches: float
 
 
 class PaddingExplorer(PageWidget):
-    """Small LSTMs of eight units that read short reviews, and go on over padding.
-
-    Args:
-        sentences: two to six reviews of words from ``words``, in lower case, with single spaces.
-        labels: 1 for each friendly sentence, 0 for the others.
-        words: the words, at most 40.
-        embedding: a vector of each word for each network, shape ``(words, 3, 4)``. Padding is the zero vector.
-        W_ih: input weights of each network, rows in torch's order i, f, g, o, shape ``(3, 32, 4)``.
-        W_hh: recurrent weights, shape ``(3, 32, 8)``.
-        b: sum of both biases, shape ``(3, 32)``.
-        W_hy: weights of the friendly class less those of the other, shape ``(3, 8)``.
-        b_y: bias of the friendly class less that of the other, shape ``(3,)``.
-        network: ``"packed"``, ``"padded"`` or ``"padded, keeps"``: how the network learned.
-        place: ``"behind"``, ``"in front"`` or ``"masked"``: where the padding goes, and whether it is read.
-        pads: padding steps, 0 to 60.
-        sentence: which sentence is shown, from 1.
-
-    Raises:
-        StateError: a value does not fit, a sentence has a word that is not in ``words``, or there is no such
-            sentence. It is a ``ValueError``.
-    """
+    """Small LSTMs of eight units, three that learned differently, that read short reviews and go on over padding."""
 
     module: ClassVar[str] = "padding_explorer"
 
+    #: two to six reviews of words from ``words``, in lower case, with single spaces
     sentences = Texts(_SENTENCES, least=2, most=MOST_SENTENCES, longest=LONGEST)
-    labels = Numbers((None,), (1, 0, 1), most=MOST_SENTENCES)
+    labels = Numbers((None,), (1, 0, 1), most=MOST_SENTENCES)  #: 1 for each friendly sentence, 0 for the others
     words = Texts(_WORDS, least=1, most=MOST_WORDS, longest=20)
+    #: a vector of each word for each network; padding is the zero vector
     embedding = Numbers((None, len(NETWORKS), EMBEDDING), _made_up(len(_WORDS), 3, EMBEDDING), most=MOST_WORDS)
+    #: input weights of each network, rows in torch's order i, f, g, o
     W_ih = Numbers((3, 4 * HIDDEN, EMBEDDING), _made_up(3, 4 * HIDDEN, EMBEDDING))
-    W_hh = Numbers((3, 4 * HIDDEN, HIDDEN), _made_up(3, 4 * HIDDEN, HIDDEN, scale=0.5))
-    b = Numbers((3, 4 * HIDDEN), _made_up(3, 4 * HIDDEN, scale=0.3))
-    W_hy = Numbers((3, HIDDEN), _made_up(3, HIDDEN))
-    b_y = Numbers((3,), (0.0, 0.0, 0.0))
-    network = Choice(NETWORKS)
-    place = Choice(PLACES)
-    pads = WholeNumber(0, MOST_PADS, 10)
-    sentence = WholeNumber(1, MOST_SENTENCES, 1)
+    W_hh = Numbers((3, 4 * HIDDEN, HIDDEN), _made_up(3, 4 * HIDDEN, HIDDEN, scale=0.5))  #: recurrent weights
+    b = Numbers((3, 4 * HIDDEN), _made_up(3, 4 * HIDDEN, scale=0.3))  #: sum of both biases
+    W_hy = Numbers((3, HIDDEN), _made_up(3, HIDDEN))  #: weights of the friendly class less those of the other
+    b_y = Numbers((3,), (0.0, 0.0, 0.0))  #: bias of the friendly class less that of the other
+    network = Choice(NETWORKS)  #: how the network learned
+    place = Choice(PLACES)  #: where the padding goes, and whether it is read
+    pads = WholeNumber(0, MOST_PADS, 10)  #: padding steps
+    sentence = WholeNumber(1, MOST_SENTENCES, 1)  #: which sentence is shown, from 1
 
     @traitlets.validate("sentences", "labels", "words", "embedding", "sentence")
     def _parts_fit(self, proposal: Any) -> Any:
-        """``proposal.value``, unless it contradicts the other parts; raises ``StateError`` then."""
-        names = ("sentences", "labels", "words", "embedding", "sentence")
-        held = {name: getattr(self, name) for name in names} | {proposal.trait.name: proposal.value}
+        """``proposal.value``, unless it contradicts the other parts."""
+        held = self.held(proposal)
         for name, other in (("labels", "sentences"), ("embedding", "words")):
             if len(held[name]) != len(held[other]):
                 raise StateError(
@@ -118,14 +88,7 @@ class PaddingExplorer(PageWidget):
         return proposal.value
 
     def reading(self, sentence: int) -> PaddedReading:
-        """One sentence, read with the padding of the present state.
-
-        Args:
-            sentence: which, from 1.
-
-        Returns:
-            Its states and what is said of it, computed by ``rnncourse.cells.lstm_sequence``.
-        """
+        """One sentence, counted from 1, read with the padding of the present state."""
         n = NETWORKS.index(self.network)
         rows = [self.words.index(word) for word in self.sentences[sentence - 1].split(" ")]
         vectors, nothing = np.asarray(self.embedding)[rows, n], np.zeros((self.pads, EMBEDDING))

@@ -12,8 +12,6 @@ from IPython.display import publish_display_data
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-__all__ = ["Panel", "panel"]
-
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -22,11 +20,8 @@ class Panel:
 
     A notebook shows it as two outputs. Each carries a live view, which Jupyter prefers, and something that
     remains where there is no kernel: the picture for the first, a caption for the second. The picture is no
-    part of the caption's HTML, because its bytes differ between machines and the HTML may not.
-
-    Attributes:
-        controls: the ipywidgets controls, by the name of the function's argument.
-        view: the ``ipywidgets.interactive`` that holds them, above the picture.
+    part of the caption's HTML, because its bytes differ between machines and the HTML may not. ``controls`` are the
+    ipywidgets controls by the name of the function's argument, ``view`` holds them above the picture.
     """
 
     def __init__(self, function: Callable[..., Figure], needs: str, controls: dict[str, Any]) -> None:
@@ -83,18 +78,12 @@ class Panel:
 
 
 def panel(function: Callable[..., Figure], *, needs: str = "trains again", **controls: Any) -> Panel:
-    """Controls for a function that must run in Python.
+    """Controls for a function that must run in Python; the last expression of a cell.
 
     Args:
-        function: draws and returns a Matplotlib figure; its arguments are the controls.
+        function: draws and returns a Matplotlib figure, else a ``TypeError``; its arguments are the controls.
         needs: what a move makes Python do, in a few words.
         **controls: one ipywidgets control, or an abbreviation such as ``(1, 5)``, for each argument.
-
-    Returns:
-        Panel that a notebook displays: the last expression of a cell.
-
-    Raises:
-        TypeError: ``function`` returns no figure.
     """
     return Panel(function, needs, controls)
 

@@ -7,71 +7,44 @@ import traitlets
 
 from rnncourse.widgets.base import Choice, Flag, PageWidget, StateError, WholeNumber, html_table
 
-__all__ = ["ParameterCalculator", "StackCounts"]
-
 GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
 
 
 @dataclass(frozen=True)
 class StackCounts:
-    """Counts of a whole stack, for one sequence.
+    """Counts of a whole stack, for one sequence."""
 
-    Attributes:
-        pytorch: parameters with PyTorch's two biases per gate.
-        keras: parameters with Keras's biases: one per gate, two for a GRU.
-        macs_per_step: multiply-accumulates of one time step.
-        macs: multiply-accumulates of all ``seq_len`` steps.
-    """
-
-    pytorch: int
-    keras: int
-    macs_per_step: int
-    macs: int
+    pytorch: int  #: parameters with PyTorch's two biases per gate
+    keras: int  #: parameters with Keras's biases: one per gate, two for a GRU
+    macs_per_step: int  #: multiply-accumulates of one time step
+    macs: int  #: multiply-accumulates of all steps
 
 
 class ParameterCalculator(PageWidget):
-    """Calculator of parameters in two frameworks' conventions, and of multiply-accumulates.
-
-    Args:
-        cell: ``"RNN"``, ``"LSTM"`` or ``"GRU"``.
-        input_size: features of each time step.
-        hidden_size: hidden units per direction.
-        num_layers: stacked layers.
-        bidirectional: whether each layer also reads from the end.
-        bias: whether the gates have biases.
-        proj_size: size of an LSTM's projected state; 0 for none.
-        seq_len: time steps.
-
-    Raises:
-        StateError: a size is out of range, or ``proj_size`` does not fit the cell. It is a ``ValueError``.
-    """
+    """Calculator of parameters in two frameworks' conventions, and of multiply-accumulates."""
 
     module: ClassVar[str] = "parameter_calculator"
 
     cell = Choice(("LSTM", "GRU", "RNN"))
-    input_size = WholeNumber(1, 100_000, 1)
-    hidden_size = WholeNumber(1, 8192, 64)
-    num_layers = WholeNumber(1, 8, 2)
-    bidirectional = Flag(False)
-    bias = Flag(True)
-    proj_size = WholeNumber(0, 8191, 0)
-    seq_len = WholeNumber(1, 10_000, 60)
+    input_size = WholeNumber(1, 100_000, 1)  #: features of each time step
+    hidden_size = WholeNumber(1, 8192, 64)  #: hidden units per direction
+    num_layers = WholeNumber(1, 8, 2)  #: stacked layers
+    bidirectional = Flag(False)  #: whether each layer also reads from the end
+    bias = Flag(True)  #: whether the gates have biases
+    proj_size = WholeNumber(0, 8191, 0)  #: size of an LSTM's projected state; 0 for none
+    seq_len = WholeNumber(1, 10_000, 60)  #: time steps
 
     @traitlets.validate("cell", "proj_size", "hidden_size")
     def _projection_fits(self, proposal: Any) -> Any:
-        state = {name: getattr(self, name) for name in ("cell", "proj_size", "hidden_size")}
-        state[proposal["trait"].name] = proposal["value"]
-        if state["proj_size"] and state["cell"] != "LSTM":
-            raise StateError(
-                f"{type(self).__name__}.proj_size must be 0 for a cell {state['cell']!r}, "
-                f"but is {state['proj_size']}; only an LSTM projects its state."
-            )
-        if state["proj_size"] >= state["hidden_size"]:
-            raise StateError(
-                f"{type(self).__name__}.proj_size must be smaller than hidden_size={state['hidden_size']}, "
-                f"but is {state['proj_size']}; lower it or set 0."
-            )
-        return proposal["value"]
+        held = self.held(proposal)
+        size, hidden, cell = held["proj_size"], held["hidden_size"], held["cell"]
+        if size and cell != "LSTM":
+            rule = f"must be 0 for a cell {cell!r}, but is {size}; only an LSTM projects its state."
+        elif size >= hidden:
+            rule = f"must be smaller than hidden_size={hidden}, but is {size}; lower it or set 0."
+        else:
+            return proposal.value
+        raise StateError(f"{type(self).__name__}.proj_size {rule}")
 
     @property
     def counts(self) -> StackCounts:
@@ -93,12 +66,12 @@ class ParameterCalculator(PageWidget):
         """The network in one line, and its counts, one row each."""
         counts = self.counts
         rows = [
-            ("Parameters, PyTorch", counts.pytorch),
-            ("Parameters, Keras", counts.keras),
-            ("MACs per time step", counts.macs_per_step),
-            (f"MACs for {self.seq_len} steps", counts.macs),
+            ("Parameters, PyTorch", f"{counts.pytorch:,}"),
+            ("Parameters, Keras", f"{counts.keras:,}"),
+            ("MACs per time step", f"{counts.macs_per_step:,}"),
+            (f"MACs for {self.seq_len} steps", f"{counts.macs:,}"),
         ]
-        return html_table(self._network(), ("count", "one sequence"), [(name, f"{value:,}") for name, value in rows])
+        return html_table(self._network(), ("count", "one sequence"), rows)
 
     def summary(self) -> str:
         """The network and its parameters."""

@@ -8,57 +8,35 @@ import numpy as np
 from rnncourse.cells import FloatArray
 from rnncourse.widgets.base import PageWidget, RealNumber, WholeNumber, html_table
 
-__all__ = ["FieldReach", "ReceptiveField"]
-
 SHARE = 0.95
 
 
 @dataclass(frozen=True, eq=False)
 class FieldReach:
-    """What the widget draws and shows, all for the last of T outputs.
+    """What the widget draws and shows, all for the last of T outputs."""
 
-    Attributes:
-        field: steps that the stack can see in a sequence long enough.
-        reached: steps of this sequence that it sees.
-        layers_needed: layers with which it would see the whole sequence; -1 if none do, for a kernel of 1.
-        paths: paths through the stack from each input to the output, as a share of all of them, shape ``(time,)``.
-        fading: weight of each input in a linear recurrence, as a share of all of them, shape ``(time,)``.
-        width: last inputs that hold 95 % of the paths.
-        fading_width: last inputs that hold 95 % of the recurrence's weight.
-    """
-
-    field: int
-    reached: int
-    layers_needed: int
-    paths: FloatArray
-    fading: FloatArray
-    width: int
-    fading_width: int
+    field: int  #: steps that the stack can see in a sequence long enough
+    reached: int  #: steps of this sequence that it sees
+    layers_needed: int  #: layers with which it would see the whole sequence; -1 if none do, for a kernel of 1
+    paths: FloatArray  #: paths through the stack from each input to the output, as a share of all, ``(time,)``
+    fading: FloatArray  #: weight of each input in a linear recurrence, as a share of all, ``(time,)``
+    width: int  #: last inputs that hold 95 % of the paths
+    fading_width: int  #: last inputs that hold 95 % of the recurrence's weight
 
 
 class ReceptiveField(PageWidget):
     """Explorer of the receptive field of causal convolutions, beside ``h = keep · h_prev + x``.
 
     Layer number l has the dilation ``growth ** (l - 1)``: 1 everywhere at growth 1, doubling at growth 2.
-
-    Args:
-        kernel_size: steps under a kernel, 1 to 9.
-        depth: layers, 1 to 10.
-        growth: factor from one layer's dilation to the next's, 1 to 3.
-        seq_len: time steps, 2 to 128.
-        keep: what the recurrence keeps of its state at each step, 0 to 1.
-
-    Raises:
-        StateError: a value is out of range. It is a ``ValueError``.
     """
 
     module: ClassVar[str] = "receptive_field"
 
-    kernel_size = WholeNumber(1, 9, 3)
-    depth = WholeNumber(1, 10, 4)
-    growth = WholeNumber(1, 3, 1)
-    seq_len = WholeNumber(2, 128, 32)
-    keep = RealNumber(0.0, 1.0, 0.9)
+    kernel_size = WholeNumber(1, 9, 3)  #: steps under a kernel
+    depth = WholeNumber(1, 10, 4)  #: layers
+    growth = WholeNumber(1, 3, 1)  #: factor from one layer's dilation to the next's
+    seq_len = WholeNumber(2, 128, 32)  #: time steps
+    keep = RealNumber(0.0, 1.0, 0.9)  #: what the recurrence keeps of its state at each step
 
     @property
     def dilations(self) -> tuple[int, ...]:

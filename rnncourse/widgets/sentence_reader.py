@@ -14,10 +14,7 @@ import numpy as np
 import traitlets
 
 from rnncourse.cells import FloatArray, gru_sequence, softmax
-from rnncourse.widgets.base import Numbers, PageWidget, StateError, Text, Texts, WholeNumber, html_table
-from rnncourse.widgets.cell_explorer import fixed
-
-__all__ = ["Reading", "SentenceReader"]
+from rnncourse.widgets.base import Numbers, PageWidget, StateError, Text, Texts, WholeNumber, fixed, html_table
 
 MOST_WORDS = 64  # read of one text
 MOST_CHARACTERS = 10_000
@@ -65,11 +62,7 @@ def _take(data: bytes, shape: tuple[int, ...]) -> FloatArray:
 
 @lru_cache(maxsize=8)
 def unpack(weights: str, *, words: int, classes: int, embedding_dim: int, hidden_size: int) -> Network:
-    """The network's arrays in float64, by the names of `layout`.
-
-    Raises:
-        ValueError: ``weights`` is no base64, has another length, or holds a number that is not finite.
-    """
+    """The network's arrays in float64, by the names of `layout`; a ``ValueError`` says what ``weights`` must."""
     try:
         data = base64.b64decode(weights, validate=True)
     except (binascii.Error, ValueError) as error:
@@ -90,23 +83,14 @@ def unpack(weights: str, *, words: int, classes: int, embedding_dim: int, hidden
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """A sentence, read.
+    """A sentence, read."""
 
-    Attributes:
-        words: the words read, in their order.
-        known: whether the network knows each.
-        left_out: words of the text beyond the first 64, which are not read.
-        forward: length of each word's change of the forward state, ``(words,)``.
-        backward: the same of the backward state, which starts at the last word, ``(words,)``.
-        beliefs: probability of each class after one word, two words, … all words, ``(words, classes)``.
-    """
-
-    words: tuple[str, ...]
-    known: tuple[bool, ...]
-    left_out: int
-    forward: FloatArray
-    backward: FloatArray
-    beliefs: FloatArray
+    words: tuple[str, ...]  #: the words read, in their order
+    known: tuple[bool, ...]  #: whether the network knows each
+    left_out: int  #: words of the text beyond the first 64, which are not read
+    forward: FloatArray  #: length of each word's change of the forward state, ``(words,)``
+    backward: FloatArray  #: the same of the backward state, which starts at the last word, ``(words,)``
+    beliefs: FloatArray  #: probability of each class after one word, two words, … all words, ``(words, classes)``
 
 
 def _made_up() -> dict[str, Any]:
@@ -129,50 +113,37 @@ class SentenceReader(PageWidget):
 
     A word that the network does not know is read as one and the same unknown word. The network is passed as it was
     recorded; without it, a made-up one of eight words reads.
-
-    Args:
-        text: what is read, at most 10,000 characters, of which the first 64 words.
-        at: how many words are read; 0, or more than there are, for all.
-        examples: up to eight texts on buttons.
-        words: the words that the network knows, in the order of its table; row 0 of the table is the unknown word.
-        classes: what it names, two to twelve.
-        weights: its arrays in base64, one after the other: the table, input weights, recurrent weights and two biases
-            of each direction, and the linear layer. A matrix is one float32 scale per row and then signed bytes.
-        embedding_dim: numbers per word, 1 to 128.
-        hidden_size: units of each direction, 1 to 128.
-        held_out: sentences it was tested on, percent right before its weights were rounded, and after; zeros where
-            nothing is known.
-
-    Raises:
-        StateError: a value does not fit, or ``weights`` does not belong to the other four. It is a ``ValueError``.
     """
 
     module: ClassVar[str] = "sentence_reader"
 
-    text = Text("I am not happy", most=MOST_CHARACTERS)
-    at = WholeNumber(0, MOST_WORDS, 0)
+    text = Text("I am not happy", most=MOST_CHARACTERS)  #: what is read: its first 64 words
+    at = WholeNumber(0, MOST_WORDS, 0)  #: how many words are read; 0, or more than there are, for all
+    #: texts on buttons
     examples = Texts(("you are not sad, i am", "i am not sad, you are"), least=0, most=8, longest=200)
+    #: the words that the network knows, in the order of its table; row 0 of the table is the unknown word
     words = Texts(_MADE_UP["words"], least=1, most=MOST_KNOWN, longest=40)
+    #: what it names
     classes = Texts(("sadness", "joy", "love", "anger", "fear", "surprise"), least=2, most=12, longest=20)
-    weights = Text(_MADE_UP["weights"], most=10_000_000)
-    embedding_dim = WholeNumber(1, 128, _MADE_UP["embedding_dim"])
-    hidden_size = WholeNumber(1, 128, _MADE_UP["hidden_size"])
+    weights = Text(_MADE_UP["weights"], most=10_000_000)  #: its arrays in base64, as `layout` says
+    embedding_dim = WholeNumber(1, 128, _MADE_UP["embedding_dim"])  #: numbers per word
+    hidden_size = WholeNumber(1, 128, _MADE_UP["hidden_size"])  #: units of each direction
+    #: sentences it was tested on, percent right before its weights were rounded, and after; zeros where none are known
     held_out = Numbers((3,), (0, 0, 0))
 
     @traitlets.validate("words", "classes", "weights", "embedding_dim", "hidden_size")
     def _network_fits(self, proposal: Any) -> Any:
-        """``proposal.value``, unless the weights are not those of the words and sizes; raises ``StateError`` then."""
+        """``proposal.value``, unless the weights are not those of the words and sizes."""
         try:
-            self._network(**{proposal.trait.name: proposal.value})
+            self._network(self.held(proposal))
         except ValueError as error:
             raise StateError(f"SentenceReader.weights must {error}.") from error
         return proposal.value
 
-    def _network(self, **proposed: Any) -> Network:
-        held = {name: proposed.get(name, getattr(self, name)) for name in ("words", "classes")}
-        sizes = {name: proposed.get(name, getattr(self, name)) for name in ("embedding_dim", "hidden_size")}
-        counts = {name: len(names) for name, names in held.items()}
-        return unpack(proposed.get("weights", self.weights), **counts, **sizes)
+    def _network(self, held: dict[str, Any] | None = None) -> Network:
+        state = held or {name: getattr(self, name) for name in self.state_names()}
+        sizes = {name: state[name] for name in ("embedding_dim", "hidden_size")}
+        return unpack(state["weights"], words=len(state["words"]), classes=len(state["classes"]), **sizes)
 
     def _states(self, direction: str, xs: FloatArray) -> FloatArray:
         """States of one direction after each of ``xs``, the zero state in front: ``(1 + time, hidden)``."""
@@ -182,7 +153,7 @@ class SentenceReader(PageWidget):
 
     @property
     def reading(self) -> Reading:
-        """The words read and what they do, computed by ``rnncourse.cells.gru_sequence``."""
+        """The words read and what they do."""
         every = split_words(self.text)
         words = every[:MOST_WORDS][: self.at or None]
         row = {word: number for number, word in enumerate(self.words, start=1)}

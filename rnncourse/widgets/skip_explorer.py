@@ -3,53 +3,37 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rnncourse.widgets.base import PageWidget, RealNumber, WholeNumber, html_table
-from rnncourse.widgets.cell_explorer import fixed
-
-__all__ = ["SkipExplorer", "SkipPath"]
+from rnncourse.widgets.base import PageWidget, RealNumber, WholeNumber, fixed, html_table
 
 STEPS = 40
 
 
 @dataclass(frozen=True)
 class SkipPath:
-    """What the gate did.
+    """What the gate did."""
 
-    Attributes:
-        probability: probability of an update at each step, before it is rounded.
-        looks: steps at which it updated, counted from 0.
-        met: the first of them within the pulse, or None.
-    """
-
-    probability: tuple[float, ...]
-    looks: tuple[int, ...]
-    met: int | None
+    probability: tuple[float, ...]  #: of an update at each step, before it is rounded
+    looks: tuple[int, ...]  #: steps at which it updated, counted from 0
+    met: int | None  #: the first of them within the pulse, or None
 
     @property
     def share(self) -> float:
         """Share of the steps that update."""
         return len(self.looks) / STEPS
 
+    def __str__(self) -> str:
+        return "missed" if self.met is None else f"met at step {self.met + 1}"
+
 
 class SkipExplorer(PageWidget):
-    """The update gate of a Skip RNN over forty steps, with one rise while it waits and another once it met the pulse.
-
-    Args:
-        start: first step of the pulse, counted from 1, 1 to 32.
-        lasts: steps that the pulse lasts, 1 to 8.
-        waiting: rise of the probability at each step before the pulse was met, 0.01 to 0.99.
-        after: rise at each step once it was met, 0.01 to 0.99.
-
-    Raises:
-        StateError: a value is of another type or out of range. It is a ``ValueError``.
-    """
+    """The update gate of a Skip RNN over forty steps: one rise while it waits, another once it met the pulse."""
 
     module: ClassVar[str] = "skip_explorer"
 
-    start = WholeNumber(1, 32, 18)
-    lasts = WholeNumber(1, 8, 8)
-    waiting = RealNumber(0.01, 0.99, 0.2)
-    after = RealNumber(0.01, 0.99, 0.2)
+    start = WholeNumber(1, 32, 18)  #: first step of the pulse, counted from 1
+    lasts = WholeNumber(1, 8, 8)  #: steps that the pulse lasts
+    waiting = RealNumber(0.01, 0.99, 0.2)  #: rise of the probability at each step before the pulse was met
+    after = RealNumber(0.01, 0.99, 0.2)  #: rise at each step once it was met
 
     @property
     def path(self) -> SkipPath:
@@ -72,17 +56,14 @@ class SkipExplorer(PageWidget):
     def fallback_html(self) -> str:
         """The pulse, the looks and what came of them."""
         path = self.path
-        looks = ", ".join(str(step + 1) for step in path.looks)
         rows = [
             ("pulse", f"steps {self.start} to {self.start + self.lasts - 1}"),
-            ("updates at steps", looks),
+            ("updates at steps", ", ".join(str(step + 1) for step in path.looks)),
             ("share of updates", f"{fixed(100 * path.share, 1)} %"),
-            ("pulse", "missed" if path.met is None else f"met at step {path.met + 1}"),
+            ("pulse", str(path)),
         ]
         return html_table("Update gate of a Skip RNN over forty steps", ("", "value"), rows)
 
     def summary(self) -> str:
         """Whether the pulse was met, and the share of updates."""
-        path = self.path
-        outcome = "missed" if path.met is None else f"met at step {path.met + 1}"
-        return f"pulse {outcome}, {fixed(100 * path.share, 1)} % updates"
+        return f"pulse {self.path}, {fixed(100 * self.path.share, 1)} % updates"

@@ -6,10 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from rnncourse.cells import FloatArray, LSTMSequence, lstm_sequence, sigmoid
-from rnncourse.widgets.base import Choice, PageWidget, RealNumber, WholeNumber, html_table
-from rnncourse.widgets.cell_explorer import fixed
-
-__all__ = ["StatePath"]
+from rnncourse.widgets.base import Choice, PageWidget, RealNumber, WholeNumber, fixed, html_table
 
 STEPS = 100
 INPUT_WEIGHTS = (1.0, 0.5)
@@ -38,33 +35,21 @@ class StatePath(PageWidget):
 
     All gates are constant: the input gate is one half, the two others follow their biases. The candidate is
     ``g = tanh(recurrent_scale · R h + input_strength · (1, 0.5) x)``, where R turns the plane by ``angle``.
-
-    Args:
-        forget_bias: pre-activation of the forget gate, −2 to 8.
-        output_bias: pre-activation of the output gate, −4 to 4.
-        input_strength: factor on the input weights, 0 to 2.
-        recurrent_scale: factor on the rotation, 0 to 4.
-        angle: angle of the rotation in degrees, −180 to 180.
-        inputs: ``"constant"``, ``"alternating"``, ``"pulse"`` (ten steps) or ``"noise"``.
-        at: the step that is shown, 1 to 100.
-
-    Raises:
-        StateError: a value is of another type or out of range. It is a ``ValueError``.
     """
 
     module: ClassVar[str] = "state_path"
 
-    forget_bias = RealNumber(-2.0, 8.0, 1.0)
-    output_bias = RealNumber(-4.0, 4.0, 1.0)
-    input_strength = RealNumber(0.0, 2.0, 0.5)
-    recurrent_scale = RealNumber(0.0, 4.0, 2.0)
-    angle = RealNumber(-180.0, 180.0, 60.0)
-    inputs = Choice(("constant", "alternating", "pulse", "noise"))
-    at = WholeNumber(1, STEPS, 60)
+    forget_bias = RealNumber(-2.0, 8.0, 1.0)  #: pre-activation of the forget gate
+    output_bias = RealNumber(-4.0, 4.0, 1.0)  #: pre-activation of the output gate
+    input_strength = RealNumber(0.0, 2.0, 0.5)  #: factor on the input weights
+    recurrent_scale = RealNumber(0.0, 4.0, 2.0)  #: factor on the rotation
+    angle = RealNumber(-180.0, 180.0, 60.0)  #: angle of the rotation in degrees
+    inputs = Choice(("constant", "alternating", "pulse", "noise"))  #: a pulse lasts ten steps
+    at = WholeNumber(1, STEPS, 60)  #: the step that is shown
 
     @property
     def run(self) -> LSTMSequence:
-        """All steps, computed by ``rnncourse.cells.lstm_sequence`` from the present traits."""
+        """All steps, from the present traits."""
         turn = math.radians(self.angle)
         rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
         W_ih, W_hh, b = np.zeros((8, 1)), np.zeros((8, 2)), np.zeros(8)
@@ -80,16 +65,11 @@ class StatePath(PageWidget):
 
     def fallback_html(self) -> str:
         """Both states and their norms at five steps, one row each."""
-        run = self.run
-        rows = [
-            (
-                str(t),
-                *(fixed(float(value), 3) for value in (*run.c[t - 1], *run.h[t - 1])),
-                fixed(float(np.linalg.norm(run.c[t - 1])), 3),
-                fixed(float(np.linalg.norm(run.h[t - 1])), 3),
-            )
-            for t in (1, 10, 25, 50, STEPS)
-        ]
+        c, h = self.run.c, self.run.h
+        rows = []
+        for t in (1, 10, 25, 50, STEPS):
+            values = (*c[t - 1], *h[t - 1], np.linalg.norm(c[t - 1]), np.linalg.norm(h[t - 1]))
+            rows.append((str(t), *(fixed(float(value), 3) for value in values)))
         head = ("step", "c unit 1", "c unit 2", "h unit 1", "h unit 2", "norm of c", "norm of h")
         caption = f"States of a two-unit LSTM, {self.inputs} input; the norm of c cannot pass {fixed(self.limit, 2)}"
         return html_table(caption, head, rows)
@@ -97,5 +77,5 @@ class StatePath(PageWidget):
     def summary(self) -> str:
         """Norms of both states at the step that is shown, to four decimals."""
         run = self.run
-        norms = (float(np.linalg.norm(states[self.at - 1])) for states in (run.c, run.h))
-        return f"step {self.at}: norm of c = {fixed(next(norms), 4)}, of h = {fixed(next(norms), 4)}"
+        c, h = (fixed(float(np.linalg.norm(states[self.at - 1])), 4) for states in (run.c, run.h))
+        return f"step {self.at}: norm of c = {c}, of h = {h}"
