@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 LONGEST = 10_000
 """Characters in an expression."""
@@ -23,42 +24,12 @@ WORDS = ("tanh", "relu", "none", "same", "valid", "zeros", "reflect", "replicate
 """The strings that an expression may contain; no device is among them."""
 
 LAYERS: dict[str, type[nn.Module]] = {
-    kind.__name__: kind
-    for kind in (
-        nn.RNN,
-        nn.LSTM,
-        nn.GRU,
-        nn.RNNCell,
-        nn.LSTMCell,
-        nn.GRUCell,
-        nn.Linear,
-        nn.Embedding,
-        nn.Conv1d,
-        nn.Conv2d,
-        nn.MaxPool1d,
-        nn.MaxPool2d,
-        nn.AvgPool1d,
-        nn.AvgPool2d,
-        nn.AdaptiveAvgPool1d,
-        nn.AdaptiveAvgPool2d,
-        nn.BatchNorm1d,
-        nn.BatchNorm2d,
-        nn.LayerNorm,
-        nn.Dropout,
-        nn.Flatten,
-        nn.Identity,
-        nn.ReLU,
-        nn.LeakyReLU,
-        nn.PReLU,
-        nn.ELU,
-        nn.GELU,
-        nn.SiLU,
-        nn.Tanh,
-        nn.Sigmoid,
-        nn.Softplus,
-        nn.Softmax,
-        nn.LogSoftmax,
-    )
+    name: getattr(nn, name)
+    for name in (
+        "RNN LSTM GRU RNNCell LSTMCell GRUCell Linear Embedding Conv1d Conv2d MaxPool1d MaxPool2d AvgPool1d AvgPool2d "
+        "AdaptiveAvgPool1d AdaptiveAvgPool2d BatchNorm1d BatchNorm2d LayerNorm Dropout Flatten Identity ReLU LeakyReLU "
+        "PReLU ELU GELU SiLU Tanh Sigmoid Softplus Softmax LogSoftmax"
+    ).split()
 }
 
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -97,6 +68,17 @@ class LayerChain(nn.Sequential):
             x = layer(x)
             x = x[0] if isinstance(x, tuple) else x
         return x
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves out the drawing of weights that have no numbers anyway."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        weight = args[0] if args else (kwargs or {}).get("tensor")
+        drawing = getattr(func, "__name__", "") in ("uniform_", "normal_", "kaiming_uniform_", "fill_", "zero_")
+        return weight if drawing and weight is not None else func(*args, **(kwargs or {}))
 
 
 def module_from_text(text: str) -> nn.Module:
@@ -152,7 +134,7 @@ def _layer(name: str, kind: type[nn.Module], arguments: dict[str, Any]) -> nn.Mo
     if not isinstance(layers, int) or layers > DEEPEST:
         raise ValueError(f"num_layers of {name} is {layers!r}; give a whole number up to {DEEPEST}")
     try:
-        with torch.device("meta"), warnings.catch_warnings():
+        with torch.device("meta"), _Undrawn(), warnings.catch_warnings():
             # An unused dropout or an empty weight does not concern a count.
             warnings.simplefilter("ignore")
             return kind(**arguments)

@@ -9,90 +9,41 @@ from math import prod
 from typing import Any
 
 import torch
-from torch.utils.flop_counter import flop_registry, register_flop_formula
 
 Shape = Sequence[int]
 
 
-def _product_flops(input_shape: Shape, weight_shapes: Sequence[Shape]) -> int:
-    """Two per entry of each weight matrix, step and sequence."""
-    matrices = sum(prod(shape) for shape in weight_shapes if len(shape) == 2)
-    return 2 * prod(input_shape[:-1]) * matrices
+def _products(input_shape: Shape, weights: Sequence[Shape]) -> int:
+    """Two FLOPs per entry of each weight matrix, step and sequence."""
+    return 2 * prod(input_shape[:-1]) * sum(prod(shape) for shape in weights if len(shape) == 2)
 
 
-def onednn_layer_flops(input_shape: Shape, w_ih: Shape, w_hh: Shape, *args: Any, **kwargs: Any) -> int:
-    """Forward FLOPs (``gemm``) of ``aten::mkldnn_rnn_layer``.
-
-    Args:
-        input_shape: ``(time, batch, feature)``.
-        w_ih: ``(gates * hidden, feature)``.
-        w_hh: ``(gates * hidden, hidden)``.
-        *args: not read.
-        **kwargs: not read.
-
-    Returns:
-        FLOPs of one direction of one layer.
-    """
-    return _product_flops(input_shape, (w_ih, w_hh))
+def _onednn(input_shape: Shape, w_ih: Shape, w_hh: Shape, *_: Any, **__: Any) -> int:
+    """One direction of one layer; the input is ``(time, batch, feature)``."""
+    return _products(input_shape, (w_ih, w_hh))
 
 
-def onednn_layer_backward_flops(input_shape: Shape, w_ih: Shape, w_hh: Shape, *args: Any, **kwargs: Any) -> int:
-    """Backward FLOPs (``gemm``) of ``aten::mkldnn_rnn_layer_backward``.
-
-    The kernel always computes all gradients, those of the input and of the initial state included: twice the
-    forward products.
-
-    Args:
-        input_shape: ``(time, batch, feature)``.
-        w_ih: ``(gates * hidden, feature)``.
-        w_hh: ``(gates * hidden, hidden)``.
-        *args: not read.
-        **kwargs: not read.
-
-    Returns:
-        FLOPs of one direction of one layer.
-    """
-    return 2 * _product_flops(input_shape, (w_ih, w_hh))
+def _onednn_backward(input_shape: Shape, w_ih: Shape, w_hh: Shape, *_: Any, **__: Any) -> int:
+    """The kernel always computes all gradients, those of the input and of the initial state included."""
+    return 2 * _products(input_shape, (w_ih, w_hh))
 
 
-def cudnn_flops(input_shape: Shape, weights: Sequence[Shape], *args: Any, **kwargs: Any) -> int:
-    """Forward FLOPs (``gemm``) of ``aten::_cudnn_rnn``.
-
-    Args:
-        input_shape: ``(time, batch, feature)``, batch first, or ``(steps, feature)`` for packed sequences.
-        weights: shapes of all weights and biases, over layers and directions.
-        *args: not read.
-        **kwargs: not read.
-
-    Returns:
-        FLOPs of the whole stack.
-    """
-    return _product_flops(input_shape, weights)
+def _cudnn(input_shape: Shape, weights: Sequence[Shape], *_: Any, **__: Any) -> int:
+    """The whole stack, for any layout of the input, packed sequences included."""
+    return _products(input_shape, weights)
 
 
-def cudnn_backward_flops(input_shape: Shape, weights: Sequence[Shape], *args: Any, **kwargs: Any) -> int:
-    """Backward FLOPs (``gemm``) of ``aten::_cudnn_rnn_backward``.
-
-    The gradients of input and states are always computed, those of the weights when the output mask asks for them.
-
-    Args:
-        input_shape: ``(time, batch, feature)``, batch first, or ``(steps, feature)`` for packed sequences.
-        weights: shapes of all weights and biases, over layers and directions.
-        *args: the last one is the output mask: input, state, cell, weights.
-        **kwargs: not read.
-
-    Returns:
-        FLOPs of the whole stack.
-    """
+def _cudnn_backward(input_shape: Shape, weights: Sequence[Shape], *args: Any, **__: Any) -> int:
+    """Input and states always have a gradient, the weights where the output mask, the last argument, asks for it."""
     wanted = args[-1][3] if args and isinstance(args[-1], list | tuple) else True
-    return _product_flops(input_shape, weights) * (2 if wanted else 1)
+    return _products(input_shape, weights) * (2 if wanted else 1)
 
 
 _FORMULAS = {
-    "mkldnn_rnn_layer": onednn_layer_flops,
-    "mkldnn_rnn_layer_backward": onednn_layer_backward_flops,
-    "_cudnn_rnn": cudnn_flops,
-    "_cudnn_rnn_backward": cudnn_backward_flops,
+    "mkldnn_rnn_layer": _onednn,
+    "mkldnn_rnn_layer_backward": _onednn_backward,
+    "_cudnn_rnn": _cudnn,
+    "_cudnn_rnn_backward": _cudnn_backward,
 }
 
 
@@ -102,8 +53,10 @@ def register_recurrent_flops() -> None:
     Registers formulas with ``torch.utils.flop_counter`` for the oneDNN and cuDNN operators. Calling it again changes
     nothing, and a formula that PyTorch already has stays.
     """
+    from torch.utils import flop_counter
+
     for name, formula in _FORMULAS.items():
         operator = getattr(torch.ops.aten, name)
-        if operator not in flop_registry:
-            register: Any = register_flop_formula(operator)
+        if operator not in flop_counter.flop_registry:
+            register: Any = flop_counter.register_flop_formula(operator)
             register(formula)

@@ -1,4 +1,4 @@
-"""What one tensor operation costs when a module calls it outside any known layer."""
+"""What one ATen operator costs when a module calls it."""
 
 from math import prod
 from typing import Any
@@ -8,98 +8,225 @@ from torch import Tensor
 
 from rnncourse.counting.records import Operations
 
-# Positions of the two factors of each product.
-_PRODUCTS = {
-    "mm": (0, 1),
-    "bmm": (0, 1),
-    "mv": (0, 1),
-    "dot": (0, 1),
-    "addmm": (1, 2),
-    "addmv": (1, 2),
-    "baddbmm": (1, 2),
+# Positions of the addend, where there is one, and of the two factors.
+_PRODUCTS: dict[str, tuple[int | None, int, int]] = {
+    "mm": (None, 0, 1),
+    "bmm": (None, 0, 1),
+    "mv": (None, 0, 1),
+    "dot": (None, 0, 1),
+    "vdot": (None, 0, 1),
+    "addmm": (0, 1, 2),
+    "addmv": (0, 1, 2),
+    "baddbmm": (0, 1, 2),
+    "addbmm": (0, 1, 2),
 }
-_ACTIVATIONS = {"_softmax", "_safe_softmax", "_log_softmax"}
-_SCANS = {"cumsum", "cumprod", "mean", "sum", "max", "min", "argmax", "argmin", "amax", "amin"}
-_CREATION = {
-    "zeros",
-    "ones",
-    "full",
-    "empty",
-    "arange",
-    "linspace",
-    "eye",
-    "scalar_tensor",
-    "rand",
-    "randn",
-    "randint",
-    "bernoulli",
-    "bernoulli_",
-    "uniform_",
-    "normal_",
-    "zeros_like",
-    "ones_like",
-    "full_like",
-    "empty_like",
-    "rand_like",
-    "randn_like",
-    "new_zeros",
-    "new_ones",
-    "new_full",
-    "new_empty",
-    "new_empty_strided",
-    "empty_strided",
-    "fill_",
-    "fill",
-    "zero_",
+# Positions of the scale, the shift and whether the batch is normalised by its own moments.
+_NORMS: dict[str, tuple[int, int, int | None]] = {
+    "native_batch_norm": (1, 2, 5),
+    "cudnn_batch_norm": (1, 2, 5),
+    "native_layer_norm": (2, 3, None),
+    "native_group_norm": (1, 2, None),
 }
-_MOVEMENT = {
-    "clone",
-    "copy_",
-    "_to_copy",
-    "cat",
-    "stack",
-    "_unsafe_view",
-    "unsafe_split",
-    "unsafe_split_with_sizes",
-    "unsafe_chunk",
-    "index",
-    "index_select",
-    "gather",
-    "scatter",
-    "embedding",
-    "flip",
-    "roll",
-    "repeat",
-    "repeat_interleave",
-    "constant_pad_nd",
-    "tril",
-    "triu",
-    "slice_scatter",
-    "select_scatter",
-    "index_put",
-    "index_put_",
-    "scatter_",
-    "masked_fill",
-    "masked_fill_",
-    "where",
-}
+_WINDOWS = {"max_pool2d_with_indices", "max_pool3d_with_indices", "avg_pool2d", "avg_pool3d"}
 
 
-def _product(operands: tuple[Any, ...], out: Tensor, *, bias: bool) -> Operations:
-    first, second = operands
-    macs = out.numel() * first.shape[-1]
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_FREE = _names(
+    # Creating and drawing.
+    "zeros ones full empty arange range linspace logspace eye scalar_tensor tril_indices triu_indices rand randn randint "
+    "randperm bernoulli uniform normal exponential random zeros_like ones_like full_like empty_like rand_like randn_like "
+    "randint_like new_zeros new_ones new_full new_empty new_empty_strided empty_strided empty_permuted fill zero "
+    # Moving, looking up and changing the shape.
+    "clone copy _to_copy cat stack _unsafe_view unsafe_split unsafe_split_with_sizes unsafe_chunk _reshape_copy "
+    "_reshape_alias index index_select gather scatter take embedding flip roll rot90 repeat repeat_interleave tril triu "
+    "constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d "
+    "replication_pad3d slice_scatter select_scatter diagonal_scatter as_strided_scatter index_put index_copy index_fill "
+    "masked_fill masked_scatter masked_select where nonzero squeeze unsqueeze transpose t as_strided detach resize "
+    "resize_as set pixel_shuffle pixel_unshuffle channel_shuffle im2col max_unpool2d max_unpool3d diag_embed block_diag "
+    "upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d "
+    "_upsample_nearest_exact3d _pack_padded_sequence unfold "
+    # Asking.
+    "_local_scalar_dense _assert_async _assert_scalar _assert_tensor_metadata is_same_size _fused_sdp_choice"
+)
+# One operation per element of the input, also where a version of PyTorch lacks the tag.
+_REDUCTIONS = _names(
+    "cumsum cumprod cummax cummin _cummax_helper _cummin_helper logcumsumexp _logcumsumexp mean sum nansum prod max min "
+    "amax amin aminmax _aminmax argmax argmin any all _is_all_true _is_any_true var std var_mean std_mean norm "
+    "linalg_vector_norm logsumexp count_nonzero trace _adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_max_pool2d "
+    "adaptive_max_pool3d"
+)
+_POINTWISE = _names(
+    "_softmax _safe_softmax _log_softmax _prelu_kernel log_sigmoid_forward floor_divide rsub complex polar hardswish "
+    "native_dropout"
+)
+TOUCHED = _names(
+    "glu sort topk kthvalue median nanmedian mode unique_dim unique_consecutive _unique2 searchsorted bucketize isin "
+    "histc bincount multinomial poisson binomial _standard_gamma _sample_dirichlet cauchy geometric log_normal renorm "
+    "index_add index_reduce scatter_add scatter_reduce _index_put_impl put col2im _embedding_bag "
+    "_embedding_bag_forward_only grid_sampler_2d grid_sampler_3d affine_grid_generator upsample_linear1d "
+    "upsample_bilinear2d upsample_bicubic2d upsample_trilinear3d _upsample_bilinear2d_aa _upsample_bicubic2d_aa "
+    "fractional_max_pool2d fractional_max_pool3d mse_loss smooth_l1_loss huber_loss soft_margin_loss nll_loss_forward "
+    "nll_loss2d_forward binary_cross_entropy binary_cross_entropy_with_logits multi_margin_loss "
+    "multilabel_margin_loss_forward dist linalg_cross _weight_norm_interface rrelu_with_noise threshold "
+    "_masked_softmax allclose equal"
+)
+"""Operators without a product inside that cost what they touch: the larger of input and output."""
+_TAGS = {name: getattr(torch.Tag, name, None) for name in ("pointwise", "reduction")}
+
+
+class Sums:
+    """Tensors that hold a sum of products: the accumulator that takes one more product costs no extra addition."""
+
+    def __init__(self) -> None:
+        self._held: dict[int, Tensor] = {}  # by storage, and alive, so that no other tensor takes the address
+        self._changed: set[tuple[int, int]] = set()
+
+    def add(self, tensor: Tensor) -> None:
+        self._held[_storage(tensor)] = tensor
+
+    def change(self, tensor: Tensor) -> None:
+        """Forget a tensor, or a part of one, that was written over."""
+        held = self._held.get(_storage(tensor))
+        if held is not None and held.numel() == tensor.numel():
+            del self._held[_storage(tensor)]
+        elif held is not None:
+            self._changed.add((_storage(tensor), tensor.storage_offset()))
+
+    def __contains__(self, tensor: object) -> bool:
+        if not isinstance(tensor, Tensor) or tensor.layout != torch.strided:
+            return False
+        place = _storage(tensor)
+        return place in self._held and (place, tensor.storage_offset()) not in self._changed
+
+
+def _storage(tensor: Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
+
+
+def operator_cost(operator: Any, args: tuple[Any, ...], output: Any, sums: Sums) -> Operations | None:
+    """Operations of one call.
+
+    Args:
+        operator: the overload called.
+        args: its positional arguments.
+        output: its result.
+        sums: the sums of products so far; kept up to date.
+
+    Returns:
+        The operations, or None if this operator is unknown and may hide matrix products.
+    """
+    name = operator.overloadpacket.__name__
+    in_place = operator._schema.is_mutable and name.endswith("_")
+    name = name.rstrip("_") if in_place else name
+    out = next((one for one in _flat(output)), None)
+    if operator.namespace != "aten":
+        return None
+    if name == "add" and out is not None:
+        return _addition(args, out, sums)
+    if in_place:
+        sums.change(args[0])
+    if name in _PRODUCTS and out is not None:
+        return _product(name, args, out, sums)
+    if name == "convolution" and out is not None:
+        return _convolution(args, out, sums)
+    return _elementwise(operator, name, args, out, output)
+
+
+def _elementwise(operator: Any, name: str, args: tuple[Any, ...], out: Tensor | None, output: Any) -> Operations | None:
+    if operator.is_view or name in _FREE or out is None:
+        return Operations(backward_macs=0) if operator.is_view or name in _FREE else None
+    each = 1
+    if name in _NORMS:
+        scale, shift, moments = _NORMS[name]
+        _expect_dtype(args[0], args[scale])
+        each = (2 if name.endswith("batch_norm") else 5) + (args[scale] is not None) + (args[shift] is not None)
+        # Mean and variance of the batch itself: sum, square, sum.
+        each += 3 if moments is not None and args[moments] else 0
+    elif name in _WINDOWS:
+        dims = 3 if "3d" in name else 2
+        each = prod(args[1]) if len(args[1]) == dims else args[1][0] ** dims
+    elif name in _REDUCTIONS or _TAGS["reduction"] in operator.tags:
+        return Operations(elementwise=args[0].numel(), backward_macs=0)
+    elif name in TOUCHED:
+        return Operations(elementwise=max(one.numel() for one in _flat([args, output])), backward_macs=0)
+    elif name not in _POINTWISE and _TAGS["pointwise"] not in _base(operator, name).tags:
+        return None
+    return Operations(elementwise=each * out.numel(), backward_macs=0)
+
+
+def _base(operator: Any, name: str) -> Any:
+    """The overload that carries the tags: in-place ones sometimes lack them."""
+    packet = getattr(torch.ops.aten, name, None)
+    overload = operator._overloadname
+    return getattr(packet, overload, operator) if packet is not None else operator
+
+
+def _flat(value: Any) -> list[Tensor]:
+    if isinstance(value, Tensor):
+        return [value]
+    return [one for item in value for one in _flat(item)] if isinstance(value, list | tuple) else []
+
+
+def _added(addend: Any, out: Tensor, sums: Sums) -> Operations:
+    """What it costs that a sum of products takes an addend."""
+    if addend is None or (addend in sums and addend.numel() == out.numel()):
+        return Operations(backward_macs=0)
+    if isinstance(addend, Tensor) and addend.dim() == 1 and addend.shape[0] == out.shape[-1]:
+        return Operations(bias_additions=out.numel(), backward_macs=0)
+    return Operations(elementwise=out.numel(), backward_macs=0)
+
+
+def _addition(args: tuple[Any, ...], out: Tensor, sums: Sums) -> Operations:
+    first, second = args[:2]
+    for one, addend in ((first, second), (second, first)):
+        if one in sums and one.numel() == out.numel():
+            cost = _added(addend, out, sums)
+            break
+    else:
+        cost = Operations(elementwise=out.numel(), backward_macs=0)
+    (sums.change if cost.elementwise else sums.add)(out)
+    return cost
+
+
+def product_shape(name: str, args: tuple[Any, ...]) -> tuple[int, ...] | None:
+    """Shape of a product of two matrices, or of stacks of them, without computing it; None for other operators.
+
+    Raises:
+        ValueError: the factors do not fit.
+    """
+    if name not in ("mm", "addmm", "bmm"):
+        return None
+    first, second = (args[position] for position in _PRODUCTS[name][1:])
+    if first.shape[-1] != second.shape[-2] or first.shape[:-2] != second.shape[:-2]:
+        raise ValueError(f"expected {second.shape[-2]} features, got {first.shape[-1]}")
+    return (*first.shape[:-1], second.shape[-1])
+
+
+def _product(name: str, args: tuple[Any, ...], out: Tensor, sums: Sums) -> Operations:
+    addend, *factors = _PRODUCTS[name]
+    first, second = (args[position] for position in factors)
+    _expect_dtype(first, second)
+    macs = out.numel() * first.shape[-1] * (len(first) if name == "addbmm" else 1)
+    cost = _added(None if addend is None else args[addend], out, sums)
+    sums.add(out)
     return Operations(
         macs=macs,
-        bias_additions=out.numel() if bias else 0,
+        bias_additions=cost.bias_additions,
+        elementwise=cost.elementwise,
         backward_macs=macs * (int(first.requires_grad) + second.requires_grad),
     )
 
 
-def _convolution(args: tuple[Any, ...], out: Tensor) -> Operations | None:
+def _convolution(args: tuple[Any, ...], out: Tensor, sums: Sums) -> Operations:
     x, weight, bias, _, _, _, transposed, *_ = args
-    if transposed:
-        return None
-    macs = out.numel() * prod(weight.shape[1:])
+    _expect_dtype(x, weight)
+    if transposed and x.shape[1] != len(weight):
+        raise ValueError(f"expected {len(weight)} channels, got {x.shape[1]}")
+    macs = (x if transposed else out).numel() * prod(weight.shape[1:])
+    sums.add(out)
     return Operations(
         macs=macs,
         bias_additions=out.numel() if bias is not None else 0,
@@ -107,31 +234,7 @@ def _convolution(args: tuple[Any, ...], out: Tensor) -> Operations | None:
     )
 
 
-def operator_cost(operator: Any, args: tuple[Any, ...], output: Any) -> Operations | None:
-    """Operations of one call of an ATen operator.
-
-    Matrix products and convolutions have their multiply-accumulates, operators that PyTorch tags as pointwise cost
-    one per element of their output, reductions one per element of their input. Creating and moving data is free.
-
-    Args:
-        operator: the overload called.
-        args: its positional arguments, on ``meta``.
-        output: its result.
-
-    Returns:
-        The operations, or None if the cost of this operator is not defined.
-    """
-    name = operator.overloadpacket.__name__
-    out = output[0] if isinstance(output, tuple | list) and output else output
-    if operator.is_view or name in _CREATION or name in _MOVEMENT:
-        return Operations(backward_macs=0)
-    if name in _PRODUCTS:
-        first, second = _PRODUCTS[name]
-        return _product((args[first], args[second]), out, bias=first == 1)
-    if name == "convolution":
-        return _convolution(args, out)
-    if name in _ACTIVATIONS or torch.Tag.pointwise in operator.tags:
-        return Operations(elementwise=out.numel(), backward_macs=0)
-    if name in _SCANS or torch.Tag.reduction in operator.tags:
-        return Operations(elementwise=args[0].numel(), backward_macs=0)
-    return None
+def _expect_dtype(x: Tensor, weight: Tensor | None) -> None:
+    # Tensors without numbers go together whatever their types; real ones do not.
+    if weight is not None and x.dtype != weight.dtype:
+        raise ValueError(f"expected {weight.dtype}, got {x.dtype}")

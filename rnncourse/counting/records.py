@@ -1,11 +1,13 @@
 """What a count is made of: operations, layers, and the whole."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from torch import nn
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONVENTIONS = ("gemm", "coursework", "all")
 """The FLOP conventions; ``rnncourse.counting`` defines them."""
@@ -14,7 +16,7 @@ FRAMEWORKS = ("torch", "keras")
 
 
 class CountError(ValueError):
-    """A module or an input size that cannot be counted; the message names the layer and the remedy."""
+    """A module or an input that cannot be counted; the message names the layer and the remedy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +37,7 @@ class Operations:
 
 
 Rule = Callable[[nn.Module, tuple[Any, ...], Any], Operations]
-"""A rule gets the layer, its positional arguments and its output (tensors on ``meta``) and returns its operations."""
+"""A rule gets the layer, its positional arguments and its output and returns its operations."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,7 @@ class Layer:
         bias_additions: additions of bias elements, forward.
         elementwise: other operations, one per element, forward.
         backward_macs: multiply-accumulates of matrix products, backward; None where a rule does not say.
+        touched: operators among ``elementwise`` that cost the elements they touch, and how many these are.
     """
 
     path: str
@@ -71,15 +74,10 @@ class Layer:
     bias_additions: int
     elementwise: int
     backward_macs: int | None
+    touched: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     def flops(self, convention: str) -> int:
-        """Forward FLOPs of this layer.
-
-        Args:
-            convention: ``gemm``, ``coursework`` or ``all``.
-
-        Returns:
-            Number of floating-point operations.
+        """Forward FLOPs of this layer under ``gemm``, ``coursework`` or ``all``.
 
         Raises:
             ValueError: the convention is unknown.
@@ -90,13 +88,7 @@ class Layer:
         return 2 * self.macs + biases + (self.elementwise if convention == "all" else 0)
 
     def framework_parameters(self, framework: str) -> int:
-        """Parameters of this layer in one framework's convention.
-
-        Args:
-            framework: ``torch`` or ``keras``.
-
-        Returns:
-            Number of parameters.
+        """Parameters of this layer as ``torch`` or ``keras`` counts them.
 
         Raises:
             ValueError: the framework is unknown.
@@ -112,9 +104,11 @@ class Count:
 
     Args:
         layers: one row per layer, in the order of the forward pass.
+        ran: whether there was a forward pass; without one only the parameters are known.
     """
 
     layers: tuple[Layer, ...]
+    ran: bool = True
 
     @property
     def parameters(self) -> int:
@@ -144,17 +138,26 @@ class Count:
     @property
     def macs(self) -> int:
         """Multiply-accumulates of all matrix products, forward."""
-        return sum(layer.macs for layer in self.layers)
+        return sum(layer.macs for layer in self._operated())
 
     @property
     def bias_additions(self) -> int:
         """Additions of bias elements, forward."""
-        return sum(layer.bias_additions for layer in self.layers)
+        return sum(layer.bias_additions for layer in self._operated())
 
     @property
     def elementwise(self) -> int:
         """Other operations, one per element, forward."""
-        return sum(layer.elementwise for layer in self.layers)
+        return sum(layer.elementwise for layer in self._operated())
+
+    @property
+    def touched(self) -> dict[str, int]:
+        """Operators among ``elementwise`` that cost the elements they touch, and how many these are."""
+        total: dict[str, int] = {}
+        for layer in self._operated():
+            for name, elements in layer.touched.items():
+                total[name] = total.get(name, 0) + elements
+        return total
 
     @property
     def backward_flops(self) -> int:
@@ -168,7 +171,7 @@ class Count:
             ValueError: a custom rule gives no ``backward_macs``.
         """
         total = 0
-        for layer in self.layers:
+        for layer in self._operated():
             if layer.backward_macs is None:
                 raise ValueError(
                     f"the rule of layer {layer.path!r} ({layer.type}) gives no backward_macs; "
@@ -178,20 +181,31 @@ class Count:
         return 2 * total
 
     def flops(self, convention: str) -> int:
-        """Forward FLOPs of the whole module.
-
-        Args:
-            convention: ``gemm``, ``coursework`` or ``all``.
-
-        Returns:
-            Number of floating-point operations for the batch given.
+        """Forward FLOPs of the whole module for the batch given, under ``gemm``, ``coursework`` or ``all``.
 
         Raises:
             ValueError: the convention is unknown.
         """
-        return sum(layer.flops(convention) for layer in self.layers)
+        return sum(layer.flops(convention) for layer in self._operated())
 
-    def table(self, *, framework: str = "torch", convention: str | None = None) -> pd.DataFrame:
+    def columns(self, *, framework: str = "torch", convention: str | None = None) -> dict[str, list[Any]]:
+        """The table as lists, one entry per layer and the total last."""
+        numbers = {"parameters": [layer.framework_parameters(framework) for layer in self.layers]}
+        if self.ran:
+            numbers["MACs"] = [layer.macs for layer in self.layers]
+            numbers["bias additions"] = [layer.bias_additions for layer in self.layers]
+            numbers["elementwise"] = [layer.elementwise for layer in self.layers]
+        if convention is not None:
+            numbers[f"FLOPs ({convention})"] = [layer.flops(convention) for layer in self._operated()]
+        shapes = [str(one.output_shape or "no tensor") if one.calls else "not called" for one in self.layers]
+        return {
+            "layer": [*(layer.path for layer in self.layers), "total"],
+            "type": [*(layer.type for layer in self.layers), ""],
+            "output shape": [*shapes, ""],
+            **{name: [*column, sum(column)] for name, column in numbers.items()},
+        }
+
+    def table(self, *, framework: str = "torch", convention: str | None = None) -> "pd.DataFrame":
         """One row per layer and a total.
 
         Args:
@@ -201,29 +215,26 @@ class Count:
         Returns:
             Data frame with columns layer, type, output shape, parameters, MACs, bias additions, elementwise.
         """
-        numbers: dict[str, list[int]] = {
-            "parameters": [layer.framework_parameters(framework) for layer in self.layers],
-            "MACs": [layer.macs for layer in self.layers],
-            "bias additions": [layer.bias_additions for layer in self.layers],
-            "elementwise": [layer.elementwise for layer in self.layers],
-        }
-        if convention is not None:
-            numbers[f"FLOPs ({convention})"] = [layer.flops(convention) for layer in self.layers]
-        shapes = ["not called" if one.output_shape is None else str(one.output_shape) for one in self.layers]
-        return pd.DataFrame(
-            {
-                "layer": [*(layer.path for layer in self.layers), "total"],
-                "type": [*(layer.type for layer in self.layers), ""],
-                "output shape": [*shapes, ""],
-                **{name: [*column, sum(column)] for name, column in numbers.items()},
-            }
-        )
+        import pandas as pd
+
+        return pd.DataFrame(self.columns(framework=framework, convention=convention))
 
     def __repr__(self) -> str:
-        return self._shown().to_string(index=False)
+        return self._shown().to_string(index=False) + self._footnote()
 
     def _repr_html_(self) -> str:
-        return self._shown().to_html(index=False, border=0, classes="rnncourse-count")
+        note = f"<p>{self._footnote().strip()}</p>" if self._footnote() else ""
+        return self._shown().to_html(index=False, border=0, classes="rnncourse-count") + note
 
-    def _shown(self) -> pd.DataFrame:
+    def _shown(self) -> "pd.DataFrame":
         return self.table().map(lambda cell: f"{cell:,}" if isinstance(cell, int) else cell)
+
+    def _footnote(self) -> str:
+        touched = self.touched if self.ran else {}
+        listed = ", ".join(f"{name} {elements:,}" for name, elements in touched.items())
+        return f"\nElements touched, one operation each: {listed}." if listed else ""
+
+    def _operated(self) -> tuple[Layer, ...]:
+        if not self.ran:
+            raise CountError("no input was given, so only the parameters are counted; pass input_size or data")
+        return self.layers

@@ -1,277 +1,372 @@
-"""One forward pass on ``meta``, watched layer by layer."""
+"""One forward pass of a copy, watched operator by operator."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from operator import index
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils import parametrize
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from rnncourse.counting.operators import operator_cost
+from rnncourse.counting.copying import copied
+from rnncourse.counting.inputs import arguments_from_data, arguments_from_sizes, is_callable_bare
+from rnncourse.counting.operators import TOUCHED, Sums, operator_cost, product_shape
 from rnncourse.counting.records import Count, CountError, Layer, Operations, Rule
-from rnncourse.counting.rules import LayerRule, find_rule
-from rnncourse.counting.shadow import shadow
+from rnncourse.counting.recurrent import RECURRENT, recurrent_call, recurrent_operations
 
 
 @dataclass(eq=False)
-class _Tally:
-    """A layer of the copy, and its calls so far."""
+class _Row:
+    """A module of the copy, and what it has cost so far."""
 
     path: str
     module: nn.Module
-    rule: LayerRule | None
+    rule: Rule | None = None
     output_shape: tuple[int, ...] | None = None
-    calls: list[Operations] = field(default_factory=list)
-    own: list[Operations] = field(default_factory=list)
+    calls: int = 0
+    macs: int = 0
+    bias_additions: int = 0
+    elementwise: int = 0
+    backward_macs: int | None = 0
+    touched: dict[str, int] = field(default_factory=dict)
 
     @property
     def type(self) -> str:
         # A parametrised layer has a generated class: show the one it was made from.
-        return str(parametrize.type_before_parametrizations(self.module).__name__)
+        name = parametrize.type_before_parametrizations(self.module).__name__
+        return str(getattr(self.module, "original_name", name))
 
-    @property
-    def is_layer(self) -> bool:
-        return self.rule is not None or not list(self.module.children())
+    def book(self, cost: Operations) -> None:
+        self.macs += cost.macs
+        self.bias_additions += cost.bias_additions
+        self.elementwise += cost.elementwise
+        known = cost.backward_macs if cost.backward_macs is not None or cost.macs else 0
+        self.backward_macs = None if known is None or self.backward_macs is None else self.backward_macs + known
 
 
-class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Books every operation on the layer that runs it, in the order of the first calls."""
+class _Tracer:
+    """Books every operation on the module that runs it, in the order of the first calls."""
 
+    def __init__(self, root: _Row, *, shapes_only: bool) -> None:
+        self.shapes_only = shapes_only
+        self.running = [root]
+        self.seen: dict[int, _Row] = {}
+        self.failed: tuple[Exception, _Row, Any] | None = None
+        self._paused = 0
+        self._sums = Sums()
+        self._written: dict[int, Tensor] = {}  # tensors with numbers into which one without was written, by storage
+
+    def call(self, row: _Row, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call a module's forward and book what it costs on its row."""
+        self.seen.setdefault(id(row), row)
+        self.running.append(row)
+        self._paused += row.rule is not None
+        try:
+            output = forward(*args, **kwargs)
+        except Exception as error:
+            if self.failed is None or self.failed[0] is not error:
+                self.failed = (error, row, args)
+            raise
+        finally:
+            self.running.pop()
+            self._paused -= row.rule is not None
+        row.calls += 1
+        shown = _first_tensor(output)
+        row.output_shape = None if shown is None else tuple(shown.shape)
+        if row.rule is not None:
+            row.book(row.rule(row.module, inspect.signature(forward).bind(*args, **kwargs).args, output))
+        return output
+
+    def function(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run a function of ``torch``: those of the recurrent layers and the RMS norm have costs of their own."""
+        name = getattr(function, "__name__", "")
+        if self._paused or (name not in RECURRENT and name != "rms_norm"):
+            return function(*args, **kwargs)
+        self._paused += 1
+        try:
+            if name == "rms_norm":
+                output = function(*args, **kwargs)
+                weight = args[2] if len(args) > 2 else kwargs.get("weight")
+                # Square, mean and division; the scale.
+                cost = Operations(elementwise=(3 + (weight is not None)) * output.numel(), backward_macs=0)
+            else:
+                call = recurrent_call(name, args)
+                output = call.outputs() if self.shapes_only else function(*args, **kwargs)
+                cost = recurrent_operations(call)
+        finally:
+            self._paused -= 1
+        self._book(cost)
+        return output
+
+    def operator(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run an ATen operator, without numbers where one of its tensors has none."""
+        output = self._run(operator, args, kwargs)
+        if not self._paused:
+            cost = operator_cost(operator, args, output, self._sums)
+            name = str(operator.overloadpacket.__name__)
+            if cost is None:
+                row = self.running[-1]
+                raise CountError(
+                    f"module {row.path!r} ({row.type}) calls {name}, which may hide matrix products; "
+                    f"move the call into a module of its own and pass rules={{ThatModule: fn}}, where "
+                    f"fn(module, args, output) returns Operations"
+                )
+            self._book(cost)
+            if name.rstrip("_") in TOUCHED:
+                touched = self.running[-1].touched
+                touched[name] = touched.get(name, 0) + cost.elementwise
+        return output
+
+    def _book(self, cost: Operations) -> None:
+        row = self.running[-1]
+        self.seen.setdefault(id(row), row)
+        row.book(cost)
+
+    def _run(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        name = operator.overloadpacket.__name__
+        tensors = list(_tensors([args, kwargs]))
+        if not any(self._lacks_numbers(one) for one in tensors) or name == "_pack_padded_sequence":
+            return operator(*args, **kwargs)
+        shape = product_shape(name, args)
+        if shape is not None:
+            return torch.empty(shape, dtype=tensors[-1].dtype, device="meta")
+        if kwargs.get("device") is not None:
+            kwargs = {**kwargs, "device": torch.device("meta")}
+        output = operator(*_on_meta(args), **_on_meta(kwargs))
+        if operator._schema.is_mutable and args and isinstance(args[0], Tensor) and not args[0].is_meta:
+            self._written[args[0].untyped_storage()._cdata] = args[0]
+            return args[0] if isinstance(output, Tensor) else output
+        return output
+
+    def _lacks_numbers(self, tensor: Tensor) -> bool:
+        return tensor.is_meta or (bool(self._written) and tensor.untyped_storage()._cdata in self._written)
+
+
+class _Functions(TorchFunctionMode):
+    def __init__(self, tracer: _Tracer) -> None:
+        super().__init__()
+        self.tracer = tracer
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        return self.tracer.function(func, args, kwargs or {})
+
+
+class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         # Nothing is compiled here, and guarding against it would import the compiler: seconds at the first count.
         return False
 
-    def __init__(self) -> None:
+    def __init__(self, tracer: _Tracer) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.running: list[_Tally] = []
-        self.seen: list[_Tally] = []
+        self.tracer = tracer
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        output = func(*args, **(kwargs or {}))
-        # Inside a known layer the closed form counts, outside any module nothing does.
-        if self.running and self.running[-1].rule is None:
-            tally = self.running[-1]
-            cost = operator_cost(func, args, output)
-            if cost is None:
-                raise CountError(
-                    f"module {tally.path!r} ({tally.type}) calls {func.overloadpacket.__name__}, whose cost is not "
-                    f"defined; use a layer of torch.nn, or move the call into a module of its own and pass "
-                    f"rules={{ThatModule: fn}}"
-                )
-            tally.own.append(cost)
-        return output
+        return self.tracer.operator(func, args, kwargs or {})
 
-    def enter(self, tally: _Tally) -> None:
-        if tally not in self.seen:
-            self.seen.append(tally)
-        self.running.append(tally)
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from _tensors(one)
+
+
+def _on_meta(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value if value.is_meta else torch.empty_like(value, device="meta")
+    if isinstance(value, dict):
+        return {key: _on_meta(one) for key, one in value.items()}
+    return type(value)(_on_meta(one) for one in value) if isinstance(value, list | tuple) else value
 
 
 def _first_tensor(value: Any) -> Tensor | None:
-    if isinstance(value, Tensor):
-        return value
-    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
-    return next((tensor for item in items if (tensor := _first_tensor(item)) is not None), None)
+    return next(_tensors(value), None)
 
 
-def _describe(args: tuple[Any, ...]) -> str:
-    shown = _first_tensor(args)
-    return "no tensor" if shown is None else f"shape {tuple(shown.shape)} ({shown.dtype})"
-
-
-def _checked(tally: _Tally, args: tuple[Any, ...]) -> None:
-    if tally.rule is None:
-        return
-    if not args or not isinstance(args[0], Tensor):
-        got = type(args[0]).__name__ if args else "nothing"
-        raise CountError(
-            f"layer {tally.path!r} ({tally.type}) expected a tensor, got {got}; "
-            "a recurrent layer returns (output, state): pass on its first item"
-        )
-    try:
-        tally.rule.check(tally.module, args)
-    except ValueError as error:
-        raise CountError(f"layer {tally.path!r} ({tally.type}) {error}") from None
-
-
-def _run(tally: _Tally, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    try:
-        if tally.rule is not None and tally.rule.run is not None:
-            return tally.rule.run(tally.module, args)
-        return forward(*args, **kwargs)
-    except CountError:
-        raise
-    except Exception as error:
-        reason = str(error).split("\n")[0]
-        raise CountError(
-            f"forward of {tally.path!r} ({tally.type}) fails on input of {_describe(args)}: {reason}; "
-            "check input_size and dtype, and that no step depends on values of the data"
-        ) from error
-
-
-def _watched(tracer: _Tracer, tally: _Tally) -> Callable[..., Any]:
-    forward = tally.module.forward
-    signature = inspect.signature(forward)
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        if tally.rule is not None:
-            args, kwargs = signature.bind(*args, **kwargs).args, {}
-        tracer.enter(tally)
-        try:
-            _checked(tally, args)
-            output = _run(tally, forward, args, kwargs)
-            shown = _first_tensor(output)
-            tally.output_shape = None if shown is None else tuple(shown.shape)
-            rule = tally.rule.operations if tally.rule is not None else _nothing
-            tally.calls.append(rule(tally.module, args, output))
-        finally:
-            tracer.running.pop()
-        return output
-
-    return call
-
-
-def _nothing(module: nn.Module, args: tuple[Any, ...], output: Any) -> Operations:
-    return Operations(backward_macs=0)
-
-
-def _tallies(copy: nn.Module, rules: Mapping[type[nn.Module], Rule]) -> list[_Tally]:
-    """Every module to watch: down to the known layers, and not into them."""
-    found: list[_Tally] = []
+def _rows(copy: nn.Module, rules: Mapping[type[nn.Module], Rule]) -> list[_Row]:
+    """Every module of the copy, down to those with a rule and not into them."""
+    rows: list[_Row] = []
     inside: set[int] = set()
     for path, module in copy.named_modules():
-        if id(module) in inside:
-            continue
-        rule = find_rule(module, rules)
-        tally = _Tally(path or "(root)", module, rule)
-        if rule is not None:
-            inside.update(id(part) for part in module.modules())
-        elif any(True for _ in module.parameters(recurse=False)):
-            raise CountError(
-                f"layer {tally.path!r} of type {tally.type} has parameters and no rule; "
-                f"pass rules={{{tally.type}: fn}}, where fn(module, args, output) returns Operations"
-            )
-        found.append(tally)
-    return found
+        if id(module) not in inside:
+            rule = next((rules[kind] for kind in type(module).__mro__ if kind in rules), None)
+            rows.append(_Row(path or "(root)", module, rule))
+            inside.update(id(part) for part in module.modules() if rule is not None)
+    return rows
 
 
-def _backward(operations: Sequence[Operations]) -> int | None:
-    known = [one.backward_macs if one.macs or one.backward_macs else 0 for one in operations]
-    return None if None in known else sum(number or 0 for number in known)
+def _watch(tracer: _Tracer, row: _Row) -> None:
+    forward = row.module.forward
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        return tracer.call(row, forward, args, kwargs)
+
+    row.module.forward = watched
 
 
-def _layer(tally: _Tally, counted: set[int]) -> Layer:
-    """Sum up a layer; ``counted`` holds the tensors of earlier rows and grows."""
-    whole = tally.rule is not None
-    parameters = [p for p in tally.module.parameters(recurse=whole) if id(p) not in counted]
-    buffers = [b for b in tally.module.buffers(recurse=whole) if id(b) not in counted]
-    first_seen = bool(parameters) or not list(tally.module.parameters(recurse=whole))
-    extra, fixed = tally.rule.keras(tally.module) if tally.rule is not None and first_seen else (0, 0)
-    counted.update(id(tensor) for tensor in (*parameters, *buffers))
-    operations = tally.calls + tally.own
-    total = sum(p.numel() for p in parameters)
+def _layer(row: _Row, counted: set[int]) -> Layer:
+    """Sum up a row; ``counted`` holds the tensors of earlier rows and grows."""
+    whole = row.rule is not None
+    named = [(n, p) for n, p in row.module.named_parameters(recurse=whole) if id(p) not in counted]
+    buffers = [(n, b) for n, b in row.module.named_buffers(recurse=whole) if id(b) not in counted]
+    counted.update(id(tensor) for _, tensor in (*named, *buffers))
+    parameters = sum(p.numel() for _, p in named)
+    moving = sum(b.numel() for n, b in buffers if n in ("running_mean", "running_var"))
+    moving = moving if isinstance(row.module, nn.modules.batchnorm._BatchNorm) else 0
     return Layer(
-        path=tally.path,
-        type=tally.type,
-        output_shape=tally.output_shape,
-        calls=len(tally.calls),
-        parameters=total,
-        trainable_parameters=sum(p.numel() for p in parameters if p.requires_grad),
-        buffers=sum(b.numel() for b in buffers),
-        keras_parameters=total + extra,
-        keras_non_trainable=fixed,
-        macs=sum(one.macs for one in operations),
-        bias_additions=sum(one.bias_additions for one in operations),
-        elementwise=sum(one.elementwise for one in operations),
-        backward_macs=_backward(operations),
+        path=row.path,
+        type=row.type,
+        output_shape=row.output_shape,
+        calls=row.calls,
+        parameters=parameters,
+        trainable_parameters=sum(p.numel() for _, p in named if p.requires_grad),
+        buffers=sum(b.numel() for _, b in buffers),
+        keras_parameters=parameters - _second_biases(dict(named)) + moving,
+        keras_non_trainable=moving,
+        macs=row.macs,
+        bias_additions=row.bias_additions,
+        elementwise=row.elementwise,
+        backward_macs=row.backward_macs,
+        touched=row.touched,
     )
 
 
-def _worth_a_row(tally: _Tally, layer: Layer) -> bool:
-    work = layer.macs or layer.bias_additions or layer.elementwise
-    container = isinstance(tally.module, nn.ModuleList | nn.ModuleDict)
-    return (tally.is_layer and not container) or bool(work or layer.buffers)
+def _second_biases(named: Mapping[str, Tensor]) -> int:
+    """Bias elements that PyTorch stores and Keras does not: one per gate, but for a GRU, which has three gates."""
+    total = 0
+    for name, bias in named.items():
+        weight = named.get(name.replace("bias", "weight"))
+        if "bias_hh" in name and (weight is None or len(weight) != 3 * weight.shape[1]):
+            total += bias.numel()
+    return total
 
 
-def _checked_size(input_size: Sequence[int]) -> tuple[int, ...]:
-    wrong = f"input_size must be a tuple of positive integers such as (1, 50, 64), got {input_size!r}"
-    if isinstance(input_size, str | bytes) or not isinstance(input_size, Sequence) or not input_size:
-        raise TypeError(wrong)
+def _worth_a_row(row: _Row, layer: Layer) -> bool:
+    container = isinstance(row.module, nn.ModuleList | nn.ModuleDict)
+    leaf = row.rule is not None or not list(row.module.children())
+    held = layer.parameters or layer.buffers
+    return (leaf and not container) or bool(held or layer.macs or layer.bias_additions or layer.elementwise)
+
+
+@contextmanager
+def _isolated(tensors: Sequence[Any]) -> Iterator[None]:
+    """Gradients on, the plain form of attention, and random numbers as they were."""
+    devices = {one.device for one in _tensors(tensors) if one.is_cuda}
+    distribution = torch.distributions.Distribution
+    validated = distribution._validate_args
     try:
-        sizes = tuple(index(size) for size in input_size)
-    except TypeError:
-        raise TypeError(wrong) from None
-    if any(isinstance(size, bool) for size in input_size):
-        raise TypeError(wrong)
-    if min(sizes) < 1:
-        raise ValueError(wrong)
-    return sizes
+        distribution.set_default_validate_args(False)  # asks for numbers
+        # Leaving inference mode also turns gradients on, whatever the caller has chosen.
+        with torch.inference_mode(False), torch.random.fork_rng(list(devices)), sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        distribution.set_default_validate_args(validated)
 
 
-def _input(copy: nn.Module, sizes: tuple[int, ...], dtype: torch.dtype | None, *, tracked: bool) -> Tensor:
-    if dtype is not None and not isinstance(dtype, torch.dtype):
-        raise TypeError(f"dtype must be a torch.dtype such as torch.long, got {dtype!r}")
-    floats = (p.dtype for p in copy.parameters() if p.is_floating_point())
-    chosen = dtype or next(floats, torch.get_default_dtype())
-    if tracked and not chosen.is_floating_point:
-        raise ValueError(f"an input of {chosen} has no gradient; leave input_requires_grad False")
-    try:
-        # The clone is no leaf, so an in-place activation may act on it.
-        return torch.empty(sizes, dtype=chosen, device="meta", requires_grad=tracked).clone()
-    except RuntimeError:
-        raise ValueError(f"input_size {sizes} has more elements than a tensor can hold; make it smaller") from None
+def _failure(error: Exception, row: _Row, args: Any, *, shapes_only: bool) -> CountError:
+    """One sentence: what failed, on what, why, and what to do."""
+    if isinstance(error, CountError):
+        return error
+    reason = str(error).split("\n")[0]
+    shown = _first_tensor(args)
+    given = "no tensor" if shown is None else f"an input of shape {tuple(shown.shape)} ({shown.dtype})"
+    floats = next((p.dtype for p in row.module.parameters() if p.is_floating_point()), torch.float32)
+    remedy = "check input_size and dtype"
+    if args and isinstance(args[0], tuple):
+        given, remedy = "a tuple", "a recurrent layer returns (output, state): pass on its first item"
+    elif shapes_only and "meta" in reason.lower():
+        remedy = "its steps depend on values of the input: give some in data"
+    elif shown is not None and isinstance(row.module, nn.Embedding | nn.EmbeddingBag) and shown.is_floating_point():
+        remedy = "token ids are whole: pass dtype=torch.long"
+    elif shown is not None and shown.dtype != floats:
+        remedy = f"pass dtype={floats}"
+    layer = f"{row.type}({row.module.extra_repr()})"
+    return CountError(f"forward of {row.path!r}, {layer}, fails on {given}: {reason}; {remedy}")
 
 
 def count(
     module: nn.Module,
-    input_size: Sequence[int],
+    input_size: Any = None,
     *,
-    dtype: torch.dtype | None = None,
+    data: Any = None,
+    lengths: Sequence[int] | None = None,
+    dtype: torch.dtype | Sequence[torch.dtype] | Mapping[str, torch.dtype] | None = None,
     input_requires_grad: bool = False,
     rules: Mapping[type[nn.Module], Rule] | None = None,
 ) -> Count:
-    """Count parameters and operations of one forward pass, without data.
+    """Count parameters and operations of one forward pass of a copy in evaluation mode, without the module's hooks.
 
-    The module is copied to the ``meta`` device in evaluation mode, without its hooks, and the copy runs once. Shared
-    parameters count once; a layer that is called several times is one row with the operations of all its calls.
+    Shared parameters count once; a layer that is called several times is one row with the operations of all its calls.
 
     Args:
-        module: any module built from known layers; it stays as it is.
-        input_size: shape of its input, batch included, such as ``(1, 50, 64)`` for ``(batch, time, feature)``.
-        dtype: of the input, ``torch.long`` for token ids; default: that of the module's first parameter.
+        module: any module; it stays as it is.
+        input_size: shape of its input, batch included, such as ``(1, 50, 64)`` for ``(batch, time, feature)``. Several
+            inputs are a list of sizes, or a dict for keywords, where options such as ``{"x": (1, 3), "deep": True}``
+            may stand too. A tensor in place of a size lends its shape, and its numbers if they are whole. The pass
+            then runs on the ``meta`` device, without data. With no input at all a module that needs one has its
+            parameters counted, and nothing else.
+        data: instead of sizes, a tensor, a list or a dict of keywords to run the copy on; for a forward whose steps
+            depend on the numbers.
+        lengths: of the sequences. They fill the input of their size, or the parameter of ``forward`` of that name;
+            otherwise the input is packed.
+        dtype: of the input, ``torch.long`` for token ids, or one for each input; default: that of the module's first
+            parameter.
         input_requires_grad: whether the backward pass goes on to the input, as inside a larger network.
-        rules: for further types of layers, a function of the layer, its positional arguments and its output that
+        rules: for further types of modules, a function of the module, its positional arguments and its output that
             returns ``Operations`` of one call. A rule for a container counts it as one layer.
 
     Returns:
         A ``Count``: totals, one row per layer, and a table.
 
     Raises:
-        TypeError: ``module`` is no module, ``input_size`` no tuple of integers, or ``dtype`` no dtype.
+        TypeError: ``module`` is no module, ``input_size`` no size, or ``dtype`` no dtype.
         ValueError: a size is not positive.
-        CountError: a layer has no rule, or cannot take its input.
+        CountError: an operator may hide matrix products, or the forward pass fails.
     """
     if not isinstance(module, nn.Module):
         raise TypeError(f"module must be a torch.nn.Module, got {type(module).__name__}; build the layer first")
-    sizes = _checked_size(input_size)
-    # Leaving inference mode also turns gradients on, whatever the caller has chosen.
-    with torch.inference_mode(False), torch.device("meta"):
-        copy = shadow(module)
-        x = _input(copy, sizes, dtype, tracked=input_requires_grad)
-        tracer = _Tracer()
-        tallies = _tallies(copy, rules or {})
-        for tally in tallies:
-            tally.module.forward = _watched(tracer, tally)
-        with tracer:
-            copy(x)
-    never = [tally for tally in tallies if not any(tally is one for one in tracer.seen)]
+    if data is not None and (input_size is not None or lengths is not None or dtype is not None):
+        raise TypeError("data stands in place of input_size, lengths and dtype; give the one or the other")
+    with _isolated([data, *module.parameters()]):
+        copy = copied(module, shapes_only=data is None)
+        if data is None:
+            args, kwargs = arguments_from_sizes(
+                copy, input_size, dtype=dtype, lengths=lengths, input_requires_grad=input_requires_grad
+            )
+        else:
+            args, kwargs = arguments_from_data(data, input_requires_grad=input_requires_grad)
+        rows = _rows(copy, rules or {})
+        tracer = _Tracer(rows[0], shapes_only=data is None)
+        ran = bool(args or kwargs) or is_callable_bare(copy)
+        if ran:
+            _run(tracer, rows, copy, args, kwargs)
+    for path, parameter in copy.named_parameters():
+        if nn.parameter.is_lazy(parameter):
+            raise CountError(f"parameter {path!r} has no shape yet; run the module once on data before counting")
+    ordered = dict.fromkeys((*tracer.seen.values(), *rows))
     counted: set[int] = set()
-    rows = [(tally, _layer(tally, counted)) for tally in (*tracer.seen, *never)]
-    return Count(tuple(layer for tally, layer in rows if _worth_a_row(tally, layer)))
+    layers = [(row, _layer(row, counted)) for row in ordered]
+    return Count(tuple(layer for row, layer in layers if _worth_a_row(row, layer)), ran=ran)
+
+
+def _run(tracer: _Tracer, rows: list[_Row], copy: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    for row in rows[1:]:
+        if not isinstance(row.module, torch.jit.ScriptModule):
+            _watch(tracer, row)
+    try:
+        with _Functions(tracer), _Operators(tracer):
+            tracer.call(rows[0], copy, args, kwargs)
+    except Exception as error:
+        where = tracer.failed if tracer.failed is not None else (error, rows[0], args)
+        raise _failure(*where, shapes_only=tracer.shapes_only) from error

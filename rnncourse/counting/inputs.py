@@ -1,0 +1,198 @@
+"""What a module is called with: tensors made from sizes, or the data given."""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import index
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+"""Positional and keyword arguments of a call."""
+
+_WRONG = "input_size must be a tuple of positive integers such as (1, 50, 64), or a list or dict of them, got "
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """How a size becomes a tensor that has a shape and no numbers."""
+
+    dtype: torch.dtype
+    tracked: bool
+
+    def tensor(self, size: tuple[int, ...]) -> Tensor:
+        try:
+            # The clone is no leaf, so an in-place activation may act on it.
+            return torch.empty(size, dtype=self.dtype, device="meta", requires_grad=self.tracked).clone()
+        except (RuntimeError, TypeError, OverflowError):
+            raise ValueError(f"input_size {size} has more elements than a tensor can hold; make it smaller") from None
+
+    def stand_in(self, given: Tensor) -> Tensor:
+        """A tensor in place of a size lends its shape and dtype, and its numbers where they are whole."""
+        if not given.is_floating_point():
+            return given.detach().clone()
+        return torch.empty_like(given, device="meta", requires_grad=self.tracked).clone()
+
+
+def arguments_from_sizes(
+    module: nn.Module,
+    input_size: Any,
+    *,
+    dtype: Any,
+    lengths: Sequence[int] | None,
+    input_requires_grad: bool,
+) -> Arguments:
+    """Arguments by shape alone.
+
+    Args:
+        module: what will be called; its parameters give the default dtype.
+        input_size: a size, a list of positional or a dict of keyword arguments made of sizes; or None for no input.
+        dtype: one for all inputs, or as many as there are inputs; None for that of the parameters.
+        lengths: of the sequences, for the input that holds lengths, or to pack the input.
+        input_requires_grad: whether the inputs need a gradient.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: a size is not positive, or nothing takes the lengths.
+    """
+    floats = (p.dtype for p in module.parameters() if p.is_floating_point())
+    default = next(floats, torch.get_default_dtype())
+    named = isinstance(input_size, Mapping)
+    if named and not all(isinstance(name, str) for name in input_size):
+        raise TypeError(f"{_WRONG}{input_size!r}")
+    items = list(input_size.items()) if named else list(enumerate(_positional(input_size)))
+    dtypes = _dtypes(dtype, [key for key, _ in items], default)
+    made: dict[Any, Any] = {}
+    for key, item in items:
+        if input_requires_grad and not dtypes[key].is_floating_point:
+            raise ValueError(f"an input of {dtypes[key]} has no gradient; leave input_requires_grad False")
+        made[key] = _made(item, _Maker(dtypes[key], input_requires_grad), inside=named)
+    if lengths is not None:
+        _place_lengths(module, made, _checked_lengths(lengths))
+    return _split(made)
+
+
+def arguments_from_data(data: Any, *, input_requires_grad: bool) -> Arguments:
+    """Copies of the data given: a tensor, a list of positional or a dict of keyword arguments."""
+
+    def copied(given: Tensor) -> Tensor:
+        tracked = input_requires_grad and given.is_floating_point()
+        return given.detach().clone().requires_grad_(tracked).clone()
+
+    if isinstance(data, Mapping):
+        return (), {name: _mapped(item, copied) for name, item in data.items()}
+    several = isinstance(data, list | tuple) and not isinstance(data, PackedSequence)
+    return tuple(_mapped(item, copied) for item in (data if several else (data,))), {}
+
+
+def is_callable_bare(module: nn.Module) -> bool:
+    """Whether a module has a forward that needs no input."""
+    if module.forward.__name__ == "_forward_unimplemented":
+        return False
+    try:
+        inspect.signature(module.forward).bind()
+    except TypeError:
+        return False
+    return True
+
+
+def _positional(input_size: Any) -> Sequence[Any]:
+    if input_size is None:
+        return ()
+    if isinstance(input_size, Tensor) or _is_size(input_size):
+        return (input_size,)
+    if isinstance(input_size, str | bytes) or not isinstance(input_size, Sequence) or not input_size:
+        raise TypeError(f"{_WRONG}{input_size!r}")
+    return input_size
+
+
+def _is_size(value: Any) -> bool:
+    """Whether something is a sequence of whole numbers, which ``True`` is none of."""
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence) or not value:
+        return False
+    return all(hasattr(one, "__index__") and not isinstance(one, bool | Tensor) for one in value)
+
+
+def _made(item: Any, maker: _Maker, *, inside: bool) -> Any:
+    if isinstance(item, Tensor):
+        return maker.stand_in(item)
+    if _is_size(item):
+        size = tuple(index(one) for one in item)
+        if min(size) < 1:
+            raise ValueError(f"{_WRONG}{item!r}")
+        return maker.tensor(size)
+    if isinstance(item, Mapping):
+        return {key: _made(value, maker, inside=True) for key, value in item.items()}
+    if isinstance(item, list | tuple) and item:
+        return [_made(value, maker, inside=inside) for value in item]
+    # Beside a name, a number or a word is an option of forward.
+    if inside:
+        return item
+    raise TypeError(f"{_WRONG}{item!r}")
+
+
+def _dtypes(dtype: Any, keys: list[Any], default: torch.dtype) -> dict[Any, torch.dtype]:
+    given = dict(dtype) if isinstance(dtype, Mapping) else {}
+    if isinstance(dtype, list | tuple):
+        given = dict(zip(keys, dtype, strict=False))
+    elif not isinstance(dtype, Mapping):
+        given = dict.fromkeys(keys, dtype)
+    for one in (*given.values(), *([dtype] if not keys else [])):
+        if one is not None and not isinstance(one, torch.dtype):
+            raise TypeError(f"dtype must be a torch.dtype such as torch.long, got {one!r}")
+    return {key: given.get(key) or default for key in keys}
+
+
+def _checked_lengths(lengths: Sequence[int]) -> list[int]:
+    values = lengths.tolist() if isinstance(lengths, Tensor) else list(lengths) if _is_size(lengths) else []
+    if not values or min(values) < 1:
+        raise ValueError(f"lengths must be positive integers such as (7, 3, 1), got {lengths!r}")
+    return [index(value) for value in values]
+
+
+def _place_lengths(module: nn.Module, made: dict[Any, Any], lengths: list[int]) -> None:
+    """Put the lengths where the module takes them: into an input of their size, a parameter named so, or a pack."""
+    fitting = [key for key, one in made.items() if isinstance(one, Tensor) and tuple(one.shape) == (len(lengths),)]
+    names = [name for name in inspect.signature(module.forward).parameters if re.search("lengths?$|lens$", name)]
+    names = [name for name in names if name not in made]
+    if fitting and (len(made) > 1 or names):
+        made[fitting[-1]] = torch.tensor(lengths)
+    elif names:
+        made[names[0]] = torch.tensor(lengths)
+    elif len(made) == 1:
+        key, x = next(iter(made.items()))
+        made[key] = _packed(x, lengths, batch_first=bool(getattr(module, "batch_first", True)))
+    else:
+        raise ValueError(f"no input of size ({len(lengths)},) takes the lengths; add it to input_size, or give data")
+
+
+def _packed(x: Any, lengths: list[int], *, batch_first: bool) -> PackedSequence:
+    shape = tuple(x.shape) if isinstance(x, Tensor) else ()
+    batch, time = shape[:2] if batch_first else shape[1::-1]
+    if batch != len(lengths) or time < max(lengths):
+        raise ValueError(
+            f"{len(lengths)} lengths up to {max(lengths)} do not fit an input of shape {shape}; "
+            "give one length for each sequence, none above the steps"
+        )
+    sizes = torch.tensor([sum(length > step for length in lengths) for step in range(max(lengths))])
+    data = torch.empty(sum(lengths), *shape[2:], dtype=x.dtype, device="meta", requires_grad=x.requires_grad)
+    return PackedSequence(data.clone(), sizes)
+
+
+def _mapped(value: Any, function: Callable[[Tensor], Tensor]) -> Any:
+    if isinstance(value, Tensor):
+        return function(value)
+    if isinstance(value, Mapping):
+        return {key: _mapped(one, function) for key, one in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_mapped(one, function) for one in value)
+    return value
+
+
+def _split(made: dict[Any, Any]) -> Arguments:
+    positional = tuple(value for key, value in made.items() if isinstance(key, int))
+    return positional, {key: value for key, value in made.items() if not isinstance(key, int)}
