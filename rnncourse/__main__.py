@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rnncourse import __version__
 from rnncourse._data_command import data_app
 from rnncourse._exercise_command import exercise_command
 from rnncourse._misuse import Misuse
 from rnncourse._study_command import study_app
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from rnncourse.counting import Count
 
 app = typer.Typer(
@@ -59,9 +58,17 @@ class Framework(StrEnum):
     keras = "keras"
 
 
-@app.callback()
-def _group() -> None:
+@app.callback(invoke_without_command=True)
+def _group(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
     """Instruments of a course on recurrent networks."""
+    if version:
+        typer.echo(f"rnncourse {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command("count")
@@ -102,16 +109,13 @@ def count_command(
     if as_json:
         typer.echo(_as_json(result, layer, sizes, convention=convention, framework=framework))
     else:
-        _print_table(result.table(framework=framework, convention=convention))
+        _print_table(result.columns(framework=framework, convention=convention))
 
 
 def _as_options(message: str) -> str:
     """Say a remedy in options of the command line."""
-    for argument, option in (
-        ("dtype=torch.long", "--dtype long"),
-        ("dtype=torch.float32", "--dtype float"),
-        ("input_size", "--input"),
-    ):
+    options = {"dtype=torch.long": "--dtype long", "dtype=torch.float32": "--dtype float", "input_size": "--input"}
+    for argument, option in options.items():
         message = message.replace(argument, option)
     return message
 
@@ -153,15 +157,15 @@ def _as_json(
     )
 
 
-def _print_table(frame: "pd.DataFrame") -> None:
+def _print_table(columns: dict[str, list[Any]]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, show_footer=True, pad_edge=False)
-    *rows, total = frame.itertuples(index=False, name=None)
-    for position, (name, last) in enumerate(zip(frame.columns, total, strict=True)):
-        table.add_column(name, footer=_cell(last), justify="left" if position < 3 else "right", no_wrap=True)
+    for position, (name, column) in enumerate(columns.items()):
+        table.add_column(name, footer=_cell(column[-1]), justify="left" if position < 3 else "right", no_wrap=True)
+    *rows, _ = zip(*columns.values(), strict=True)
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     # A number that is cut short is wrong: rather let a narrow terminal wrap the line.
@@ -176,14 +180,7 @@ def _cell(value: object) -> str:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one command.
-
-    Args:
-        arguments: the words after ``rnncourse``; default: those of the command line.
-
-    Returns:
-        Exit code: 0 done, 1 failed, 2 misused.
-    """
+    """Run one command: its words after ``rnncourse`` in, exit code 0 (done), 1 (failed) or 2 (misused) out."""
     try:
         code = app(args=arguments, prog_name="rnncourse", standalone_mode=False)
     except (Misuse, _UsageError) as error:

@@ -1,7 +1,8 @@
 """Parameters and operations of a ``torch.nn`` module, counted without data.
 
-``count`` runs one forward pass of a copy of the module on the ``meta`` device, where a tensor has a shape and
-no numbers, and adds up what each layer's closed form says. The module itself is not touched.
+``count`` runs one forward pass of a copy of the module and books every operator that PyTorch runs on the module that
+calls it. Given sizes, the copy is on the ``meta`` device, where a tensor has a shape and no numbers; given data, it
+runs for real. The module itself is not touched.
 
 What is counted, for the batch given and in evaluation mode:
 
@@ -29,13 +30,18 @@ operations per hidden unit and step are therefore
 * GRU: 9. Three gate activations; ``r (W_hn h + b_hn)`` is a product, and its sum with ``W_in x + b_in`` an addition,
   because these two accumulators stay apart; ``h = (1 - z) n + z h_prev`` is a difference, two products and a sum.
 
-Per element of its output, batch normalisation costs 2 (subtract the mean, divide by the deviation), layer
-normalisation 5 (mean, difference, square, variance, division); scale and shift add 1 each where they exist. Scalars
-per group, such as the inverse root, are left out. Pooling costs one operation per element of each window. Look-ups,
-copies, reshaping, concatenation, ``Flatten``, ``Identity`` and ``Dropout`` cost nothing.
+PyTorch's recurrent functions have these closed forms, packed sequences included, whatever kernel runs them. A cell or a
+loop written by hand costs what it runs: a vector that is added to a product is a bias, a product that is added to a
+product goes on adding, and any other operator costs one per element.
 
-Operations that a module's own ``forward`` calls outside any known layer (``torch.relu(x)``, ``x @ w``) are counted in
-a row of that module. An operation whose cost is not defined here is an error, never a silent zero.
+Per element of its output, batch normalisation costs 2 (subtract the mean, divide by the deviation), layer and group
+normalisation 5 (mean, difference, square, variance, division), RMS normalisation 3; scale and shift add 1 each where
+they exist. Scalars per group, such as the inverse root, are left out. Pooling costs one operation per element of each
+window, a reduction one per element of its input. Look-ups, copies, reshaping, padding and concatenation cost nothing,
+nor does ``Dropout``. Attention is counted in its plain form, whole also where a mask hides half of it.
+
+Operators that fit none of this and hide no product, such as a sort, cost what they touch, and ``touched`` names them.
+An operator that may hide products is an error, never a silent zero.
 
 Parameters are counted as each framework stores them:
 

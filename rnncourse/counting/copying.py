@@ -14,15 +14,21 @@ from torch.nn.modules.lazy import LazyModuleMixin
 from rnncourse.counting.records import CountError
 
 
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """All tensors in nested lists, tuples and mappings, in order."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from tensors_in(one)
+
+
 def copied(module: nn.Module, *, shapes_only: bool) -> nn.Module:
-    """Copy a module in evaluation mode, without its hooks.
+    """Copy a module in evaluation mode, without its hooks; shared parameters stay shared.
 
     Args:
         module: any module; it is not changed.
         shapes_only: whether the copy's tensors are on ``meta``, which copies no number and takes no memory.
-
-    Returns:
-        The copy. Parameters that were shared stay shared, and keep whether they require a gradient.
 
     Raises:
         CountError: the module cannot be copied.
@@ -33,7 +39,7 @@ def copied(module: nn.Module, *, shapes_only: bool) -> nn.Module:
         if isinstance(part, torch.jit.ScriptModule):
             memo.setdefault(id(part), _loaded(part) if shapes_only else copy.deepcopy(part))
             continue
-        for tensor in _tensors(vars(part)):
+        for tensor in tensors_in(vars(part)):
             if id(tensor) not in memo and not nn.parameter.is_lazy(tensor):
                 memo[id(tensor)] = _stand_in(tensor, shapes_only=shapes_only)
         # Hooks are the caller's code and may have effects of their own. A lazy layer's own hook gives it its shape.
@@ -49,18 +55,6 @@ def copied(module: nn.Module, *, shapes_only: bool) -> nn.Module:
         raise CountError(
             f"{type(module).__name__} cannot be copied ({reason}); count a freshly built module of the same shape"
         ) from error
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    """Tensors in attributes, containers included: parameters, buffers, and what is neither."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _tensors(one)
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _tensors(one)
 
 
 def _stand_in(tensor: Tensor, *, shapes_only: bool) -> Tensor:
@@ -80,7 +74,7 @@ def _loaded(scripted: nn.Module) -> nn.Module:
     """A scripted module by way of a file, the only one that takes its tensors to ``meta``."""
     with io.BytesIO() as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.jit.save(scripted, file)  # type: ignore[no-untyped-call]
+        torch.jit.save(scripted, file)
         file.seek(0)
         loaded: nn.Module = torch.jit.load(file, map_location="meta")  # type: ignore[no-untyped-call]
     return loaded

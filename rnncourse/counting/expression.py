@@ -11,26 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-LONGEST = 10_000
-"""Characters in an expression."""
-
-LARGEST = 10**12
-"""Largest number in an expression."""
-
-DEEPEST = 1_000
-"""Largest ``num_layers``."""
-
-WORDS = ("tanh", "relu", "none", "same", "valid", "zeros", "reflect", "replicate", "circular")
-"""The strings that an expression may contain; no device is among them."""
-
-LAYERS: dict[str, type[nn.Module]] = {
-    name: getattr(nn, name)
-    for name in (
-        "RNN LSTM GRU RNNCell LSTMCell GRUCell Linear Embedding Conv1d Conv2d MaxPool1d MaxPool2d AvgPool1d AvgPool2d "
-        "AdaptiveAvgPool1d AdaptiveAvgPool2d BatchNorm1d BatchNorm2d LayerNorm Dropout Flatten Identity ReLU LeakyReLU "
-        "PReLU ELU GELU SiLU Tanh Sigmoid Softplus Softmax LogSoftmax"
-    ).split()
-}
+LONGEST = 10_000  # characters in an expression
+LARGEST = 10**12  # number in an expression
+DEEPEST = 1_000  # num_layers
+WORDS = ("tanh", "relu", "none", "same", "valid", "zeros", "reflect", "replicate", "circular")  # no device among them
+_KNOWN = (
+    "RNN LSTM GRU RNNCell LSTMCell GRUCell Linear Embedding Conv1d Conv2d MaxPool1d MaxPool2d AvgPool1d AvgPool2d "
+    "AdaptiveAvgPool1d AdaptiveAvgPool2d BatchNorm1d BatchNorm2d LayerNorm Dropout Flatten Identity ReLU LeakyReLU "
+    "PReLU ELU GELU SiLU Tanh Sigmoid Softplus Softmax LogSoftmax"
+)
+LAYERS: dict[str, type[nn.Module]] = {name: getattr(nn, name) for name in _KNOWN.split()}
 
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -71,7 +61,7 @@ class LayerChain(nn.Sequential):
 
 
 class _Undrawn(TorchFunctionMode):
-    """Leaves out the drawing of weights that have no numbers anyway."""
+    """Leaves out the drawing of weights that have no numbers anyway: half of the time."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -100,14 +90,12 @@ def module_from_text(text: str) -> nn.Module:
     if len(text) > LONGEST:
         raise ValueError(f"the expression has {len(text)} characters; at most {LONGEST} are read")
     try:
-        tree = ast.parse(text.strip(), mode="eval")
-        module = _build(tree.body)
+        return _build(ast.parse(text.strip(), mode="eval").body)
     except SyntaxError as error:
         shown = text if len(text) <= 60 else f"{text[:60]}..."
         raise ValueError(f"{shown!r} is not an expression ({error.msg}); write one like LSTM(1, 64)") from None
     except (RecursionError, MemoryError):
         raise ValueError("the expression is nested too deeply; write it flatter") from None
-    return module
 
 
 def _build(node: ast.expr) -> nn.Module:
@@ -115,18 +103,16 @@ def _build(node: ast.expr) -> nn.Module:
         raise ValueError(f"{ast.unparse(node)!r} is not a layer; write one like LSTM(1, 64) or Sequential(...)")
     name = node.func.id
     if name == "Sequential":
-        return _chain(node)
+        if node.keywords or not node.args:
+            raise ValueError(
+                "Sequential takes one or more layers and no keyword; write Sequential(RNN(64, 32), Last())"
+            )
+        return LayerChain(*[_build(argument) for argument in node.args])
     kind = Last if name == "Last" else LAYERS.get(name)
     if kind is None:
         known = ", ".join(("Sequential", "Last", *LAYERS))
         raise ValueError(f"{name!r} is not a known layer; known are {known}")
     return _layer(name, kind, _arguments(name, kind, node))
-
-
-def _chain(node: ast.Call) -> nn.Module:
-    if node.keywords or not node.args:
-        raise ValueError("Sequential takes one or more layers and no keyword; write Sequential(RNN(64, 32), Last())")
-    return LayerChain(*[_build(argument) for argument in node.args])
 
 
 def _layer(name: str, kind: type[nn.Module], arguments: dict[str, Any]) -> nn.Module:

@@ -46,14 +46,7 @@ def arguments_from_sizes(
     lengths: Sequence[int] | None,
     input_requires_grad: bool,
 ) -> Arguments:
-    """Arguments by shape alone.
-
-    Args:
-        module: what will be called; its parameters give the default dtype.
-        input_size: a size, a list of positional or a dict of keyword arguments made of sizes; or None for no input.
-        dtype: one for all inputs, or as many as there are inputs; None for that of the parameters.
-        lengths: of the sequences, for the input that holds lengths, or to pack the input.
-        input_requires_grad: whether the inputs need a gradient.
+    """Arguments by shape alone; `count` says what each of these is.
 
     Raises:
         TypeError: an argument is of the wrong kind.
@@ -73,7 +66,9 @@ def arguments_from_sizes(
         made[key] = _made(item, _Maker(dtypes[key], input_requires_grad), inside=named)
     if lengths is not None:
         _place_lengths(module, made, _checked_lengths(lengths))
-    return _split(made)
+    return tuple(made[key] for key in made if isinstance(key, int)), {
+        key: value for key, value in made.items() if not isinstance(key, int)
+    }
 
 
 def arguments_from_data(data: Any, *, input_requires_grad: bool) -> Arguments:
@@ -85,7 +80,7 @@ def arguments_from_data(data: Any, *, input_requires_grad: bool) -> Arguments:
 
     if isinstance(data, Mapping):
         return (), {name: _mapped(item, copied) for name, item in data.items()}
-    several = isinstance(data, list | tuple) and not isinstance(data, PackedSequence)
+    several = type(data) in (list, tuple)  # a packed sequence is a tuple too
     return tuple(_mapped(item, copied) for item in (data if several else (data,))), {}
 
 
@@ -136,12 +131,11 @@ def _made(item: Any, maker: _Maker, *, inside: bool) -> Any:
 
 
 def _dtypes(dtype: Any, keys: list[Any], default: torch.dtype) -> dict[Any, torch.dtype]:
-    given = dict(dtype) if isinstance(dtype, Mapping) else {}
-    if isinstance(dtype, list | tuple):
-        given = dict(zip(keys, dtype, strict=False))
-    elif not isinstance(dtype, Mapping):
-        given = dict.fromkeys(keys, dtype)
-    for one in (*given.values(), *([dtype] if not keys else [])):
+    if isinstance(dtype, Mapping):
+        given = dict(dtype)
+    else:
+        given = dict(zip(keys, dtype if isinstance(dtype, list | tuple) else [dtype] * len(keys), strict=False))
+    for one in given.values():
         if one is not None and not isinstance(one, torch.dtype):
             raise TypeError(f"dtype must be a torch.dtype such as torch.long, got {one!r}")
     return {key: given.get(key) or default for key in keys}
@@ -191,8 +185,3 @@ def _mapped(value: Any, function: Callable[[Tensor], Tensor]) -> Any:
     if type(value) in (list, tuple):
         return type(value)(_mapped(one, function) for one in value)
     return value
-
-
-def _split(made: dict[Any, Any]) -> Arguments:
-    positional = tuple(value for key, value in made.items() if isinstance(key, int))
-    return positional, {key: value for key, value in made.items() if not isinstance(key, int)}

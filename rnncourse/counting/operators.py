@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rnncourse.counting.copying import tensors_in
 from rnncourse.counting.records import Operations
 
 # Positions of the addend, where there is one, and of the two factors.
@@ -36,45 +37,46 @@ def _names(text: str) -> frozenset[str]:
 
 _FREE = _names(
     # Creating and drawing.
-    "zeros ones full empty arange range linspace logspace eye scalar_tensor tril_indices triu_indices rand randn randint "
-    "randperm bernoulli uniform normal exponential random zeros_like ones_like full_like empty_like rand_like randn_like "
-    "randint_like new_zeros new_ones new_full new_empty new_empty_strided empty_strided empty_permuted fill zero "
+    "zeros ones full empty arange range linspace logspace eye scalar_tensor tril_indices triu_indices rand randn "
+    "randint randperm bernoulli uniform normal exponential random zeros_like ones_like full_like empty_like "
+    "rand_like randn_like randint_like new_zeros new_ones new_full new_empty new_empty_strided empty_strided "
+    "empty_permuted fill zero "
     # Moving, looking up and changing the shape.
     "clone copy _to_copy cat stack _unsafe_view unsafe_split unsafe_split_with_sizes unsafe_chunk _reshape_copy "
-    "_reshape_alias index index_select gather scatter take embedding flip roll rot90 repeat repeat_interleave tril triu "
-    "constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d "
-    "replication_pad3d slice_scatter select_scatter diagonal_scatter as_strided_scatter index_put index_copy index_fill "
-    "masked_fill masked_scatter masked_select where nonzero squeeze unsqueeze transpose t as_strided detach resize "
-    "resize_as set pixel_shuffle pixel_unshuffle channel_shuffle im2col max_unpool2d max_unpool3d diag_embed block_diag "
-    "upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d "
-    "_upsample_nearest_exact3d _pack_padded_sequence unfold "
+    "_reshape_alias index index_select gather scatter take embedding flip roll rot90 repeat repeat_interleave tril "
+    "triu constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d "
+    "replication_pad3d slice_scatter select_scatter diagonal_scatter as_strided_scatter index_put index_copy "
+    "index_fill masked_fill masked_scatter masked_select where nonzero squeeze unsqueeze transpose t as_strided "
+    "detach resize resize_as set pixel_shuffle pixel_unshuffle channel_shuffle im2col max_unpool2d max_unpool3d "
+    "diag_embed block_diag upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d "
+    "_upsample_nearest_exact2d _upsample_nearest_exact3d _pack_padded_sequence unfold "
     # Asking.
     "_local_scalar_dense _assert_async _assert_scalar _assert_tensor_metadata is_same_size _fused_sdp_choice"
 )
 # One operation per element of the input, also where a version of PyTorch lacks the tag.
 _REDUCTIONS = _names(
-    "cumsum cumprod cummax cummin _cummax_helper _cummin_helper logcumsumexp _logcumsumexp mean sum nansum prod max min "
-    "amax amin aminmax _aminmax argmax argmin any all _is_all_true _is_any_true var std var_mean std_mean norm "
+    "cumsum cumprod cummax cummin _cummax_helper _cummin_helper logcumsumexp _logcumsumexp mean sum nansum prod max "
+    "min amax amin aminmax _aminmax argmax argmin any all _is_all_true _is_any_true var std var_mean std_mean norm "
     "linalg_vector_norm logsumexp count_nonzero trace _adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_max_pool2d "
     "adaptive_max_pool3d"
 )
 _POINTWISE = _names(
-    "_softmax _safe_softmax _log_softmax _prelu_kernel log_sigmoid_forward floor_divide rsub complex polar hardswish "
-    "native_dropout"
+    "_softmax _safe_softmax _log_softmax _prelu_kernel log_sigmoid_forward floor_divide rsub complex polar "
+    "hardswish native_dropout"
 )
 TOUCHED = _names(
-    "glu sort topk kthvalue median nanmedian mode unique_dim unique_consecutive _unique2 searchsorted bucketize isin "
-    "histc bincount multinomial poisson binomial _standard_gamma _sample_dirichlet cauchy geometric log_normal renorm "
-    "index_add index_reduce scatter_add scatter_reduce _index_put_impl put col2im _embedding_bag "
+    "glu sort topk kthvalue median nanmedian mode unique_dim unique_consecutive _unique2 searchsorted bucketize "
+    "isin histc bincount multinomial poisson binomial _standard_gamma _sample_dirichlet cauchy geometric log_normal "
+    "renorm index_add index_reduce scatter_add scatter_reduce _index_put_impl put col2im _embedding_bag "
     "_embedding_bag_forward_only grid_sampler_2d grid_sampler_3d affine_grid_generator upsample_linear1d "
     "upsample_bilinear2d upsample_bicubic2d upsample_trilinear3d _upsample_bilinear2d_aa _upsample_bicubic2d_aa "
-    "fractional_max_pool2d fractional_max_pool3d mse_loss smooth_l1_loss huber_loss soft_margin_loss nll_loss_forward "
-    "nll_loss2d_forward binary_cross_entropy binary_cross_entropy_with_logits multi_margin_loss "
+    "fractional_max_pool2d fractional_max_pool3d mse_loss smooth_l1_loss huber_loss soft_margin_loss "
+    "nll_loss_forward nll_loss2d_forward binary_cross_entropy binary_cross_entropy_with_logits multi_margin_loss "
     "multilabel_margin_loss_forward dist linalg_cross _weight_norm_interface rrelu_with_noise threshold "
     "_masked_softmax allclose equal"
 )
 """Operators without a product inside that cost what they touch: the larger of input and output."""
-_TAGS = {name: getattr(torch.Tag, name, None) for name in ("pointwise", "reduction")}
+_POINTWISE_TAG, _REDUCTION_TAG = (getattr(torch.Tag, name, None) for name in ("pointwise", "reduction"))
 
 
 class Sums:
@@ -85,6 +87,7 @@ class Sums:
         self._changed: set[tuple[int, int]] = set()
 
     def add(self, tensor: Tensor) -> None:
+        """Remember a sum."""
         self._held[_storage(tensor)] = tensor
 
     def change(self, tensor: Tensor) -> None:
@@ -93,7 +96,7 @@ class Sums:
         if held is not None and held.numel() == tensor.numel():
             del self._held[_storage(tensor)]
         elif held is not None:
-            self._changed.add((_storage(tensor), tensor.storage_offset()))
+            self._changed.add((_storage(tensor), int(tensor.storage_offset())))
 
     def __contains__(self, tensor: object) -> bool:
         if not isinstance(tensor, Tensor) or tensor.layout != torch.strided:
@@ -107,21 +110,11 @@ def _storage(tensor: Tensor) -> int:
 
 
 def operator_cost(operator: Any, args: tuple[Any, ...], output: Any, sums: Sums) -> Operations | None:
-    """Operations of one call.
-
-    Args:
-        operator: the overload called.
-        args: its positional arguments.
-        output: its result.
-        sums: the sums of products so far; kept up to date.
-
-    Returns:
-        The operations, or None if this operator is unknown and may hide matrix products.
-    """
+    """Operations of one call, or None if the operator is unknown and may hide matrix products; keeps ``sums``."""
     name = operator.overloadpacket.__name__
     in_place = operator._schema.is_mutable and name.endswith("_")
     name = name.rstrip("_") if in_place else name
-    out = next((one for one in _flat(output)), None)
+    out = next(tensors_in(output), None)
     if operator.namespace != "aten":
         return None
     if name == "add" and out is not None:
@@ -133,6 +126,13 @@ def operator_cost(operator: Any, args: tuple[Any, ...], output: Any, sums: Sums)
     if name == "convolution" and out is not None:
         return _convolution(args, out, sums)
     return _elementwise(operator, name, args, out, output)
+
+
+def rms_norm_operations(
+    output: Tensor, input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None
+) -> Operations:
+    """Square, mean and division; the scale. Versions of PyTorch differ in the operators that they run for it."""
+    return Operations(elementwise=(3 + (weight is not None)) * output.numel(), backward_macs=0)
 
 
 def _elementwise(operator: Any, name: str, args: tuple[Any, ...], out: Tensor | None, output: Any) -> Operations | None:
@@ -148,11 +148,11 @@ def _elementwise(operator: Any, name: str, args: tuple[Any, ...], out: Tensor | 
     elif name in _WINDOWS:
         dims = 3 if "3d" in name else 2
         each = prod(args[1]) if len(args[1]) == dims else args[1][0] ** dims
-    elif name in _REDUCTIONS or _TAGS["reduction"] in operator.tags:
+    elif name in _REDUCTIONS or _REDUCTION_TAG in operator.tags:
         return Operations(elementwise=args[0].numel(), backward_macs=0)
     elif name in TOUCHED:
-        return Operations(elementwise=max(one.numel() for one in _flat([args, output])), backward_macs=0)
-    elif name not in _POINTWISE and _TAGS["pointwise"] not in _base(operator, name).tags:
+        return Operations(elementwise=max(one.numel() for one in tensors_in([args, output])), backward_macs=0)
+    elif name not in _POINTWISE and _POINTWISE_TAG not in _base(operator, name).tags:
         return None
     return Operations(elementwise=each * out.numel(), backward_macs=0)
 
@@ -162,12 +162,6 @@ def _base(operator: Any, name: str) -> Any:
     packet = getattr(torch.ops.aten, name, None)
     overload = operator._overloadname
     return getattr(packet, overload, operator) if packet is not None else operator
-
-
-def _flat(value: Any) -> list[Tensor]:
-    if isinstance(value, Tensor):
-        return [value]
-    return [one for item in value for one in _flat(item)] if isinstance(value, list | tuple) else []
 
 
 def _added(addend: Any, out: Tensor, sums: Sums) -> Operations:

@@ -1,5 +1,6 @@
 """What a count is made of: operations, layers, and the whole."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,7 @@ Rule = Callable[[nn.Module, tuple[Any, ...], Any], Operations]
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """One row of a count: a layer, over all its calls.
+    """One row of a count: a layer, over all its calls, forward unless it says otherwise.
 
     Args:
         path: the layer's name in the module, dotted; ``(root)`` for the module itself.
@@ -54,10 +55,10 @@ class Layer:
         buffers: elements of its buffers, such as moving statistics.
         keras_parameters: parameters as Keras counts them, non-trainable ones included.
         keras_non_trainable: moving statistics among them.
-        macs: multiply-accumulates of matrix products, forward.
-        bias_additions: additions of bias elements, forward.
-        elementwise: other operations, one per element, forward.
-        backward_macs: multiply-accumulates of matrix products, backward; None where a rule does not say.
+        macs: multiply-accumulates of matrix products.
+        bias_additions: additions of bias elements.
+        elementwise: other operations, one per element.
+        backward_macs: multiply-accumulates of the backward pass; None where a rule does not say.
         touched: operators among ``elementwise`` that cost the elements they touch, and how many these are.
     """
 
@@ -86,16 +87,6 @@ class Layer:
             raise ValueError(f"convention must be one of {', '.join(CONVENTIONS)}, got {convention!r}")
         biases = self.bias_additions if convention != "gemm" else 0
         return 2 * self.macs + biases + (self.elementwise if convention == "all" else 0)
-
-    def framework_parameters(self, framework: str) -> int:
-        """Parameters of this layer as ``torch`` or ``keras`` counts them.
-
-        Raises:
-            ValueError: the framework is unknown.
-        """
-        if framework not in FRAMEWORKS:
-            raise ValueError(f"framework must be one of {', '.join(FRAMEWORKS)}, got {framework!r}")
-        return self.keras_parameters if framework == "keras" else self.parameters
 
 
 @dataclass(frozen=True, repr=False)
@@ -153,11 +144,7 @@ class Count:
     @property
     def touched(self) -> dict[str, int]:
         """Operators among ``elementwise`` that cost the elements they touch, and how many these are."""
-        total: dict[str, int] = {}
-        for layer in self._operated():
-            for name, elements in layer.touched.items():
-                total[name] = total.get(name, 0) + elements
-        return total
+        return dict(sum((Counter(layer.touched) for layer in self._operated()), Counter()))
 
     @property
     def backward_flops(self) -> int:
@@ -165,7 +152,7 @@ class Count:
 
         Each product of the forward pass has two in the backward pass, one for the weight's gradient and one for
         the input's. An input that needs no gradient, a frozen weight and the zero initial state save theirs. Every
-        output is taken to reach the loss.
+        product is taken to reach the loss.
 
         Raises:
             ValueError: a custom rule gives no ``backward_macs``.
@@ -173,10 +160,8 @@ class Count:
         total = 0
         for layer in self._operated():
             if layer.backward_macs is None:
-                raise ValueError(
-                    f"the rule of layer {layer.path!r} ({layer.type}) gives no backward_macs; "
-                    "return them in its Operations"
-                )
+                where = f"{layer.path!r} ({layer.type})"
+                raise ValueError(f"the rule of layer {where} gives no backward_macs; return them in its Operations")
             total += layer.backward_macs
         return 2 * total
 
@@ -190,11 +175,12 @@ class Count:
 
     def columns(self, *, framework: str = "torch", convention: str | None = None) -> dict[str, list[Any]]:
         """The table as lists, one entry per layer and the total last."""
-        numbers = {"parameters": [layer.framework_parameters(framework) for layer in self.layers]}
+        if framework not in FRAMEWORKS:
+            raise ValueError(f"framework must be one of {', '.join(FRAMEWORKS)}, got {framework!r}")
+        fields = {"parameters": "keras_parameters" if framework == "keras" else "parameters"}
         if self.ran:
-            numbers["MACs"] = [layer.macs for layer in self.layers]
-            numbers["bias additions"] = [layer.bias_additions for layer in self.layers]
-            numbers["elementwise"] = [layer.elementwise for layer in self.layers]
+            fields |= {"MACs": "macs", "bias additions": "bias_additions", "elementwise": "elementwise"}
+        numbers = {name: [getattr(layer, field) for layer in self.layers] for name, field in fields.items()}
         if convention is not None:
             numbers[f"FLOPs ({convention})"] = [layer.flops(convention) for layer in self._operated()]
         shapes = [str(one.output_shape or "no tensor") if one.calls else "not called" for one in self.layers]

@@ -1,6 +1,6 @@
 """Closed forms of PyTorch's recurrent functions, which ``nn.LSTM``, ``nn.GRUCell`` and their like call."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +22,8 @@ RECURRENT = {
 class _Run:
     """One direction of one layer: its weights, and over how many steps and sequences it runs."""
 
-    w_ih: Tensor
-    w_hh: Tensor
+    matrices: Sequence[Tensor]  # from the input, from the state, and the projection where there is one
     biases: Sequence[Tensor]
-    projection: Tensor | None
     steps: int  # summed over the sequences
     firsts: int  # sequences whose state before the step is the initial one
 
@@ -43,14 +41,13 @@ class Call:
 
     @property
     def hidden_size(self) -> int:
-        return int(self.layers[0][0].w_ih.shape[0]) // _GATES[self.kind]
+        """Units of each direction of each layer."""
+        return len(self.layers[0][0].matrices[0]) // _GATES[self.kind]
 
     def outputs(self) -> Any:
         """What the function returns, by shape alone."""
-        width = self.layers[0][0].w_hh.shape[1]
-        directions = len(self.layers[0])
-        weights = [weight for layer in self.layers for run in layer for weight in (run.w_ih, run.w_hh, *run.biases)]
-        weights += [run.projection for layer in self.layers for run in layer if run.projection is not None]
+        width, directions = self.layers[0][0].matrices[1].shape[1], len(self.layers[0])
+        weights = [weight for layer in self.layers for run in layer for weight in (*run.matrices, *run.biases)]
         tracked = any(one.requires_grad for one in (self.x, *self.states, *weights))
 
         def empty(*shape: int) -> Tensor:
@@ -72,20 +69,22 @@ def recurrent_call(name: str, args: tuple[Any, ...]) -> Call:
         ValueError: the input does not fit the weights.
     """
     kind, is_cell = RECURRENT[name], name.endswith("_cell")
+    layers: tuple[tuple[_Run, ...], ...]
     if is_cell:
         x, given, w_ih, w_hh, *biases = args
-        run = _Run(w_ih, w_hh, [bias for bias in biases if bias is not None], None, len(x), len(x))
-        call = Call(kind, x, _states(given), ((run,),), len(x), is_cell)
-    elif isinstance(args[3], list | tuple):
-        x, sizes, given, weights, has_biases, layers, _, _, bidirectional = args
-        ends = (int(sizes[0]), int(sizes[-1]))
-        runs = _layers(weights, has_biases, layers, bidirectional, steps=len(x), firsts=ends)
-        call = Call(kind, x, _states(given), runs, ends[0], is_cell)
+        batch = len(x)
+        layers = ((_Run([w_ih, w_hh], [bias for bias in biases if bias is not None], batch, batch),),)
+    elif isinstance(args[3], list | tuple):  # packed
+        x, sizes, given, weights, has_biases, depth, _, _, bidirectional = args
+        batch = int(sizes[0])
+        firsts = (batch, int(sizes[-1])) if bidirectional else (batch,)
+        layers = _layers(weights, has_biases, depth, steps=len(x), firsts=firsts)
     else:
-        x, given, weights, has_biases, layers, _, _, bidirectional, batch_first = args
+        x, given, weights, has_biases, depth, _, _, bidirectional, batch_first = args
         batch = x.shape[0 if batch_first else 1]
-        runs = _layers(weights, has_biases, layers, bidirectional, steps=x.shape[:2].numel(), firsts=(batch, batch))
-        call = Call(kind, x, _states(given), runs, batch, is_cell)
+        firsts = (batch, batch) if bidirectional else (batch,)
+        layers = _layers(weights, has_biases, depth, steps=x.shape[:2].numel(), firsts=firsts)
+    call = Call(kind, x, (given,) if isinstance(given, Tensor) else tuple(given), layers, batch, is_cell)
     _check(call)
     return call
 
@@ -101,13 +100,13 @@ def recurrent_operations(call: Call) -> Operations:
     wanted = call.x.requires_grad
     macs = biases = backward = runs = 0
     for layer in call.layers:
-        tracked = wanted
+        tracked = wanted or any_state
         for run in layer:
-            macs += run.steps * sum(matrix.numel() for matrix in _matrices(run))
+            macs += run.steps * sum(matrix.numel() for matrix in run.matrices)
             biases += run.steps * sum(bias.numel() for bias in run.biases)
             runs += run.steps
             backward += _backward(run, wanted=wanted, initial=initial, any_state=any_state)
-            tracked = tracked or any_state or any(one.requires_grad for one in (*_matrices(run), *run.biases))
+            tracked = tracked or any(one.requires_grad for one in (*run.matrices, *run.biases))
         wanted = tracked
     return Operations(
         macs=macs,
@@ -119,53 +118,35 @@ def recurrent_operations(call: Call) -> Operations:
 
 def _backward(run: _Run, *, wanted: bool, initial: bool, any_state: bool) -> int:
     """Multiply-accumulates of the gradients of one direction of one layer."""
+    w_ih, w_hh, *projections = run.matrices
     # Where the projection alone learns, the first step's gates depend on nothing that needs a gradient.
-    gates = any(one.requires_grad for one in (run.w_ih, run.w_hh, *run.biases))
-    from_the_first = wanted or any_state or gates
-    tracked = from_the_first or (run.projection is not None and run.projection.requires_grad)
+    from_the_first = wanted or any_state or any(one.requires_grad for one in (w_ih, w_hh, *run.biases))
+    tracked = from_the_first or any(one.requires_grad for one in projections)
     later = run.steps - run.firsts
     into_state = later + run.firsts * initial if tracked else 0
-    macs = run.steps * run.w_ih.numel() * (int(run.w_ih.requires_grad) + wanted)
-    macs += run.w_hh.numel() * (run.steps * run.w_hh.requires_grad + into_state)
-    if run.projection is not None:
+    macs = run.steps * w_ih.numel() * (int(w_ih.requires_grad) + wanted)
+    macs += w_hh.numel() * (run.steps * w_hh.requires_grad + into_state)
+    for projection in projections:
         into_unprojected = run.steps if from_the_first else later if tracked else 0
-        macs += run.projection.numel() * (run.steps * run.projection.requires_grad + into_unprojected)
+        macs += projection.numel() * (run.steps * projection.requires_grad + into_unprojected)
     return macs
 
 
-def _matrices(run: _Run) -> Iterator[Tensor]:
-    yield from (run.w_ih, run.w_hh)
-    if run.projection is not None:
-        yield run.projection
-
-
-def _states(given: Any) -> tuple[Tensor, ...]:
-    return (given,) if isinstance(given, Tensor) else tuple(given)
-
-
 def _layers(
-    weights: Sequence[Tensor],
-    has_biases: bool,
-    layers: int,
-    bidirectional: bool,
-    *,
-    steps: int,
-    firsts: tuple[int, int],
+    weights: Sequence[Tensor], has_biases: bool, depth: int, *, steps: int, firsts: tuple[int, ...]
 ) -> tuple[tuple[_Run, ...], ...]:
     """The flat list of weights, by layer and direction."""
-    directions = 2 if bidirectional else 1
-    each = len(weights) // (layers * directions)
-    biases = 2 if has_biases else 0
+    directions, biases = len(firsts), 2 if has_biases else 0
+    each = len(weights) // (depth * directions)
     runs = []
-    for start, first in zip(range(0, len(weights), each), firsts[:directions] * layers, strict=True):
+    for start, first in zip(range(0, len(weights), each), firsts * depth, strict=True):
         w_ih, w_hh, *rest = weights[start : start + each]
-        projection = rest[biases] if len(rest) > biases else None
-        runs.append(_Run(w_ih, w_hh, rest[:biases], projection, steps, first))
+        runs.append(_Run([w_ih, w_hh, *rest[biases:]], rest[:biases], steps, first))
     return tuple(tuple(runs[start : start + directions]) for start in range(0, len(runs), directions))
 
 
 def _check(call: Call) -> None:
-    weight = call.layers[0][0].w_ih
+    weight = call.layers[0][0].matrices[0]
     if call.x.shape[-1] != weight.shape[1]:
         raise ValueError(f"expected {weight.shape[1]} features, got {call.x.shape[-1]}")
     if call.x.dtype != weight.dtype:

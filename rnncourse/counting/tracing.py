@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any
 
 import torch
@@ -13,9 +14,9 @@ from torch.nn.utils import parametrize
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from rnncourse.counting.copying import copied
+from rnncourse.counting.copying import copied, tensors_in
 from rnncourse.counting.inputs import arguments_from_data, arguments_from_sizes, is_callable_bare
-from rnncourse.counting.operators import TOUCHED, Sums, operator_cost, product_shape
+from rnncourse.counting.operators import TOUCHED, Sums, operator_cost, product_shape, rms_norm_operations
 from rnncourse.counting.records import Count, CountError, Layer, Operations, Rule
 from rnncourse.counting.recurrent import RECURRENT, recurrent_call, recurrent_operations
 
@@ -49,14 +50,21 @@ class _Row:
         self.backward_macs = None if known is None or self.backward_macs is None else self.backward_macs + known
 
 
-class _Tracer:
+class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Books every operation on the module that runs it, in the order of the first calls."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Nothing is compiled here, and guarding against it would import the compiler: seconds at the first count.
+        return False
+
     def __init__(self, root: _Row, *, shapes_only: bool) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
         self.shapes_only = shapes_only
         self.running = [root]
         self.seen: dict[int, _Row] = {}
         self.failed: tuple[Exception, _Row, Any] | None = None
+        self.refused: CountError | None = None
         self._paused = 0
         self._sums = Sums()
         self._written: dict[int, Tensor] = {}  # tensors with numbers into which one without was written, by storage
@@ -76,10 +84,11 @@ class _Tracer:
             self.running.pop()
             self._paused -= row.rule is not None
         row.calls += 1
-        shown = _first_tensor(output)
+        shown = next(tensors_in(output), None)
         row.output_shape = None if shown is None else tuple(shown.shape)
         if row.rule is not None:
-            row.book(row.rule(row.module, inspect.signature(forward).bind(*args, **kwargs).args, output))
+            signature = inspect.signature(forward.forward if isinstance(forward, nn.Module) else forward)
+            row.book(row.rule(row.module, signature.bind(*args, **kwargs).args, output))
         return output
 
     def function(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -89,33 +98,23 @@ class _Tracer:
             return function(*args, **kwargs)
         self._paused += 1
         try:
-            if name == "rms_norm":
-                output = function(*args, **kwargs)
-                weight = args[2] if len(args) > 2 else kwargs.get("weight")
-                # Square, mean and division; the scale.
-                cost = Operations(elementwise=(3 + (weight is not None)) * output.numel(), backward_macs=0)
-            else:
-                call = recurrent_call(name, args)
-                output = call.outputs() if self.shapes_only else function(*args, **kwargs)
-                cost = recurrent_operations(call)
+            call = recurrent_call(name, args) if name in RECURRENT else None
+            output = call.outputs() if call and self.shapes_only else function(*args, **kwargs)
         finally:
             self._paused -= 1
-        self._book(cost)
+        self._book(recurrent_operations(call) if call else rms_norm_operations(output, *args, **kwargs))
         return output
 
-    def operator(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run an ATen operator, without numbers where one of its tensors has none."""
-        output = self._run(operator, args, kwargs)
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        name = str(func.overloadpacket.__name__)
+        output = self._run(func, name, args, kwargs or {})
         if not self._paused:
-            cost = operator_cost(operator, args, output, self._sums)
-            name = str(operator.overloadpacket.__name__)
+            cost = operator_cost(func, args, output, self._sums)
             if cost is None:
-                row = self.running[-1]
-                raise CountError(
-                    f"module {row.path!r} ({row.type}) calls {name}, which may hide matrix products; "
-                    f"move the call into a module of its own and pass rules={{ThatModule: fn}}, where "
-                    f"fn(module, args, output) returns Operations"
-                )
+                self.refused = _refusal(self.running[-1], name)
+                raise self.refused
             self._book(cost)
             if name.rstrip("_") in TOUCHED:
                 touched = self.running[-1].touched
@@ -127,9 +126,9 @@ class _Tracer:
         self.seen.setdefault(id(row), row)
         row.book(cost)
 
-    def _run(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        name = operator.overloadpacket.__name__
-        tensors = list(_tensors([args, kwargs]))
+    def _run(self, operator: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run an operator, without numbers where one of its tensors has none."""
+        tensors = list(tensors_in([args, kwargs]))
         if not any(self._lacks_numbers(one) for one in tensors) or name == "_pack_padded_sequence":
             return operator(*args, **kwargs)
         shape = product_shape(name, args)
@@ -158,40 +157,12 @@ class _Functions(TorchFunctionMode):
         return self.tracer.function(func, args, kwargs or {})
 
 
-class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        # Nothing is compiled here, and guarding against it would import the compiler: seconds at the first count.
-        return False
-
-    def __init__(self, tracer: _Tracer) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.tracer = tracer
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        return self.tracer.operator(func, args, kwargs or {})
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, Mapping | list | tuple):
-        for one in value.values() if isinstance(value, Mapping) else value:
-            yield from _tensors(one)
-
-
 def _on_meta(value: Any) -> Any:
     if isinstance(value, Tensor):
         return value if value.is_meta else torch.empty_like(value, device="meta")
     if isinstance(value, dict):
         return {key: _on_meta(one) for key, one in value.items()}
     return type(value)(_on_meta(one) for one in value) if isinstance(value, list | tuple) else value
-
-
-def _first_tensor(value: Any) -> Tensor | None:
-    return next(_tensors(value), None)
 
 
 def _rows(copy: nn.Module, rules: Mapping[type[nn.Module], Rule]) -> list[_Row]:
@@ -209,6 +180,7 @@ def _rows(copy: nn.Module, rules: Mapping[type[nn.Module], Rule]) -> list[_Row]:
 def _watch(tracer: _Tracer, row: _Row) -> None:
     forward = row.module.forward
 
+    @wraps(forward)
     def watched(*args: Any, **kwargs: Any) -> Any:
         return tracer.call(row, forward, args, kwargs)
 
@@ -222,8 +194,10 @@ def _layer(row: _Row, counted: set[int]) -> Layer:
     buffers = [(n, b) for n, b in row.module.named_buffers(recurse=whole) if id(b) not in counted]
     counted.update(id(tensor) for _, tensor in (*named, *buffers))
     parameters = sum(p.numel() for _, p in named)
-    moving = sum(b.numel() for n, b in buffers if n in ("running_mean", "running_var"))
-    moving = moving if isinstance(row.module, nn.modules.batchnorm._BatchNorm) else 0
+    is_batch_norm = isinstance(row.module, nn.modules.batchnorm._BatchNorm)
+    moving = sum(b.numel() for n, b in buffers if is_batch_norm and n.startswith("running_"))
+    # PyTorch stores two biases per gate, Keras one but for a GRU.
+    second = sum(p.numel() for n, p in named if "bias_hh" in n and "GRU" not in row.type)
     return Layer(
         path=row.path,
         type=row.type,
@@ -232,7 +206,7 @@ def _layer(row: _Row, counted: set[int]) -> Layer:
         parameters=parameters,
         trainable_parameters=sum(p.numel() for _, p in named if p.requires_grad),
         buffers=sum(b.numel() for _, b in buffers),
-        keras_parameters=parameters - _second_biases(dict(named)) + moving,
+        keras_parameters=parameters - second + moving,
         keras_non_trainable=moving,
         macs=row.macs,
         bias_additions=row.bias_additions,
@@ -240,16 +214,6 @@ def _layer(row: _Row, counted: set[int]) -> Layer:
         backward_macs=row.backward_macs,
         touched=row.touched,
     )
-
-
-def _second_biases(named: Mapping[str, Tensor]) -> int:
-    """Bias elements that PyTorch stores and Keras does not: one per gate, but for a GRU, which has three gates."""
-    total = 0
-    for name, bias in named.items():
-        weight = named.get(name.replace("bias", "weight"))
-        if "bias_hh" in name and (weight is None or len(weight) != 3 * weight.shape[1]):
-            total += bias.numel()
-    return total
 
 
 def _worth_a_row(row: _Row, layer: Layer) -> bool:
@@ -262,7 +226,7 @@ def _worth_a_row(row: _Row, layer: Layer) -> bool:
 @contextmanager
 def _isolated(tensors: Sequence[Any]) -> Iterator[None]:
     """Gradients on, the plain form of attention, and random numbers as they were."""
-    devices = {one.device for one in _tensors(tensors) if one.is_cuda}
+    devices = {one.device for one in tensors_in(tensors) if one.is_cuda}
     distribution = torch.distributions.Distribution
     validated = distribution._validate_args
     try:
@@ -274,15 +238,20 @@ def _isolated(tensors: Sequence[Any]) -> Iterator[None]:
         distribution.set_default_validate_args(validated)
 
 
+def _refusal(row: _Row, name: str) -> CountError:
+    return CountError(
+        f"module {row.path!r} ({row.type}) calls {name}, which may hide matrix products; move the call into a module "
+        "of its own and pass rules={ThatModule: fn}, where fn(module, args, output) returns Operations"
+    )
+
+
 def _failure(error: Exception, row: _Row, args: Any, *, shapes_only: bool) -> CountError:
     """One sentence: what failed, on what, why, and what to do."""
-    if isinstance(error, CountError):
-        return error
     reason = str(error).split("\n")[0]
-    shown = _first_tensor(args)
+    shown = next(tensors_in(args), None)
     given = "no tensor" if shown is None else f"an input of shape {tuple(shown.shape)} ({shown.dtype})"
     floats = next((p.dtype for p in row.module.parameters() if p.is_floating_point()), torch.float32)
-    remedy = "check input_size and dtype"
+    remedy = "change input_size or the layer before"
     if args and isinstance(args[0], tuple):
         given, remedy = "a tuple", "a recurrent layer returns (output, state): pass on its first item"
     elif shapes_only and "meta" in reason.lower():
@@ -365,8 +334,10 @@ def _run(tracer: _Tracer, rows: list[_Row], copy: nn.Module, args: tuple[Any, ..
         if not isinstance(row.module, torch.jit.ScriptModule):
             _watch(tracer, row)
     try:
-        with _Functions(tracer), _Operators(tracer):
+        with _Functions(tracer), tracer:
             tracer.call(rows[0], copy, args, kwargs)
     except Exception as error:
-        where = tracer.failed if tracer.failed is not None else (error, rows[0], args)
-        raise _failure(*where, shapes_only=tracer.shapes_only) from error
+        where = tracer.failed or (error, rows[0], args)
+        raise tracer.refused or _failure(*where, shapes_only=tracer.shapes_only) from error
+    if tracer.refused is not None:  # also where forward caught it
+        raise tracer.refused
