@@ -1,11 +1,9 @@
 """Counts against closed forms, the two reports, ``numel()`` and ``FlopCounterMode``."""
 
 import copy
-import importlib
-import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,10 +13,12 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
+from torch.nn.utils import parametrizations, parametrize
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from rnncourse.counting import (
+    CONVENTIONS,
     Count,
     CountError,
     Operations,
@@ -27,12 +27,9 @@ from rnncourse.counting import (
     module_from_text,
     register_recurrent_flops,
 )
+from tests.unfused import QUIET, flops
 
-# torch warns once about each of these when oneDNN is switched or cannot be used.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:TF32 acceleration"),
-    pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN"),
-]
+pytestmark = QUIET
 
 
 class Reader(nn.Module):
@@ -138,15 +135,25 @@ def test_emotion_network_layer_by_layer() -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """A module, its input and whether the input needs a gradient."""
+    """A module, its input, whether the input needs a gradient, and the lengths where it is packed."""
 
     module: nn.Module
     x: Tensor
     tracked: bool
+    lengths: tuple[int, ...] | None = None
 
     @property
     def counted(self) -> Count:
-        return count(self.module, tuple(self.x.shape), dtype=self.x.dtype, input_requires_grad=self.tracked)
+        size, dtype = tuple(self.x.shape), self.x.dtype
+        return count(self.module, size, dtype=dtype, input_requires_grad=self.tracked, lengths=self.lengths)
+
+    @property
+    def input(self) -> Tensor | PackedSequence:
+        x = self.x.detach().clone().requires_grad_(self.tracked)
+        if self.lengths is None:
+            return x
+        first = self.module.batch_first
+        return pack_padded_sequence(x, list(self.lengths), batch_first=bool(first), enforce_sorted=False)
 
 
 sizes = st.integers(1, 4)
@@ -171,9 +178,16 @@ def recurrent_cases(draw: st.DrawFn) -> Case:
 
 
 @st.composite
+def packed_cases(draw: st.DrawFn) -> Case:
+    case = draw(recurrent_cases().filter(lambda case: case.x.dim() == 3))
+    batch, steps = case.x.shape[:2] if case.module.batch_first else case.x.shape[1::-1]
+    return Case(case.module, case.x, case.tracked, tuple(draw(st.integers(1, steps)) for _ in range(batch)))
+
+
+@st.composite
 def frozen_cases(draw: st.DrawFn) -> Case:
     """Some parameters or whole layers frozen: what lies below them may still need a gradient."""
-    case = draw(recurrent_cases())
+    case = draw(st.one_of(recurrent_cases(), packed_cases()))
     names = [name for name, _ in case.module.named_parameters()]
     parts = st.sampled_from([*names, *(f"_l{layer}" for layer in range(3))])
     frozen = draw(st.sets(parts))
@@ -203,6 +217,8 @@ def plain_cases(draw: st.DrawFn) -> Case:
         (lambda: nn.Conv2d(features, out, (kernel, 2), **convolution), image),
         (lambda: nn.Sequential(nn.BatchNorm1d(features), nn.Conv1d(features, out, kernel)), sequence),
         (lambda: nn.Sequential(nn.BatchNorm2d(features), nn.ReLU(), nn.Flatten()), image),
+        (lambda: nn.Sequential(nn.GroupNorm(1, features), nn.ConvTranspose1d(features, out, kernel)), sequence),
+        (lambda: nn.Sequential(nn.RMSNorm(length), nn.TransformerEncoderLayer(length, 1, out, bias=bias)), sequence),
         (lambda: nn.Sequential(nn.LayerNorm(length, bias=bias), nn.Linear(length, out), nn.Tanh()), sequence),
         (
             lambda: nn.Sequential(nn.Embedding(9, features), nn.Dropout(0.1), nn.Linear(features, out)),
@@ -213,34 +229,17 @@ def plain_cases(draw: st.DrawFn) -> Case:
     return Case(build(), x, x.is_floating_point() and draw(st.booleans()))
 
 
-def first(output: Any) -> Tensor:
-    return output[0] if isinstance(output, tuple) else output
-
-
-def torch_flops(case: Case, *, onednn: bool) -> tuple[int, int, tuple[int, ...]]:
-    """Forward and backward FLOPs that FlopCounterMode reports, and the output's shape."""
-    module = case.module.eval() if not isinstance(case.module, nn.RNNBase) else case.module
-    x = case.x.detach().clone().requires_grad_(case.tracked)
-    # Activations in place would need a non-leaf; none of the cases has one.
-    with torch.backends.mkldnn.flags(enabled=onednn):
-        with FlopCounterMode(display=False) as forward:
-            out = first(module(x))
-        with FlopCounterMode(display=False) as backward:
-            if out.requires_grad:
-                out.sum().backward()
-    return forward.get_total_flops(), backward.get_total_flops(), tuple(out.shape)
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.one_of(recurrent_cases(), frozen_cases(), cell_cases(), plain_cases()))
+# Ten thousand when the drawn tests draw twenty times as many.
+@settings(max_examples=500 if os.environ.get("RNNCOURSE_FUZZ") == "1" else 150)
+@given(st.one_of(recurrent_cases(), packed_cases(), frozen_cases(), cell_cases(), plain_cases()))
 def test_agrees_with_numel_and_the_unfused_flop_counter(case: Case) -> None:
     c = case.counted
-    forward, backward, shape = torch_flops(case, onednn=False)
+    forward, backward, outputs = flops(case.module, case.input)
     assert c.parameters == sum(p.numel() for p in case.module.parameters())
     assert c.buffers == sum(b.numel() for b in case.module.buffers())
     assert c.flops("gemm") == forward
     assert c.backward_flops == backward
-    assert c.layers[-1].output_shape == shape
+    assert [layer.output_shape for layer in c.layers if layer.calls][-1] == tuple(outputs[0].shape)
 
 
 @pytest.mark.parametrize("learns", ["weight_hr_l0", "weight_hh_l0", "weight_hr_l1", "weight_ih_l1", "bias_hh_l0"])
@@ -250,15 +249,15 @@ def test_backward_counts_where_one_parameter_learns(learns: str, steps: int) -> 
     for name, parameter in lstm.named_parameters():
         parameter.requires_grad_(name == learns)
     case = Case(lstm, torch.randn(steps, 5, 3), tracked=False)
-    assert case.counted.backward_flops == torch_flops(case, onednn=False)[1]
+    assert case.counted.backward_flops == flops(case.module, case.input)[1]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(recurrent_cases())
 def test_agrees_with_the_fused_flop_counter_once_registered(case: Case) -> None:
     register_recurrent_flops()
     c = case.counted
-    forward, backward, _ = torch_flops(case, onednn=True)
+    forward, backward, _ = flops(case.module, case.input, onednn=True)
     one_kernel = isinstance(case.module, nn.LSTM) and not case.module.proj_size
     assert c.flops("gemm") == forward
     # The fused kernel also computes the gradients of the input and of the initial state.
@@ -272,14 +271,12 @@ def test_registration_is_explicit_and_idempotent(monkeypatch: pytest.MonkeyPatch
         return int(counter.get_total_flops())
 
     monkeypatch.setattr("torch.utils.flop_counter.flop_registry", bare := dict(flop_registry))
-    monkeypatch.setattr(fused, "flop_registry", bare)
-    for name in ("mkldnn_rnn_layer", "mkldnn_rnn_layer_backward", "_cudnn_rnn", "_cudnn_rnn_backward"):
+    for name in fused._FORMULAS:
         bare.pop(getattr(torch.ops.aten, name), None)
-    importlib.reload(fused)
     assert measure() == 0
-    fused.register_recurrent_flops()
+    register_recurrent_flops()
     registered = dict(bare)
-    fused.register_recurrent_flops()
+    register_recurrent_flops()
     assert bare == registered
     assert measure() == 3 * 2 * 2_964_480
 
@@ -296,8 +293,8 @@ def test_cudnn_formulas_on_meta_tensors(dropped: bool, factor: int) -> None:
             torch.ops.aten._cudnn_rnn(x, weights, 4, None, hx, None, 3, 4, 0, 2, *tail)
     assert forward.get_total_flops() == count(gru, (7, 3, 5)).flops("gemm")
     shapes = [tuple(w.shape) for w in weights]
-    asked = fused.cudnn_backward_flops((7, 3, 5), shapes, *tail, None, [True, True, False, not dropped])
-    assert asked == factor * forward.get_total_flops()
+    backward = fused._FORMULAS["_cudnn_rnn_backward"]
+    assert backward((7, 3, 5), shapes, *tail, [True, True, False, not dropped]) == factor * forward.get_total_flops()
 
 
 # Elementwise operations, from the cells written out
@@ -357,6 +354,54 @@ def test_elementwise_operations_equal_the_cell_written_out(
     assert count(sequence(3, 5, 2), (7, 2, 3)).elementwise == 7 * 2 * 2 * 5 * per_unit
 
 
+class Loop(nn.Module):
+    """An LSTM as people write it: two linear layers, their sum, and a loop."""
+
+    def __init__(self, features: int, hidden: int) -> None:
+        super().__init__()
+        self.x, self.h = nn.Linear(features, 4 * hidden), nn.Linear(hidden, 4 * hidden)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = c = x.new_zeros(x.shape[1], self.h.in_features)
+        for step in x:
+            i, f, g, o = (self.x(step) + self.h(h)).chunk(4, dim=-1)
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * c.tanh()
+        return h
+
+
+def test_a_loop_by_hand_costs_what_the_layer_costs() -> None:
+    loop, layer = count(Loop(3, 5), (7, 2, 3)), count(nn.LSTM(3, 5), (7, 2, 3))
+    assert [loop.flops(name) for name in CONVENTIONS] == [layer.flops(name) for name in CONVENTIONS]
+    assert (loop.parameters, loop.backward_flops) == (layer.parameters, layer.backward_flops)
+
+
+def test_what_is_added_to_a_product_is_a_bias_a_product_or_an_operation() -> None:
+    class Sums(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w, self.b = nn.Parameter(torch.ones(4, 4)), nn.Parameter(torch.ones(4))
+
+        def forward(self, x: Tensor, kind: str) -> Tensor:
+            product = x @ self.w
+            return {
+                "bias": lambda: product + self.b,
+                "bias in place": lambda: product.add_(self.b),
+                "product": lambda: torch.addmm(product, x, self.w),
+                "input": lambda: x + product,
+                "changed": lambda: product.mul_(2) + product.clone(),
+                "outer": lambda: product[:, None] + product[None],
+            }[kind]()
+
+    def operations(kind: str) -> tuple[int, int, int]:
+        c = count(Sums(), {"x": (3, 4), "kind": kind})
+        return c.macs // 48, c.bias_additions // 12, c.elementwise // 12
+
+    kinds = ("bias", "bias in place", "product", "input", "changed", "outer")
+    expected = [(1, 1, 0), (1, 1, 0), (2, 0, 0), (1, 0, 1), (1, 0, 2), (1, 0, 3)]
+    assert [operations(kind) for kind in kinds] == expected
+
+
 @pytest.mark.parametrize(
     ("module", "size", "elementwise"),
     [
@@ -373,6 +418,11 @@ def test_elementwise_operations_equal_the_cell_written_out(
         (nn.MaxPool1d(2), (3, 4), 3 * 2 * 2),
         (nn.AvgPool2d(2), (1, 4, 6), 2 * 3 * 4),
         (nn.AdaptiveAvgPool1d(1), (2, 3, 4), 24),
+        (nn.GroupNorm(2, 4), (3, 4), 7 * 12),
+        (nn.RMSNorm(4), (3, 4), 4 * 12),
+        (nn.RMSNorm(4, elementwise_affine=False), (3, 4), 3 * 12),
+        (nn.InstanceNorm1d(3), (2, 3, 4), 5 * 24),
+        (nn.ConstantPad1d(1, 0.0), (2, 3, 4), 0),
     ],
 )
 def test_elementwise_operations_of_the_other_layers(module: nn.Module, size: tuple[int, ...], elementwise: int) -> None:
@@ -384,7 +434,7 @@ def test_elementwise_operations_of_the_other_layers(module: nn.Module, size: tup
 
 
 @given(groups=sizes, each=sizes, out=sizes, kernel=st.integers(1, 4), bias=st.booleans())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_grouped_convolution_has_its_closed_form(groups: int, each: int, out: int, kernel: int, bias: bool) -> None:
     c = count(nn.Conv1d(groups * each, groups * out, kernel, groups=groups, bias=bias), (2, groups * each, 9))
     positions = 2 * (10 - kernel) * groups * out
@@ -436,7 +486,7 @@ def test_backward_of_partly_frozen_recurrent_layers(kind: type[nn.RNNBase], froz
     for name, parameter in module.named_parameters():
         parameter.requires_grad_(frozen not in name)
     case = Case(module, torch.randn(5, 2, 3), tracked=False)
-    assert case.counted.backward_flops == torch_flops(case, onednn=False)[1]
+    assert case.counted.backward_flops == flops(case.module, case.input)[1]
 
 
 class Decoder(nn.Module):
@@ -474,7 +524,7 @@ class Attention(nn.Module):
 def test_whole_networks_agree_with_the_unfused_flop_counter(build: Callable[[], nn.Module]) -> None:
     x = torch.randint(9, (2, 5)) if build is Emotion else torch.randn(2, 5, 64 if build is hw5 else 3)
     case = Case(build(), x, tracked=False)
-    forward, backward, _ = torch_flops(case, onednn=False)
+    forward, backward, _ = flops(case.module, case.input)
     assert (case.counted.flops("gemm"), case.counted.backward_flops) == (forward, backward)
 
 
@@ -497,26 +547,31 @@ def snapshot(module: nn.Module) -> dict[str, Any]:
         "keys": {name: sorted(vars(part)) for name, part in module.named_modules()},
         "training": {name: part.training for name, part in module.named_modules()},
         "hooks": {name: list(part._forward_hooks.values()) for name, part in module.named_modules()},
-        "parameters": {n: (id(p), p.device, p.requires_grad, p.grad) for n, p in module.named_parameters()},
+        "parameters": {n: (id(p), p.device, p.requires_grad, id(p.grad)) for n, p in module.named_parameters()},
         "buffers": {n: (id(b), b.device) for n, b in module.named_buffers()},
     }
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_the_module_is_left_untouched(training: bool) -> None:
-    calls: list[str] = []
+@pytest.mark.parametrize("real", [True, False])
+def test_the_module_is_left_untouched(training: bool, real: bool) -> None:
+    called: list[str] = []
     module = Emotion().train(training)
     module.head.eval()
     module.gru.weight_hh_l0.requires_grad_(False)
-    module.gru.register_forward_hook(lambda *_: calls.append("called"))
+    parametrizations.spectral_norm(module.head[1])  # looking at its weight moves buffers
+    module.norm.weight.grad = torch.ones(256)
+    module.gru.register_forward_hook(lambda *_: called.append("called"))
     before, values = snapshot(module), copy.deepcopy(module.state_dict())
-    generator = torch.get_rng_state()
-    first, second = (repr(count(module, (2, 7), dtype=torch.long)) for _ in range(2))
-    assert first == second
+    generator, tokens = torch.get_rng_state(), torch.ones(2, 7, dtype=torch.long)
+    given = {"data": tokens} if real else {"input_size": (2, 7), "dtype": torch.long}
+    assert repr(count(module, **given)) == repr(count(module, **given))
     assert snapshot(module) == before
     assert all(torch.equal(values[name], tensor) for name, tensor in module.state_dict().items())
     assert torch.equal(torch.get_rng_state(), generator)
-    assert calls == []
+    assert tokens.eq(1).all()
+    assert called == []
+    assert torch.distributions.Distribution._validate_args
 
 
 def test_ambient_modes_change_nothing() -> None:
@@ -564,158 +619,189 @@ def test_double_precision_modules_take_double_inputs_by_default() -> None:
 
 
 class Mystery(nn.Module):
-    def __init__(self) -> None:
+    """Hides products in an operator that counts nothing."""
+
+    def __init__(self, function: Callable[..., Tensor] = torch.fft.rfft) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(3))
+        self.weight, self.function = nn.Parameter(torch.ones(3)), function
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.weight
+        return self.function(x * self.weight)
 
 
-class Louder(nn.Linear):
-    def forward(self, x: Tensor) -> Tensor:
-        return 2 * super().forward(x)
-
-
-class Sorter(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.sort(x, dim=-1).values
+def caught(x: Tensor) -> Tensor:
+    try:
+        return torch.linalg.inv(x)
+    except ValueError:
+        return x
 
 
 @pytest.mark.parametrize(
-    ("module", "culprit"),
+    ("function", "operator"),
     [
-        (nn.Sequential(nn.ReLU(), Mystery()), r"'1' of type Mystery"),
-        (nn.Sequential(Louder(3, 3)), r"'0' of type Louder"),
-        (nn.MultiheadAttention(4, 2), r"'\(root\)' of type MultiheadAttention"),
-        (nn.Sequential(nn.Identity(), Sorter()), r"'1' \(Sorter\) calls sort"),
-        (nn.Sequential(nn.ReLU(), nn.GLU()), r"'1' \(GLU\) calls glu"),
+        (torch.fft.rfft, "_fft_r2c"),
+        (torch.linalg.inv, "linalg_inv_ex"),
+        (torch.linalg.svdvals, "_linalg_svd"),
+        (lambda x: torch.cdist(x, x), "_cdist_forward"),
+        (lambda x: F.bilinear(x, x, torch.ones(2, 3, 3)), "_trilinear"),
+        (caught, "linalg_inv_ex"),
     ],
 )
-def test_unknown_layers_are_named_with_the_remedy(module: nn.Module, culprit: str) -> None:
-    with pytest.raises(CountError, match=rf"{culprit}.*rules=\{{"):
-        count(module, (2, 4) if isinstance(module, nn.Sequential) and "ReLU" in repr(module) else (2, 3))
+def test_an_operator_that_may_hide_products_is_refused_with_the_remedy(function: Any, operator: str) -> None:
+    with pytest.raises(CountError, match=rf"'1' \(Mystery\) calls {operator}, .*rules=\{{"):
+        count(nn.Sequential(nn.ReLU(), Mystery(function)), (3, 3))
 
 
-def test_a_rule_makes_an_unknown_layer_known() -> None:
+def test_what_is_touched_is_listed() -> None:
+    class Sorter(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.sort(dim=-1).values[:, :2].topk(1).values
+
+    c = count(nn.Sequential(Sorter(), Sorter(), nn.ReLU()), (3, 4))
+    assert c.touched == {"sort": 12 + 3, "topk": 6 + 3} | {"topk": 9}
+    assert c.elementwise == 24 + 3
+
+
+def test_a_rule_makes_an_unknown_layer_known_and_goes_before_what_is_known() -> None:
     def price(module: nn.Module, args: tuple[Any, ...], output: Any) -> Operations:
         return Operations(macs=7, elementwise=output.numel() + args[0].numel())
 
-    c = count(nn.Sequential(Mystery(), Sorter()), (2, 3), rules={Mystery: price, Sorter: price})
-    assert (c.macs, c.elementwise, c.parameters) == (14, 24, 3)
+    c = count(nn.Sequential(Mystery(), nn.Linear(2, 2)), (2, 3), rules={Mystery: price, nn.Linear: price})
+    assert (c.macs, c.elementwise, c.parameters) == (14, 2 * 2 + 6 + 4 + 4, 9)
     with pytest.raises(ValueError, match=r"'0' \(Mystery\) gives no backward_macs"):
         _ = c.backward_flops
-
-
-def test_a_rule_goes_before_the_built_in_one() -> None:
-    c = count(hw5(), (1, 50, 64), rules={nn.RNN: lambda *_: Operations(macs=1)})
-    assert [layer.macs for layer in c.layers[:2]] == [1, 1]
+    whole = count(hw5(), {"x": (1, 50, 64)}, rules={Reader: lambda *_: Operations(macs=1, backward_macs=2)})
+    assert [(layer.path, layer.macs, layer.parameters) for layer in whole.layers] == [("(root)", 1, 47_818)]
+    assert whole.backward_flops == 4
 
 
 @pytest.mark.parametrize(
-    ("module", "size", "message"),
+    ("module", "size", "layer", "expected", "remedy"),
     [
-        (hw5(), (1, 50, 63), r"'recurrent\.0' \(RNN\) expected .* 64 features, got shape \(1, 50, 63\)"),
-        (nn.LSTM(3, 4), (3,), r"\(time, batch, feature\) with 3 features, got shape \(3,\)"),
-        (nn.Linear(3, 4), (2, 4), r"expected 3 features in the last dimension"),
-        (nn.Sequential(nn.Linear(3, 4), nn.Linear(5, 6)), (2, 3), r"'1' \(Linear\) expected 5 features"),
-        (nn.Conv1d(3, 4, 2), (2, 4, 9), r"expected 3 channels in dimension -2"),
-        (nn.Conv2d(3, 4, 2), (3, 9), r"3 or 4 dimensions"),
-        (nn.Conv1d(3, 4, 5), (1, 3, 2), r"forward of '\(root\)' \(Conv1d\) fails on input of shape \(1, 3, 2\)"),
-        (nn.BatchNorm1d(3), (2, 4), r"expected 3 channels in dimension 1"),
-        (nn.LayerNorm((2, 3)), (5, 2, 4), r"last dimensions are \(2, 3\)"),
-        (nn.GRUCell(3, 4), (2, 5, 3), r"a cell takes one time step"),
-        (nn.Embedding(9, 2), (1, 4), r"integer token ids, got torch.float32; pass dtype=torch.long"),
-        (nn.Sequential(nn.LSTM(3, 4), nn.Linear(4, 1)), (2, 1, 3), r"got tuple; a recurrent layer returns"),
-        (nn.LazyLinear(3), (1, 2), r"'weight' has no shape yet"),
+        (hw5(), (1, 50, 63), "'recurrent.0', RNN(64", "64", "input_size"),
+        (nn.LSTM(3, 4), (3,), "'(root)', LSTM(3", "2D or 3D", "input_size"),
+        (nn.Sequential(nn.Linear(3, 4), nn.Linear(5, 6)), (2, 3), "'1', Linear(in_features=5", "5", "the layer before"),
+        (nn.Conv1d(3, 4, 2), (2, 4, 9), "Conv1d(3", "channel", "input_size"),
+        (nn.ConvTranspose1d(3, 4, 2), (2, 4, 9), "ConvTranspose1d(3", "3 channels", "input_size"),
+        (nn.Conv2d(3, 4, 2), (3, 9), "Conv2d(3", "3D (unbatched) or 4D", "input_size"),
+        (nn.Conv1d(3, 4, 5), (1, 3, 2), "Conv1d(3", "Kernel size", "input_size"),
+        (nn.BatchNorm1d(3), (2, 4), "BatchNorm1d(3", "not 3", "input_size"),
+        (nn.LayerNorm((2, 3)), (5, 2, 4), "LayerNorm((2, 3)", "[2, 3]", "input_size"),
+        (nn.GRUCell(3, 4), (2, 5, 3), "GRUCell(3", "1D or 2D", "input_size"),
+        (nn.GRUCell(3, 4), (2, 5), "GRUCell(3", "3 features", "input_size"),
+        (nn.Embedding(9, 2), (1, 4), "Embedding(9", "torch.float32", "dtype=torch.long"),
+        (nn.Sequential(nn.LSTM(3, 4), nn.Linear(4, 1)), (2, 1, 3), "'1', Linear", "tuple", "(output, state)"),
+        (nn.Identity(), None, "'(root)'", "input_size", "data"),
     ],
 )
-def test_a_wrong_shape_names_the_layer_and_what_it_expects(
-    module: nn.Module, size: tuple[int, ...], message: str
+def test_a_wrong_input_names_the_layer_what_it_expects_and_the_remedy(
+    module: nn.Module, size: Any, layer: str, expected: str, remedy: str
 ) -> None:
-    with pytest.raises(CountError, match=message) as caught:
-        count(module, size)
-    assert "\n" not in str(caught.value)
+    with pytest.raises(CountError) as caught:
+        _ = count(module, size).macs
+    message = str(caught.value)
+    assert remedy in message
+    assert size is None or (layer in message and expected in message)
+    assert "\n" not in message
 
 
-@pytest.mark.parametrize("text", ["LSTM(3, 3)", "GRUCell(3, 3)", "Linear(3, 3)", "Conv1d(3, 3, 2)"])
+@pytest.mark.parametrize("text", ["LSTM(3, 3)", "GRUCell(3, 3)", "Linear(3, 3)", "Conv1d(3, 3, 2)", "LayerNorm(3)"])
 @pytest.mark.parametrize("dtype", [torch.long, torch.float64])
 def test_a_wrong_dtype_is_named(text: str, dtype: torch.dtype) -> None:
-    with pytest.raises(CountError, match=f"expected an input of torch.float32, got {dtype}; pass dtype="):
+    with pytest.raises(CountError, match=f"{dtype}.*dtype=torch.float32$"):
         count(module_from_text(text), (3, 3), dtype=dtype)
 
 
-@pytest.mark.parametrize("module", [nn.BatchNorm1d(3), nn.LayerNorm(3)])
-def test_norms_take_floats_alone(module: nn.Module) -> None:
-    with pytest.raises(CountError, match=r"expected floating-point numbers, got torch.int64"):
-        count(module, (3, 3), dtype=torch.long)
-
-
 @given(st.integers(1, 40), st.integers(1, 40), st.sampled_from(["Linear", "RNN", "LSTM", "GRU"]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_other_feature_size_is_refused(expected: int, given_size: int, name: str) -> None:
     module = module_from_text(f"{name}({expected}, 3)")
     if expected == given_size:
         assert count(module, (1, 2, given_size)).macs > 0
     else:
-        with pytest.raises(ValueError, match=rf"\b{expected} features.*{given_size}\)"):
+        with pytest.raises(CountError, match=rf"{given_size}\).*[Ee]xpected {expected}\b"):
             count(module, (1, 2, given_size))
 
 
-@given(
-    st.one_of(
-        st.none(),
-        st.integers(),
-        st.text(),
-        st.just(()),
-        st.lists(st.one_of(st.floats(), st.booleans(), st.none(), st.text()), min_size=1),
-    )
-)
-@settings(max_examples=50, deadline=None)
+junk = st.one_of(st.integers(), st.text(), st.just(()))
+entries = st.one_of(st.floats(), st.booleans(), st.none(), st.text())
+
+
+@given(st.one_of(junk, st.lists(entries, min_size=1), st.dictionaries(st.integers(), st.integers(), min_size=1)))
+@settings(max_examples=50)
 def test_an_input_size_that_is_no_tuple_of_integers_is_refused(size: Any) -> None:
-    with pytest.raises(TypeError, match="input_size must be a tuple of positive integers"):
+    with pytest.raises(TypeError, match="input_size"):
         count(nn.Identity(), size)
 
 
 @given(st.lists(st.integers(-5, 5), min_size=1, max_size=4).filter(lambda size: min(size) < 1))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_size_that_is_not_positive_is_refused(size: list[int]) -> None:
-    with pytest.raises(ValueError, match="input_size must be a tuple of positive integers"):
+    with pytest.raises(ValueError, match="input_size"):
         count(nn.Identity(), size)
 
 
+relu, lstm = nn.ReLU(), nn.LSTM(3, 4, batch_first=True)
+
+
 @pytest.mark.parametrize(
-    ("arguments", "error", "message"),
+    ("arguments", "error", "name"),
     [
-        ({"module": "LSTM", "input_size": (1,)}, TypeError, "module must be a torch.nn.Module, got str"),
-        ({"module": nn.ReLU(), "input_size": (1,), "dtype": "long"}, TypeError, "dtype must be a torch.dtype"),
-        (
-            {"module": nn.ReLU(), "input_size": (1,), "dtype": torch.long, "input_requires_grad": True},
-            ValueError,
-            "torch.int64 has no gradient",
-        ),
-        ({"module": nn.ReLU(), "input_size": (2**40, 2**40)}, ValueError, "more elements than a tensor can hold"),
+        ({"module": "LSTM", "input_size": (1,)}, TypeError, "module"),
+        ({"module": relu, "input_size": (1,), "dtype": "long"}, TypeError, "dtype"),
+        ({"module": relu, "input_size": (1,), "dtype": torch.long, "input_requires_grad": True}, ValueError, "int64"),
+        ({"module": relu, "input_size": (2**40, 2**40)}, ValueError, "input_size"),
+        ({"module": relu, "input_size": (2**63,)}, ValueError, "input_size"),
+        ({"module": relu, "input_size": (1,), "data": torch.ones(1)}, TypeError, "data"),
+        ({"module": lstm, "input_size": (3, 7, 3), "lengths": (7, 3)}, ValueError, "lengths"),
+        ({"module": lstm, "input_size": (3, 7, 3), "lengths": (8, 3, 1)}, ValueError, "lengths"),
+        ({"module": lstm, "input_size": (3, 7, 3), "lengths": (7, 3, 0)}, ValueError, "lengths"),
+        ({"module": lstm, "input_size": [(3, 7, 3), (1, 3, 4)], "lengths": (7, 3, 1)}, ValueError, "lengths"),
     ],
 )
-def test_other_wrong_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
+def test_other_wrong_arguments(arguments: dict[str, Any], error: type[Exception], name: str) -> None:
+    with pytest.raises(error, match=name):
         count(**arguments)
 
 
-def test_a_step_that_depends_on_values_is_named() -> None:
+def test_a_step_that_depends_on_values_asks_for_data() -> None:
     class Peeking(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return x if x.sum().item() > 0 else -x
 
-    with pytest.raises(CountError, match=r"forward of '\(root\)' \(Peeking\) fails.*depends on values"):
-        count(Peeking(), (2, 3))
+    class Writing(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            kept = torch.zeros(2, 3)
+            kept[:, 0] = x[:, 0]
+            return x if kept.sum() > 0 else -x
+
+    for module in (Peeking(), Writing()):
+        with pytest.raises(CountError, match=r"fails on .*give some in data"):
+            count(module, (2, 3))
+        assert count(module, data=-torch.ones(2, 3)).elementwise == count(module, data=torch.ones(2, 3)).elementwise + 6
+
+
+def test_without_an_input_only_the_parameters_are_counted() -> None:
+    c = count(hw5())
+    assert (c.parameters, c.table()["parameters"].iloc[-1]) == (47_818, 47_818)
+    assert list(c.table().columns) == ["layer", "type", "output shape", "parameters"]
+    for operations in (lambda: c.macs, lambda: c.flops("gemm"), lambda: c.backward_flops):
+        with pytest.raises(CountError, match="input_size"):
+            operations()
+
+
+def test_lengths_count_the_steps_that_are_there() -> None:
+    gru = nn.GRU(3, 4, 2, batch_first=True)
+    packed, padded = count(gru, (3, 7, 3), lengths=(7, 3, 1)), count(gru, (3, 7, 3))
+    assert 21 * packed.macs == 11 * padded.macs
+    assert 21 * packed.flops("all") == 11 * padded.flops("all")
 
 
 def test_an_unknown_convention_or_framework_is_named() -> None:
     c = count(nn.Linear(2, 2), (1, 2))
-    with pytest.raises(ValueError, match="gemm, coursework, all, got 'macs'"):
+    with pytest.raises(ValueError, match="convention"):
         c.flops("macs")
-    with pytest.raises(ValueError, match="torch, keras, got 'jax'"):
+    with pytest.raises(ValueError, match="framework"):
         c.table(framework="jax")
 
 
@@ -726,15 +812,7 @@ def test_the_table_has_a_row_per_layer_and_a_total() -> None:
     c = count(hw5(), (1, 50, 64))
     table = c.table()
     assert isinstance(table, pd.DataFrame)
-    assert list(table.columns) == [
-        "layer",
-        "type",
-        "output shape",
-        "parameters",
-        "MACs",
-        "bias additions",
-        "elementwise",
-    ]
+    assert list(table.columns)[3:] == ["parameters", "MACs", "bias additions", "elementwise"]
     assert table["layer"].tolist() == ["recurrent.0", "recurrent.1", "head.0", "head.1", "total"]
     assert table.iloc[-1, 3:].tolist() == [c.parameters, c.macs, c.bias_additions, c.elementwise]
     assert table["parameters"].iloc[:-1].sum() == c.parameters
@@ -751,7 +829,6 @@ def test_notebooks_show_an_html_table_with_thousands() -> None:
     assert html.startswith("<table")
     assert "<td>47,818</td>" in html
     assert "<td>(1, 50, 32)</td>" in html
-    assert html == count(hw5(), (1, 50, 64))._repr_html_()
 
 
 def test_a_network_without_layers_has_an_empty_table() -> None:
@@ -765,23 +842,3 @@ def test_a_network_without_layers_has_an_empty_table() -> None:
 
     c = count(Nothing(), (1,))
     assert (c.macs, c.table()["MACs"].tolist()) == (0, [0])
-
-
-# The recorded figures of other counters
-
-
-def test_the_record_of_other_counters_has_the_closed_forms() -> None:
-    path = Path(__file__).parents[1] / "book" / "results" / "counters.json"
-    content = json.loads(path.read_text(encoding="utf-8"))
-    for network in content["networks"].values():
-        kind, arguments = {
-            "RNN 64→32, T 50": ("RNN", "64, 32"),
-            "LSTM 1→64, 2 layers, T 60": ("LSTM", "1, 64, 2"),
-            "BiLSTM 1→64, 2 layers, T 60": ("LSTM", "1, 64, 2, bidirectional=True"),
-            "BiGRU 100→128, T 79": ("GRU", "100, 128, bidirectional=True"),
-        }[network["label"]]
-        c = count(module_from_text(f"{kind}({arguments})"), network["input_size"])
-        assert c.macs == network["closed_form_macs"]
-    for tool in content["tools"].values():
-        assert set(tool["figures"]) == set(content["networks"])
-        assert tool["unit"] in ("MACs", "FLOPs")

@@ -28,6 +28,7 @@ _NORMS: dict[str, tuple[int, int, int | None]] = {
     "native_layer_norm": (2, 3, None),
     "native_group_norm": (1, 2, None),
 }
+_FUSED = {"addcmul": 2, "addcdiv": 2, "lerp": 3}
 _WINDOWS = {"max_pool2d_with_indices", "max_pool3d_with_indices", "avg_pool2d", "avg_pool3d"}
 
 
@@ -154,6 +155,7 @@ def _elementwise(operator: Any, name: str, args: tuple[Any, ...], out: Tensor | 
         return Operations(elementwise=max(one.numel() for one in tensors_in([args, output])), backward_macs=0)
     elif name not in _POINTWISE and _POINTWISE_TAG not in _base(operator, name).tags:
         return None
+    each *= _FUSED.get(name, 1)
     return Operations(elementwise=each * out.numel(), backward_macs=0)
 
 
