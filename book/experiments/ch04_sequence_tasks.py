@@ -256,11 +256,35 @@ def _tags(config: Config) -> Metrics:
 # --- Lengths never seen in training
 
 
+PAIR_SYMBOLS = 6
+
+
+def planted_pair(count: int, *, seq_len: int, seed: int, longest: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Strings of six symbols in which 2 follows 1 directly at one place (class 1), or nowhere (class 0), padded by 0.
+
+    At one random place stands "1 2" or "2 1", between other symbols; everywhere else "1 2" does not occur. Both classes
+    hold the same symbols equally often, so only their order tells them apart.
+    """
+    rng = np.random.default_rng(seed)
+    ids = rng.integers(1, PAIR_SYMBOLS + 1, (count, seq_len))
+    classes = rng.integers(0, 2, count)
+    others = np.arange(3, PAIR_SYMBOLS + 1)
+    place, rows = rng.integers(1, seq_len - 2, count), np.arange(count)
+    for offset in (-1, 2):
+        ids[rows, place + offset] = rng.choice(others, count)
+    ids[rows, place], ids[rows, place + 1] = 3, 3  # no chance pair is left or made here
+    while (found := (ids[:, :-1] == 1) & (ids[:, 1:] == 2)).any():
+        row, column = np.nonzero(found)
+        ids[row, column + 1] = rng.choice(others, len(row))
+    ids[rows, place], ids[rows, place + 1] = 2 - classes, 1 + classes
+    return np.pad(ids, ((0, 0), (0, longest - seq_len))), classes
+
+
 def _lengths(config: Config) -> Metrics:
     def made(lengths: Sequence[int], count: int, seed: int) -> Arrays:
         # Only the perceptron needs places for the longest string; the others read what is there.
         longest = LONGEST if config.model.startswith("mlp") else max(lengths)
-        parts = [toys.planted_pair(count, seq_len=n, seed=seed + n, longest=longest) for n in lengths]
+        parts = [planted_pair(count, seq_len=n, seed=seed + n, longest=longest) for n in lengths]
         x, y = (np.concatenate(column) for column in zip(*parts, strict=True))
         return _tensors(_to_the_end(x) if config.model == "mlp-end" else x, y)
 
@@ -268,8 +292,8 @@ def _lengths(config: Config) -> Metrics:
     train, validation = made(TRAINED_LENGTHS, 200, start), made(TRAINED_LENGTHS, 30, start + 1000)
     tests = [made((n,), 500, start + 2000) for n in LENGTHS]
     if config.model == "bag":
-        bag = LogisticRegression(max_iter=1000).fit(_counts(train[0], toys.PAIR_SYMBOLS), train[1])
-        return {"accuracies": [_right(bag.predict(_counts(x, toys.PAIR_SYMBOLS)), y) for x, y in tests]}
+        bag = LogisticRegression(max_iter=1000).fit(_counts(train[0], PAIR_SYMBOLS), train[1])
+        return {"accuracies": [_right(bag.predict(_counts(x, PAIR_SYMBOLS)), y) for x, y in tests]}
     set_seed(config.seed)
     net = _length_network(config.model)
     _learn(net, train, validation, seed=config.seed, epochs=8)
@@ -300,7 +324,7 @@ class PlaceByPlace(nn.Module):
 
 
 def _length_network(model: str) -> nn.Module:
-    tokens = toys.PAIR_SYMBOLS + 1
+    tokens = PAIR_SYMBOLS + 1
     if model.startswith("mlp"):
         return PlaceByPlace(tokens, LONGEST, 32, 2)
     if model == "cnn":
@@ -370,9 +394,29 @@ def _flips(net: nn.Module, x: Tensor) -> Tensor:
 # --- Tones, as samples and as a spectrogram
 
 
+def synthetic_tones(count: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Waves of 128 samples in noise of twice the tone's power, and classes: low, high, rising, falling."""
+    rng = np.random.default_rng(seed)
+    classes = rng.integers(0, 4, count)
+    low, high = (f * rng.uniform(0.9, 1.1, count) for f in (0.08, 0.16))  # cycles per sample
+    before = np.where((classes == 0) | (classes == 2), low, high)
+    after = np.where((classes == 0) | (classes == 3), low, high)
+    change = rng.uniform(0.25, 0.75, count) * 128
+    frequency = np.where(np.arange(128) < change[:, None], before[:, None], after[:, None])
+    phase = 2 * np.pi * (np.cumsum(frequency, axis=1) + rng.random((count, 1)))
+    return (np.sin(phase) + rng.standard_normal((count, 128))).astype(np.float32), classes
+
+
+def spectrogram(waves: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logarithm of the power in each of 17 bands, in frames of 32 samples, 16 apart: ``(count, frames, 17)``."""
+    frames = np.lib.stride_tricks.sliding_window_view(waves, 32, axis=1)[:, ::16]
+    power = np.abs(np.fft.rfft(frames * np.hanning(32), axis=2)) ** 2
+    return np.log(power + 1e-3).astype(np.float32)
+
+
 def _tones(config: Config) -> Metrics:
-    waves, classes = toys.synthetic_tones(3000, seed=config.seed, samples=128, noise=1.0)
-    features = waves[..., None] if config.setting == "raw" else toys.spectrogram(waves)
+    waves, classes = synthetic_tones(3000, config.seed)
+    features = waves[..., None] if config.setting == "raw" else spectrogram(waves)
     features = (features - features[:1200].mean((0, 1))) / features[:1200].std((0, 1))
     train, validation, test = _cut(*_tensors(features, classes), 1200, 1500, 3000)
     if config.model == "linear":

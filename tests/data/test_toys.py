@@ -1,28 +1,16 @@
 """The generated tasks keep their promises: balanced, decided by what they say, and by nothing else."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from rnncourse.data.toys import (
-    NEGATIVE,
-    PADDING,
-    PAIR_SYMBOLS,
-    POSITIVE,
-    TAGS,
-    TONE_CLASSES,
-    kept_value,
-    planted_pair,
-    spectrogram,
-    synthetic_reviews,
-    synthetic_tagging,
-    synthetic_tones,
-)
+from rnncourse.data import DataError
+from rnncourse.data.toys import NEGATIVE, PADDING, POSITIVE, TAGS, kept_value, synthetic_reviews, synthetic_tagging
 
-LIMITED = settings(max_examples=40, deadline=None)
 SEED = st.integers(0, 2**31)
 
 
@@ -35,7 +23,6 @@ def opinion(words: tuple[str, ...]) -> int:
     return int(friendly != ("not" in last))
 
 
-@LIMITED
 @given(count=st.integers(1, 200), seed=SEED)
 def test_a_review_has_the_opinion_of_its_last_clause(count: int, seed: int) -> None:
     made = synthetic_reviews(count, seed=seed)
@@ -58,7 +45,6 @@ def test_reviews_are_balanced() -> None:
     assert synthetic_reviews(4000, seed=0).labels.mean() == pytest.approx(0.5, abs=0.03)
 
 
-@LIMITED
 @given(count=st.integers(1, 100), seed=SEED)
 def test_what_decides_a_tag_decides_it(count: int, seed: int) -> None:
     made = synthetic_tagging(count, seed=seed)
@@ -85,27 +71,6 @@ def test_the_ambiguous_words_are_so() -> None:
     assert {tag for found in tags.values() for tag in found} == set(range(len(TAGS)))
 
 
-@LIMITED
-@given(count=st.integers(1, 100), seq_len=st.integers(4, 60), extra=st.integers(0, 9), seed=SEED)
-def test_the_pair_stands_once_or_nowhere(count: int, seq_len: int, extra: int, seed: int) -> None:
-    ids, classes = planted_pair(count, seq_len=seq_len, seed=seed, longest=seq_len + extra)
-    assert ids.shape == (count, seq_len + extra)
-    assert (ids[:, seq_len:] == PADDING).all()
-    assert (ids[:, :seq_len] >= 1).all()
-    assert (ids <= PAIR_SYMBOLS).all()
-    found = ((ids[:, :-1] == 1) & (ids[:, 1:] == 2)).sum(axis=1)
-    assert (found == classes).all()
-
-
-def test_both_classes_hold_the_same_symbols() -> None:
-    ids, classes = planted_pair(40_000, seq_len=12, seed=0)
-    for symbol in range(1, PAIR_SYMBOLS + 1):
-        counts = (ids == symbol).sum(axis=1)
-        gap = counts[classes == 1].mean() - counts[classes == 0].mean()
-        assert abs(gap) < 4 * counts.std() / np.sqrt(10_000)
-
-
-@LIMITED
 @given(count=st.integers(1, 60), distance=st.integers(1, 50), seed=SEED)
 def test_the_first_value_is_the_class(count: int, distance: int, seed: int) -> None:
     x, classes = kept_value(count, distance=distance, seed=seed)
@@ -116,56 +81,15 @@ def test_the_first_value_is_the_class(count: int, distance: int, seed: int) -> N
     assert ((x[:, 0, 0] == 1) == classes).all()
 
 
-def test_the_tones_change_as_they_are_named() -> None:
-    waves, classes = synthetic_tones(400, seed=0, samples=256, noise=0.0)
-    assert set(classes) == set(range(len(TONE_CLASSES)))
-    loudest = spectrogram(waves).argmax(axis=2)  # bands of 1/32 cycles per sample: low is in 2 to 3, high in 4 to 6
-    high = loudest > 3.5
-    start, end = high[:, 0], high[:, -1]
-    assert (start == np.isin(classes, (1, 3))).all()
-    assert (end == np.isin(classes, (1, 2))).all()
-
-
-def test_a_spectrogram_is_the_power_of_its_frames() -> None:
-    waves = np.random.default_rng(0).normal(size=(3, 80))
-    shown = spectrogram(waves, window=16, hop=8)
-    assert shown.shape == (3, 9, 9)
-    frame = waves[1, 24:40] * np.hanning(16)
-    by_hand = [abs(sum(frame * np.exp(-2j * np.pi * k * np.arange(16) / 16))) ** 2 for k in range(9)]
-    assert shown[1, 3] == pytest.approx(np.log(np.array(by_hand) + 1e-3), rel=1e-4, abs=1e-4)
-
-
-MAKERS: list[Any] = [
-    synthetic_reviews,
-    synthetic_tagging,
-    lambda count, seed: planted_pair(count, seq_len=5, seed=seed),
-    lambda count, seed: kept_value(count, distance=3, seed=seed),
-    lambda count, seed: synthetic_tones(count, seed=seed),
-]
-
-
-@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("make", [synthetic_reviews, synthetic_tagging, partial(kept_value, distance=3)])
 def test_a_seed_makes_the_same_again_and_another_makes_other(make: Any) -> None:
-    def plain(made: Any) -> str:
-        return repr([np.asarray(part).tolist() for part in made] if isinstance(made, tuple) else made.words)
+    def said(seed: int) -> str:
+        made = make(30, seed=seed)
+        return repr(made[0].tolist() if isinstance(made, tuple) else made.words)
 
-    assert plain(make(30, seed=3)) == plain(make(30, seed=3)) != plain(make(30, seed=4))
-    with pytest.raises(ValueError, match="count must be a whole number, at least 1, got 0"):
-        make(0, seed=0)
-
-
-def test_what_does_not_fit_is_named() -> None:
-    with pytest.raises(ValueError, match="negation must lie"):
-        synthetic_reviews(3, seed=0, negation=1.1)
-    with pytest.raises(ValueError, match="seq_len must be at least 4"):
-        planted_pair(3, seq_len=3, seed=0)
-    with pytest.raises(ValueError, match="longest must be at least seq_len=5"):
-        planted_pair(3, seq_len=5, seed=0, longest=4)
-    with pytest.raises(ValueError, match="distance must be at least 1"):
+    assert said(3) == said(3) != said(4)
+    for wrong in (0, -1, 1.5):
+        with pytest.raises(DataError, match=f"count .* {wrong}"):
+            make(wrong, seed=0)
+    with pytest.raises(DataError, match="distance .* 0"):
         kept_value(3, distance=0, seed=0)
-    with pytest.raises(ValueError, match="samples must be at least 32"):
-        synthetic_tones(3, seed=0, samples=31)
-    with pytest.raises(ValueError, match="window must be at least 2"):
-        spectrogram(np.zeros((1, 64)), hop=0)
-    with pytest.raises(ValueError, match=r"at least 32 samples, got shape \(1, 31\)"):
-        spectrogram(np.zeros((1, 31)))

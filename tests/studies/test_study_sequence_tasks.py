@@ -2,8 +2,11 @@
 
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from book.experiments import ch04_sequence_tasks as study
@@ -91,3 +94,38 @@ def test_the_tone_networks_read_their_input(setting: str) -> None:
         net = study._tone_network(model, setting)
         assert net(torch.zeros(2, steps, features)).shape == (2, 4)
     assert max(DISTANCES) == 64
+
+
+@given(st.integers(4, 60), st.integers(0, 9), st.integers(0, 2**31))
+def test_the_pair_stands_once_or_nowhere(seq_len, extra, seed) -> None:
+    ids, classes = study.planted_pair(50, seq_len=seq_len, seed=seed, longest=seq_len + extra)
+    assert ids.shape == (50, seq_len + extra)
+    assert (ids[:, seq_len:] == 0).all()
+    assert ((ids[:, :seq_len] >= 1) & (ids[:, :seq_len] <= study.PAIR_SYMBOLS)).all()
+    assert (((ids[:, :-1] == 1) & (ids[:, 1:] == 2)).sum(axis=1) == classes).all()
+
+
+def test_both_classes_hold_the_same_symbols() -> None:
+    ids, classes = study.planted_pair(40_000, seq_len=12, seed=0, longest=12)
+    for symbol in range(1, study.PAIR_SYMBOLS + 1):
+        counts = (ids == symbol).sum(axis=1)
+        gap = counts[classes == 1].mean() - counts[classes == 0].mean()
+        assert abs(gap) < 4 * counts.std() / np.sqrt(10_000)
+
+
+def test_the_tones_change_as_they_are_named() -> None:
+    waves, classes = study.synthetic_tones(600, 0)
+    assert set(classes) == set(range(4))
+    power = study.spectrogram(waves)
+    assert power.shape == (600, 7, 17)
+    # Bands of 1/32 cycles per sample: low is in 2 to 3, high in 4 to 6. The noise hides it in few of the first frames.
+    higher = power[:, :, 4:7].mean(axis=2) > power[:, :, 2:4].mean(axis=2)
+    assert (higher[:, 0] == np.isin(classes, (1, 3))).mean() > 0.8
+    assert (higher[:, -1] == np.isin(classes, (1, 2))).mean() > 0.8
+
+
+def test_a_spectrogram_is_the_power_of_its_frames() -> None:
+    waves = np.random.default_rng(0).normal(size=(3, 80))
+    frame = waves[1, 16:48] * np.hanning(32)
+    by_hand = [abs(sum(frame * np.exp(-2j * np.pi * k * np.arange(32) / 32))) ** 2 for k in range(17)]
+    assert study.spectrogram(waves)[1, 1] == pytest.approx(np.log(np.array(by_hand) + 1e-3), rel=1e-4, abs=1e-4)
