@@ -5,7 +5,6 @@ stays as it was. The rest is shown, and then lock, pair and links are written; a
 """
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile
@@ -64,11 +63,7 @@ def accept(source: Path, numbers: Path) -> None:
         for file in (lock, *numbers.parent.glob("*.toml")):
             shutil.copy(file, folder)
         copy = Path(folder, numbers.name)
-        os.environ.update({ACCEPT: "1", "RNNCOURSE_LEDGER": str(copy)})
-        try:
-            notebook = execute.execute(source)
-        finally:
-            del os.environ[ACCEPT], os.environ["RNNCOURSE_LEDGER"]
+        notebook = execute.execute(source, **{ACCEPT: "1", "RNNCOURSE_LEDGER": str(copy)})
         old, new, described = read_lock(lock), read_lock(lock_path(copy)), read_descriptions(numbers)
         ran = checked(notebook)
         elsewhere = {id for other in pairs.chapters() if other != source for id in checked_by(other)}

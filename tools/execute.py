@@ -1,6 +1,7 @@
 """Run chapters and write their pairs: ``python -m tools.execute [--jobs N] [NAME …]``."""
 
 import argparse
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,8 +16,12 @@ CELL_SECONDS = 120
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-def execute(source: Path) -> NotebookNode:
+def execute(source: Path, **environment: str) -> NotebookNode:
     """Run a chapter from a fresh kernel, as nbval does, and keep only what is the same on every run.
+
+    Args:
+        source: the chapter.
+        environment: variables that its kernel has besides this process's.
 
     Raises:
         CellExecutionError: a cell failed; a number outside its tolerance is such a failure.
@@ -30,7 +35,7 @@ def execute(source: Path) -> NotebookNode:
         store_widget_state=False,
         coalesce_streams=True,
         resources={"metadata": {"path": str(pairs.NOTEBOOKS)}},
-    ).execute()
+    ).execute(env={**os.environ, **environment})
     notebook.metadata = pairs.METADATA
     for cell in notebook.cells:
         for output in cell.get("outputs", []):

@@ -1,14 +1,24 @@
 """The checks bite: each is shown a broken book and must object."""
 
+import math
 import subprocess
 import sys
+from collections import ChainMap, Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import replace as altered
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
+from nbclient.exceptions import CellExecutionError
 
-from rnncourse.ledger import load
-from tools import execute, pairs, prose
+from rnncourse._ledger_files import lock_path, read_lock
+from rnncourse.ledger import SEED_SIGMAS, Entry, Measured, load, shown
+from tests.book import _binding
+from tests.book._binding import Binding
+from tools import accept, execute, pairs, prose
 
 HEADER = """---
 jupytext:
@@ -31,12 +41,17 @@ The network has [47,818](#net.parameters) parameters.
 ```{code-cell}
 from rnncourse.ledger import number
 
-_ = number("net.parameters", 47_000 + 818)
+number("net.parameters", 47_000 + 818)
+number("net.error", [1.0, 2.0, 3.0])
 print("done")
 ```
 """
 )
-LEDGER = '[net]\nparameters = { what = "parameters", unit = "parameters" }\n'
+LEDGER = """[net]
+parameters = { what = "parameters", unit = "parameters" }
+error = { what = "error", decimals = 1, recorded = "results/net.json" }
+"""
+LOCK = '{"net.parameters": 47818, "net.error": {"value": 2.0, "spread": 1.0, "n": 3}}'
 
 
 @pytest.fixture
@@ -45,7 +60,7 @@ def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "chapters" / "01-small.md").write_text(CHAPTER, encoding="utf-8")
     (tmp_path / "numbers.toml").write_text(LEDGER, encoding="utf-8")
-    (tmp_path / "numbers.lock.json").write_text('{"net.parameters": 47818}', encoding="utf-8")
+    (tmp_path / "numbers.lock.json").write_text(LOCK, encoding="utf-8")
     (tmp_path / "given.toml").write_text("everywhere = []\n[pages]\n", encoding="utf-8")
     monkeypatch.setattr(pairs, "BOOK", tmp_path)
     monkeypatch.setattr(pairs, "CHAPTERS", tmp_path / "chapters")
@@ -107,6 +122,15 @@ def test_a_change_of_words_is_carried_over_and_a_change_of_code_is_not(book: Pat
     assert '"kept\\n"' in pair(book).read_text(encoding="utf-8")
     replace(chapter(book), "818)", "818 )")
     assert pairs.reword(chapter(book)) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("47818", "47819"), ("2.0", "2.0000000001"), ("1.0", "1.0000000001"), ('"n": 3', '"n": 4')]
+)
+def test_a_changed_lock_fails_when_the_chapter_runs_again(book: Path, old: str, new: str) -> None:
+    execute.run(chapter(book))
+    replace(book / "numbers.lock.json", old, new)
+    assert "expected" in str(execute.run(chapter(book)))
 
 
 def test_a_changed_ledger_fails_nbval_with_id_expected_and_got(book: Path) -> None:
@@ -203,4 +227,148 @@ def test_given_inputs_are_allowed_and_unused_ones_show(book: Path) -> None:
     assert prose.loose_numbers(chapter(book), load(book / "numbers.toml"), [r"50 time steps", r"60 minutes"]) == (
         [],
         {r"50 time steps"},
+    )
+
+
+# ---- Accepting
+
+
+def test_accepting_takes_over_what_changed_and_says_so(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    execute.run(chapter(book))
+    replace(chapter(book), "818)", "819)")
+    replace(chapter(book), 'number("net.error", [1.0, 2.0, 3.0])', 'number("net.depth", 3)')
+    replace(book / "numbers.toml", "error = {", 'depth = "layers"\n#')
+    capsys.readouterr()
+    accept.accept(chapter(book), book / "numbers.toml")
+    assert sorted(capsys.readouterr().out.splitlines()) == [
+        "net.depth: new, 3",
+        "net.error: dropped, was 2.0 ± 1.0 over 3 runs",
+        "net.parameters: 47,818 → 47,819",
+    ]
+    assert read_lock(lock_path(book / "numbers.toml")) == {"net.parameters": Measured(47819), "net.depth": Measured(3)}
+    assert execute.run(chapter(book)) is None
+
+
+def test_accepting_leaves_all_as_it_was_when_a_cell_fails(book: Path) -> None:
+    execute.run(chapter(book))
+    before = {path: path.read_bytes() for path in (pair(book), book / "numbers.lock.json")}
+    replace(chapter(book), "818)", "819)")
+    replace(chapter(book), 'print("done")', "1 / 0")
+    with pytest.raises(CellExecutionError):
+        accept.accept(chapter(book), book / "numbers.toml")
+    assert before == {path: path.read_bytes() for path in before}
+
+
+def test_accepting_keeps_what_the_tolerance_allows(book: Path) -> None:
+    replace(book / "numbers.toml", ', recorded = "results/net.json"', "")
+    execute.run(chapter(book))
+    before = read_lock(book / "numbers.lock.json")
+    replace(chapter(book), "[1.0, 2.0, 3.0]", "[1.0, 2.0, 3.1]")
+    accept.accept(chapter(book), book / "numbers.toml")
+    assert read_lock(book / "numbers.lock.json") == before
+
+
+# ---- Generated mutations of the whole book
+
+
+@pytest.fixture(scope="module")
+def bound() -> Binding:
+    """The book, with cells that show what the ledger says: whether they do is another test's question."""
+    found = _binding.read()
+    return altered(found, shown={id: {shown(entry)["text/html"]} for id, entry in found.entries.items()})
+
+
+def with_entry(bound: Binding, entry: Entry, **fields: Any) -> Binding:
+    return altered(bound, entries=ChainMap({entry.id: altered(entry, **fields)}, bound.entries))
+
+
+def nearest(value: float) -> float:
+    return value + 1 if isinstance(value, int) else math.nextafter(value, math.inf)
+
+
+def siblings(entries: Mapping[str, Entry]) -> Iterator[tuple[Entry, Entry]]:
+    """Pairs of entries whose ids differ in one word, and whose values differ by more than rounding."""
+    groups: dict[tuple[str, ...], list[Entry]] = defaultdict(list)
+    for entry in entries.values():
+        words = entry.id.split(".")
+        for place in range(len(words)):
+            groups[(*words[:place], "", *words[place + 1 :])].append(entry)
+    for group in groups.values():
+        yield from ((a, b) for a, b in combinations(group, 2) if a.measured != pytest.approx(b.measured, rel=1e-12))
+
+
+def of_entries(bound: Binding) -> Iterator[tuple[str, str, Binding]]:
+    for id, entry in bound.entries.items():
+        yield "value", id, with_entry(bound, entry, value=nearest(entry.value))
+        yield "what", id, with_entry(bound, entry, what=f"{entry.what}.")
+        yield "unit", id, with_entry(bound, entry, unit=f"{entry.unit}s")
+        yield "id", id, altered(bound, entries={key: one for key, one in bound.entries.items() if key != id})
+        yield (
+            "idle",
+            f"{id}-x",
+            altered(bound, entries=ChainMap({f"{id}-x": altered(entry, id=f"{id}-x")}, bound.entries)),
+        )
+        if entry.n:
+            yield "spread", id, with_entry(bound, entry, spread=nearest(entry.spread))
+            yield "n", id, with_entry(bound, entry, n=entry.n + 1)
+        field = "digits" if entry.decimals is None else "decimals"
+        if isinstance(entry.value, float):
+            changed = [altered(entry, **{field: getattr(entry, field) + more}) for more in (1, 2)]
+            yield from (("digits", id, with_entry(bound, one)) for one in changed if one.text != entry.text)
+        if entry.reported is not None:
+            yield "reported", id, with_entry(bound, entry, reported=f"{entry.reported}0")
+            yield "reported", id, with_entry(bound, entry, reported=None)
+    for a, b in siblings(bound.entries):
+        swapped = with_entry(bound, a, **b.measured._asdict())
+        yield "swap", a.id, with_entry(swapped, b, **a.measured._asdict())
+
+
+def of_links(bound: Binding) -> Iterator[tuple[str, str, Binding]]:
+    ids = list(bound.entries)
+    for place, (target, links) in enumerate(bound.links.items()):
+        for at, link in enumerate(links):
+            other = next(id for id in ids[place % len(ids) :] + ids if bound.entries[id].text != link.text)
+            for kind, changed in (
+                ("link text", altered(link, text=f"{link.text}0")),
+                ("link id", altered(link, target=other)),
+            ):
+                kept = [*links[:at], *links[at + 1 :]]
+                moved = {target: kept, changed.target: [*bound.links.get(changed.target, ()), changed]}
+                if changed.target == target:
+                    moved = {target: [*kept, changed]}
+                yield kind, changed.target.removeprefix("reported."), altered(bound, links=ChainMap(moved, bound.links))
+
+
+def test_every_mutation_of_the_book_is_caught(bound: Binding, record_property: Any) -> None:
+    assert [fault for id in bound.ids() for fault in bound.faults(id)] == []
+    seen: Counter[str] = Counter()
+    for mutants in (of_entries, of_links):
+        for kind, id, mutant in mutants(bound):
+            assert next(mutant.faults(id), None), f"{kind} of {id}"
+            seen[kind] += 1
+    record_property("mutations", f"{seen.total()} of entries and links: {dict(seen)}")
+
+
+def test_every_forgery_of_lock_and_cells_is_caught_when_a_record_is_read_again(
+    bound: Binding, record_property: Any
+) -> None:
+    """Lock and notebook changed alike: the record, or the run, disagrees."""
+    seen: Counter[str] = Counter()
+    for entry in bound.entries.values():
+        got, live = entry.measured, entry.n and not entry.recorded
+        forged = {"value": entry.value + (2 * entry.bound or 1), "n": entry.n + 1}
+        if entry.n:
+            forged["spread"] = (
+                1.01 * got.spread * (math.exp(SEED_SIGMAS / math.sqrt(entry.n - 1)) if live else 1) + 1e-6
+            )
+        for kind, value in forged.items():
+            assert not altered(entry, **{kind: value}).allows(got), f"{kind} of {entry.id}"
+            seen[kind] += 1
+    alike: Counter[str] = Counter()
+    for a, b in siblings(bound.entries):
+        confused = a.allows(b.measured) and b.allows(a.measured)
+        assert not (confused and (a.recorded or b.recorded)), f"{a.id} and {b.id}"
+        alike["confused" if confused else "told apart"] += 1
+    record_property(
+        "mutations", f"{seen.total()} forgeries: {dict(seen)}; siblings exchanged in a chapter: {dict(alike)}"
     )
