@@ -73,7 +73,7 @@ accept: $(FULL) ## run a chapter and take over the numbers that it computes now,
 	$(BIN)/python -m tools.accept $(ONLY)
 
 .PHONY: numbers
-numbers: $(FULL) ## refresh every ledger link from book/numbers.toml, and carry changed words into the notebooks
+numbers: $(FULL) ## refresh every ledger link from the ledger, and carry changed words into the notebooks
 	$(BIN)/python -m tools.prose
 
 .PHONY: lab

@@ -254,9 +254,13 @@ def _tolerance(fields: Fields, held: Measured) -> tuple[str, float, str]:
         case None if isinstance(held.value, int):
             return "exact", 0.0, ""
         case None if not anew:
-            return "exact", RECORDED * size, ""
+            return "exact" + f", {held.n} seeds" * (held.n > 0), RECORDED * size, ""
         case None if held.spread:
-            return f"{SEED_SIGMAS:g} standard errors", SEED_SIGMAS * held.spread * math.sqrt(2 / held.n), ""
+            return (
+                f"{SEED_SIGMAS:g} standard errors of {held.n} seeds",
+                SEED_SIGMAS * held.spread * math.sqrt(2 / held.n),
+                "",
+            )
         case None:
             return "float64", FLOAT64 * size, ""
         case {"absolute": float(bound), "why": str(why), **rest} if anew and not held.n and not rest:
@@ -304,8 +308,8 @@ def number_table(id: str, table: Any) -> None:
 
 
 def _cells(id: str, table: Any) -> Iterator[tuple[str, object]]:
-    if hasattr(table, "to_dict"):
-        table = table.to_dict("index") if hasattr(table, "columns") else table.to_dict()
+    if hasattr(table, "columns"):
+        table = table.to_dict("index")
     if not isinstance(table, Mapping):
         yield id, table
         return

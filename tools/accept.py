@@ -32,9 +32,10 @@ def checked(notebook: NotebookNode) -> list[str]:
 def merged(old: Values, new: Values, ran: Sequence[str], gone: set[str]) -> Values:
     """The old values with the new ones, a new id after the one that the chapter checks before it."""
     order = [id for id in old if id not in gone]
-    for before, id in zip(["", *ran], ran, strict=False):
-        if id not in old and id not in order:
-            order.insert(order.index(before) + 1 if before in order else len(order), id)
+    for place, id in enumerate(ran):
+        if id not in order:
+            first = min((order.index(one) for one in ran if one in order), default=len(order))
+            order.insert(order.index(ran[place - 1]) + 1 if place else first, id)
     return {id: new[id] for id in order}
 
 

@@ -7,57 +7,41 @@ import nbformat
 import pytest
 
 from book._ext import provenance
-from book._ext.provenance import Source, Trail, figures, record_in_words, runs_in_words
+from book._ext.dataflow import Dataflow, Source, sources_of_figures
 from tools import pairs
 
 CHAPTERS = pairs.chapters()
+READ = 'record = recorded("weather").frame'
+WEATHER, POWER = Source(record="weather"), Source(record="power")
 
 
 def sources(*cells: str) -> set[Source]:
     """Sources of the last cell."""
-    trail = Trail()
-    for cell in cells[:-1]:
-        trail.follow(ast.parse(cell).body)
-    return set(trail.follow(ast.parse(cells[-1]).body))
-
-
-WEATHER, POWER = Source(record="weather"), Source(record="power")
-READ = 'record = recorded("weather").frame'
+    flow = Dataflow()
+    return set([flow.follow(ast.parse(cell).body) for cell in cells][-1])
 
 
 @pytest.mark.parametrize(
-    "cells",
+    ("cells", "found"),
     [
-        (READ, "plot(record)"),
-        (READ, "mean = record.mean()", "plot(mean)"),
-        (READ, "def curve(name):\n    return record[name]", "plot(curve('a'))"),
-        (READ, "kept = []\nfor row in record:\n    kept.append(row)", "plot(kept)"),
-        (READ, "found = {}\nfound['a'] = record", "plot(found)"),
-        (READ, "total = 0\ntotal += record.sum()", "plot(total)"),
-        (READ, "for name in record:\n    plot(name)"),
-        ('record = json.loads((results_folder() / "weather.json").read_text())', "plot(record)"),
+        ((READ, "plot(record)"), {WEATHER}),
+        ((READ, "mean = record.mean()", "plot(mean)"), {WEATHER}),
+        ((READ, "def curve(name):\n    return record[name]", "plot(curve('a'))"), {WEATHER}),
+        ((READ, "kept = []\nfor row in record:\n    kept.append(row)", "plot(kept)"), {WEATHER}),
+        ((READ, "found = {}\nfound['a'] = record", "plot(found)"), {WEATHER}),
+        ((READ, "total = 0\ntotal += record.sum()", "plot(total)"), {WEATHER}),
+        ((READ, "for name in record:\n    plot(name)"), {WEATHER}),
+        (('record = json.loads((results_folder() / "weather.json").read_text())', "plot(record)"), {WEATHER}),
+        ((READ, 'record = recorded("power").frame', "plot(record)"), {POWER}),
+        ((READ, "plot(other)"), set()),
+        ((READ, "record = [1, 2]", "plot(record)"), set()),
+        ((READ, "plot([record for record in other])"), set()),
+        ((READ, "def draw(record):\n    plot(record)", "draw(other)"), set()),
+        ((READ, "for row in record:\n    kept = row", "for row in other:\n    plot(row)"), set()),
     ],
 )
-def test_a_record_is_found_however_it_comes_to_the_figure(cells: tuple[str, ...]) -> None:
-    assert sources(*cells) == {WEATHER}
-
-
-@pytest.mark.parametrize(
-    "cells",
-    [
-        (READ, "plot(other)"),
-        (READ, "record = [1, 2]", "plot(record)"),
-        (READ, "plot([record for record in other])"),
-        (READ, "def draw(record):\n    plot(record)", "draw(other)"),
-        (READ, "for row in record:\n    kept = row", "for row in other:\n    plot(row)"),
-    ],
-)
-def test_a_record_that_the_figure_does_not_use_is_not_named(cells: tuple[str, ...]) -> None:
-    assert sources(*cells) == set()
-
-
-def test_two_records_under_one_name_are_told_apart() -> None:
-    assert sources(READ, 'record = recorded("power").frame', "plot(record)") == {POWER}
+def test_a_record_is_followed_to_what_uses_it(cells: tuple[str, ...], found: set[Source]) -> None:
+    assert sources(*cells) == found
 
 
 @pytest.mark.parametrize(
@@ -77,26 +61,24 @@ def test_seeds(code: str, seeds: tuple[int, ...]) -> None:
     assert {seed for source in sources(code) for seed in source.seeds} == set(seeds)
 
 
-def test_seeds_in_words() -> None:
-    assert runs_in_words([0, 1, 2, 5, 7, 8]) == "0 to 2, 5, 7 to 8"
-
-
-def test_a_record_in_words() -> None:
-    assert re.fullmatch(r"recorded study weather: \d+ runs, \d+ seeds, \d{4}-\d\d-\d\d", record_in_words("weather"))
-    assert record_in_words("counters") == "recorded measurement counters"
+def test_sources_in_words() -> None:
+    assert provenance.runs_in_words([0, 1, 2, 5, 7, 8]) == "0 to 2, 5, 7 to 8"
+    weather = provenance.record_in_words("weather")
+    assert re.fullmatch(r"recorded study weather: \d+ runs, \d+ seeds, \d{4}-\d\d-\d\d", weather)
+    assert provenance.record_in_words("counters") == "recorded measurement counters"
 
 
 @pytest.mark.parametrize("source", CHAPTERS, ids=lambda path: path.stem)
 def test_every_figure_of_a_chapter_says_where_it_comes_from(source) -> None:
     chapter = nbformat.v4.reads(pairs.pair_of(source).read_text(encoding="utf-8"))
     names = {cell.metadata.get("mystnb", {}).get("figure", {}).get("name") for cell in chapter.cells} - {None}
-    told = figures(chapter)
+    told = sources_of_figures(chapter)
     assert set(told) == names
-    for name, phrases in told.items():
-        assert re.fullmatch(r"drawn by cell \d+", phrases[0]), name
-        assert len(phrases) >= 2, name
-        for phrase in phrases:
-            assert " · " not in phrase  # the page parts them there
+    for name, (cell, found) in told.items():
+        phrases = list(provenance.phrases(found))
+        assert cell > 0, name
+        assert phrases, name
+        assert " · " not in "".join(phrases)  # the page parts them there
 
 
 def test_the_number_of_a_figure_becomes_its_link() -> None:
