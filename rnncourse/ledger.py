@@ -249,23 +249,17 @@ def entry_of(id: str, fields: Fields, held: Measured) -> Entry:
 
 def _tolerance(fields: Fields, held: Measured) -> tuple[str, float, str]:
     """A tolerance in words, as a distance (no number if it is unsound), and the argument for it."""
-    size, anew = abs(held.value), not fields.get("recorded")
+    size, recorded, runs = abs(held.value), fields.get("recorded"), f", {held.n} seeds" * (held.n > 0)
     match fields.get("tolerance"):
-        case None if isinstance(held.value, int):
-            return "exact", 0.0, ""
-        case None if not anew:
-            return "exact" + f", {held.n} seeds" * (held.n > 0), RECORDED * size, ""
+        case None if recorded or isinstance(held.value, int):
+            return f"exact{runs}", RECORDED * size * isinstance(held.value, float), ""
         case None if held.spread:
-            return (
-                f"{SEED_SIGMAS:g} standard errors of {held.n} seeds",
-                SEED_SIGMAS * held.spread * math.sqrt(2 / held.n),
-                "",
-            )
+            return f"{SEED_SIGMAS:g} standard errors{runs}", SEED_SIGMAS * held.spread * math.sqrt(2 / held.n), ""
         case None:
-            return "float64", FLOAT64 * size, ""
-        case {"absolute": float(bound), "why": str(why), **rest} if anew and not held.n and not rest:
+            return f"float64{runs}", FLOAT64 * size, ""
+        case {"absolute": float(bound), "why": str(why), **rest} if not (recorded or runs or rest):
             return f"± {bound:g}", bound, why
-        case {"relative": float(bound), "why": str(why), **rest} if anew and not held.n and not rest:
+        case {"relative": float(bound), "why": str(why), **rest} if not (recorded or runs or rest):
             return f"± {100 * bound:g} %", bound * size, why
     return "", math.nan, ""
 
