@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from book.experiments.memory_tasks import Adding, ContinualReber, Copy, MemoryTask, Sequences, TemporalOrder
 from rnncourse import training
 from rnncourse.ablation import VARIANTS, ablate, learnable_parameters
 from rnncourse.baselines import Baseline, LinearAutoregression, Persistence
@@ -27,7 +28,6 @@ from rnncourse.data import (
     load_power,
     synthetic_power,
 )
-from rnncourse.data.tasks import Adding, ContinualReber, Copy, MemoryTask, Sequences, TemporalOrder
 from rnncourse.initialisation import forget_bias_
 from rnncourse.networks import Forecaster
 from rnncourse.studies import Scale, Study

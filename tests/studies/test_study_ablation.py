@@ -10,8 +10,8 @@ from torch import nn
 
 from book.experiments import ch12_ablation as ablation
 from book.experiments.ch12_ablation import COURSEWORK, POWER, RECIPES, STUDIES, Config, Fresh, Recipe, grid, train_on
+from book.experiments.memory_tasks import Adding, ContinualReber, Copy
 from rnncourse.ablation import VARIANTS, ablate, learnable_parameters
-from rnncourse.data.tasks import Adding, ContinualReber, Copy
 from rnncourse.networks import Forecaster
 from rnncourse.studies import study_named as find
 from rnncourse.training import Diverged

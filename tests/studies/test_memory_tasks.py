@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from book.experiments.memory_tasks import REBER_SYMBOLS, Adding, ContinualReber, Copy, TemporalOrder
 from rnncourse.data import DataError
-from rnncourse.data.tasks import REBER_SYMBOLS, Adding, ContinualReber, Copy, TemporalOrder
 
 SEEDS = st.integers(0, 2**32 - 1)
 ANY_TASK = st.one_of(
