@@ -194,8 +194,9 @@ class Ledger(dict[str, Entry]):
         return entry.reported_text if target.startswith("reported.") else entry.text
 
     def resolves(self, target: str) -> bool:
-        """Whether ``target`` is an id of the ledger, or ``reported.`` and one."""
-        return target.removeprefix("reported.") in self
+        """Whether ``target`` is an id of the ledger, or ``reported.`` and one for which something was printed."""
+        entry = self.get(target.removeprefix("reported."))
+        return entry is not None and (not target.startswith("reported.") or entry.reported is not None)
 
 
 def ledger_path() -> Path:
@@ -222,10 +223,10 @@ def load(path: Path | None = None, *, whole: bool = True) -> Ledger:
         raise LedgerError(f"'{idle[0]}' has a value and no description; describe it in {path.name}.")
     if whole and (empty := [id for id in described if id not in values]):
         raise LedgerError(f"'{empty[0]}' is described in {path.name} and has no value; run 'make accept'.")
-    return Ledger({id: entry_of(id, described[id], held) for id, held in values.items() if id in described})
+    return Ledger({id: _entry(id, described[id], held) for id, held in values.items() if id in described})
 
 
-def entry_of(id: str, fields: Fields, held: Measured) -> Entry:
+def _entry(id: str, fields: Fields, held: Measured) -> Entry:
     """What a description and a value make together; raises LedgerError if they make no sense."""
     given = {key: value for key, value in fields.items() if key != "tolerance"}
     given["tolerance"], given["bound"], given["why"] = _tolerance(fields, held)
@@ -331,7 +332,7 @@ def _accepted(id: str, got: Measured) -> Entry:
     if not fields.keys() & {"decimals", "digits"} and not got.n and got.value == round(got.value):
         got = Measured(round(got.value))
     lock.write_text(files.lock_text({**files.read_lock(lock), id: got}), encoding="utf-8")
-    return entry_of(id, fields, got)
+    return _entry(id, fields, got)
 
 
 def _measured(id: str, value: Any) -> Measured:

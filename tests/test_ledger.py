@@ -12,7 +12,7 @@ from scipy import stats
 
 from rnncourse import ledger
 from rnncourse._ledger_files import lock_path, lock_text
-from rnncourse.ledger import LedgerError, Measured, entry_of, format_value, load, number, number_table
+from rnncourse.ledger import LedgerError, Measured, format_value, load, number, number_table
 
 NUMBERS = """
 [net]
@@ -144,7 +144,7 @@ def test_a_family_describes_each_of_its_ids(book: Path) -> None:
 def test_bounds_hold_for_repetitions_of_the_same_experiment(n: int) -> None:
     generator = np.random.default_rng(0)
     pairs = [[ledger._measured("", runs) for runs in generator.normal(size=(2, n))] for _ in range(2_000)]
-    passed = [entry_of("a.b", {"what": "x", "decimals": 1}, held).allows(got) for held, got in pairs]
+    passed = [ledger._entry("a.b", {"what": "x", "decimals": 1}, held).allows(got) for held, got in pairs]
     assert np.mean(passed) > 0.98
 
 
