@@ -93,7 +93,7 @@ def run(given: Namespace) -> None:
     from rnncourse.studies import check_target, folded, study_named, sweep, write_record
 
     name = given.name
-    with _failures(), progress_line() as line:
+    with _failures(), progress_line(log=True) as line:
         study = study_named(name)
         path = given.output or _default_output(name, given.scale)
         check_target(path, study=name, scale=given.scale)
