@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response, ViewportSize
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, Response, ViewportSize
 
 LOOPBACK = "127.0.0.1"
 WIDE: ViewportSize = {"width": 1300, "height": 900}
+PROBES = Path(__file__).with_name("probes.js").read_text(encoding="utf-8")
 WIDGET = re.compile(r'class="rnn-widget-host" data-widget="(\w+)"')
 # Tells the console of every violation, also those a page reports to nobody.
 TELL_VIOLATIONS = """
@@ -103,6 +105,11 @@ class Watch:
             self.problems.append(message.text)
         elif message.type in {"error", "warning", "assert"}:
             self.problems.append(f"console {message.type}: {message.text}")
+
+
+def probe(where: Page | Locator, name: str, *given: Any) -> Any:
+    """What a function of ``probes.js`` says of a page or an element."""
+    return where.evaluate(f"(...given) => {{ {PROBES} return {name}(...given); }}", *given)
 
 
 def settle(page: Page) -> None:

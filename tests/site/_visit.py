@@ -8,15 +8,14 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from _access import Audit, thin
-from _server import WIDE, Watch, settle
+from _server import WIDE, Watch, probe, settle
 from playwright.sync_api import Browser, Page
 
 Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 TELEPHONE = 390
-# A window of 1300 pixels at a zoom of 200 %, one of 1280 pixels at 400 %, and a telephone.
-NARROW = (650, 320, TELEPHONE)
-UNSET_FORMULAS = """() =>
-  [...document.querySelectorAll(".math")].filter((box) => !box.querySelector("mjx-container")).length"""
+# A window of 1300 pixels at a zoom of 200 %, a telephone, and a window of 1280 pixels at 400 %.
+NARROW = (650, TELEPHONE, 320)
 STATES: tuple[tuple[Scheme, int], ...] = (
     ("dark", TELEPHONE),
     ("light", TELEPHONE),
@@ -26,21 +25,6 @@ STATES: tuple[tuple[Scheme, int], ...] = (
 CLOSE = 2  # pages of each folder that are looked at in every state, and from disk; DEEP=1 takes all
 EXCESS = "() => document.scrollingElement.scrollWidth - window.innerWidth"
 A4 = 658  # pixels between the margins of a sheet
-# Boxes that end right of the window, unless they scroll in a frame, which paper cannot, or are meant for screen readers
-# alone. Inside a formula or a drawing nothing is measured: they are boxes of their own.
-CUT = """(onPaper) => [...document.querySelectorAll("main *")].filter((box) => {
-  if (box.closest("mjx-container *, svg *, .rnn-unseen, .visually-hidden")) return false;
-  if (box.getBoundingClientRect().right <= innerWidth + 1) return false;
-  if (!box.checkVisibility({ visibilityProperty: true })) return false;
-  for (let frame = onPaper ? null : box.parentElement; frame; frame = frame.parentElement) {
-    if (/auto|scroll/.test(getComputedStyle(frame).overflowX)) return false;
-  }
-  return true;
-}).slice(0, 3).map((box) => box.outerHTML.slice(0, 120))"""
-LONGEST_MOTION = """() => Math.max(...[...document.querySelectorAll("*")].flatMap((element) => {
-  const { transitionDuration, animationDuration } = getComputedStyle(element);
-  return [parseFloat(transitionDuration), parseFloat(animationDuration) || 0];
-}))"""
 
 
 def is_close(name: str, pages: list[str]) -> bool:
@@ -59,7 +43,7 @@ class Visit:
         asked: addresses in the site's folder of everything the page asked for.
         still: widgets that are not drawn, or whose still picture stands beside them.
         paper: what print shows that it should not, or cuts, and widgets of which it shows nothing.
-        excess: by how many pixels the page is wider than its window, by scheme and width.
+        excess: by how many pixels the page is wider than its window, by width.
         cut: what ends outside the window, by width.
         motion: the longest transition, in seconds, of a page whose reader asked for less motion.
         axe: what axe found, by scheme and width.
@@ -70,7 +54,7 @@ class Visit:
     asked: set[str] = field(default_factory=set)
     still: list[str] = field(default_factory=list)
     paper: list[str] = field(default_factory=list)
-    excess: dict[tuple[Scheme, int], int] = field(default_factory=dict)
+    excess: dict[int, int] = field(default_factory=dict)
     cut: dict[int, list[str]] = field(default_factory=dict)
     motion: float = 0.0
     axe: dict[tuple[Scheme, int], list[str]] = field(default_factory=dict)
@@ -81,7 +65,7 @@ def survey(page: Page, watch: Watch, address: str) -> list[str]:
     page.goto(address)
     settle(page)
     found = watch.take()
-    if count := page.evaluate(UNSET_FORMULAS):
+    if count := probe(page, "unsetFormulas"):
         found.append(f"{count} formulas are not set")
     if page.locator("mjx-merror, .rnn-widget-message").count():
         found.append("a formula or a widget reports an error")
@@ -102,24 +86,28 @@ def widgets_on_screen(page: Page) -> list[str]:
 def faults_on_paper(page: Page) -> list[str]:
     """What print shows that it should not, or cuts, and widgets of which it shows nothing."""
     page.emulate_media(media="print")
+    page.set_viewport_size({"width": A4, "height": WIDE["height"]})
     unwanted = (".bd-sidebar-primary", ".prev-next-footer", ".bd-header-article", ".rnn-widget-live")
     shown = [name for name in unwanted if any(box.is_visible() for box in page.locator(name).all())]
     for host in page.locator(".rnn-widget-host").all():
         still = host.locator(".rnn-widget-still")
         if not still.is_visible() or not (still.inner_text().strip() or still.locator("img, svg").count()):
             shown.append(f"nothing of {host.get_attribute('data-widget')}")
-    page.set_viewport_size({"width": A4, "height": WIDE["height"]})
-    shown += [f"cut at the right edge: {box}" for box in page.evaluate(CUT, True)]
+    shown += [f"cut at the right edge: {box}" for box in probe(page, "cut", True)]
     page.emulate_media(media="screen")
     return shown
 
 
-def show(page: Page, scheme: Scheme, width: int) -> None:
-    """The page in this scheme and width, once the theme has followed."""
+def in_scheme(page: Page, scheme: Scheme) -> None:
+    """The page in this scheme, once the theme has followed the system's setting, a moment later."""
     page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": width, "height": WIDE["height"]})
-    # The theme follows the system's setting in an event of its own, a moment later.
     page.locator(f'html[data-theme="{scheme}"]').wait_for(state="attached")
+
+
+def show(page: Page, scheme: Scheme, width: int) -> None:
+    """The page in this scheme and width."""
+    page.set_viewport_size({"width": width, "height": WIDE["height"]})
+    in_scheme(page, scheme)
 
 
 class Desk:
@@ -148,27 +136,26 @@ class Desk:
         seen = Visit(name, survey(self.page, self.watch, f"{self.server}/{name}"))
         assert name in self.asked, "the desk saw no request"
         seen.still, seen.paper = widgets_on_screen(self.page), faults_on_paper(self.page)
-        for width in NARROW:
+        for width in NARROW if is_close(name, self.pages) else NARROW[-1:]:
             show(self.page, "light", width)
-            seen.excess["light", width] = self.page.evaluate(EXCESS)
-            seen.cut[width] = self.page.evaluate(CUT, False)
-        show(self.page, "dark", TELEPHONE)
-        seen.excess["dark", TELEPHONE] = self.page.evaluate(EXCESS)
+            seen.excess[width] = self.page.evaluate(EXCESS)
+            seen.cut[width] = probe(self.page, "cut", False)
         seen.asked = set(self.asked)
         thin(self.page)  # nothing but axe can use the page from here on
-        seen.motion = self.page.evaluate(LONGEST_MOTION)
+        seen.motion = probe(self.page, "longestMotion")
         seen.axe = self._through_axe(name)
         seen.problems += self.watch.take()
         return seen
 
     def _through_axe(self, name: str) -> dict[tuple[Scheme, int], list[str]]:
-        """All four states of a page that is looked at closely; of every other page one, each page another one.
+        """All four states of a page that is looked at closely; of every other page, the narrowest window.
 
-        What the rules look at depends on the width, which hides, folds and moves things, but not on the theme, which
-        only has other colours. So of four states all rules run once at each width, and the rest looks at colours.
+        What a page has of its own is in its article, which is in every window. What the rules look at depends on the
+        width, which hides, folds and moves things, but not on the theme, which only has other colours. So of four
+        states all rules run once at each width, and the rest looks at colours.
         """
         if not is_close(name, self.pages):
-            scheme, width = STATES[self.pages.index(name) % len(STATES)]
+            scheme, width = SCHEMES[self.pages.index(name) % len(SCHEMES)], NARROW[-1]
             show(self.page, scheme, width)
             return {(scheme, width): self._audit(scheme, width).look(self.page)}
         found: dict[tuple[Scheme, int], list[str]] = {}

@@ -1,7 +1,10 @@
-"""A widget in real JupyterLab: a slider moves a number on the page and a trait in Python."""
+"""JupyterLab as `make lab` starts it: a widget's slider moves a trait, a chapter and its text stay in step."""
 
+import json
 import os
+import re
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -9,12 +12,16 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
 from playwright.sync_api import Page, expect
 
+ROOT = Path(__file__).resolve().parents[2]
+CHAPTER = "01-one-step"
 SECONDS = 60
 SETTINGS = (
     "--no-browser",
@@ -24,71 +31,114 @@ SETTINGS = (
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     "--LabApp.extension_manager=readonly",
 )
+CELLS = (
+    "from rnncourse.widgets import CellExplorer\nexplorer = CellExplorer()\nexplorer",
+    "print('x is', explorer.x)\nexplorer.W_hh = [[0.5, 0], [0, 0.5]]\nprint(f'h is {explorer.step.h[0]:.4f}')",
+)
 
 
-def notebook() -> nbformat.NotebookNode:
-    cells = [
-        "from rnncourse.widgets import CellExplorer\nexplorer = CellExplorer()\nexplorer",
-        "print('x is', explorer.x)\nexplorer.W_hh = [[0.5, 0], [0, 0.5]]\nprint(f'h is {explorer.step.h[0]:.4f}')",
-    ]
-    return nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(source) for source in cells],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-    )
+@dataclass(frozen=True)
+class Lab:
+    """A running JupyterLab: its address, what opens it, and the folder it shows."""
+
+    address: str
+    token: str
+    tree: Path
+
+    def ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """What the server says of a path; with a body, once that is put there."""
+        request = urllib.request.Request(
+            f"{self.address}/api/{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            method="GET" if body is None else "PUT",
+            headers={"Authorization": f"token {self.token}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
 
 
-def free_port() -> int:
+def arguments() -> list[str]:
+    """What `make lab` hands to JupyterLab."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    line = re.search(r"^\t\$\(BIN\)/jupyter lab ([^#\n]*)", makefile, re.MULTILINE)
+    assert line, "the Makefile starts no JupyterLab"
+    return line[1].split()
+
+
+def planted(tree: Path) -> Path:
+    """One chapter, both halves, with what pairs them, and a notebook with a widget."""
+    for name in ("pyproject.toml", f"book/chapters/{CHAPTER}.md", f"book/notebooks/{CHAPTER}.ipynb"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tree / name)
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tree / "explorer.ipynb")
+    return tree
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A JupyterLab that keeps all its files in a temporary folder."""
+    folder = tmp_path_factory.mktemp("lab")
+    # No news, and no question whether to fetch any.
+    notices = folder / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    notices.parent.mkdir(parents=True)
+    notices.write_text('{"fetchNews": "false", "checkForUpdates": false}', encoding="utf-8")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end and server.poll() is None:
-        try:
-            urllib.request.urlopen(address, timeout=2).close()
-            return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-2000:]}", pytrace=False)
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[str]:
-    """Address of a notebook in a JupyterLab that keeps all its files in a temporary folder."""
-    folder = tmp_path / "notebooks"
-    folder.mkdir()
-    nbformat.write(notebook(), folder / "explorer.ipynb")
-    # No news, and no question whether to fetch any.
-    notices = tmp_path / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
-    notices.parent.mkdir(parents=True)
-    notices.write_text('{"fetchNews": "false", "checkForUpdates": false}')
-    port, token = free_port(), secrets.token_hex(16)
+        port = int(probe.getsockname()[1])
+    one = Lab(f"http://127.0.0.1:{port}", secrets.token_hex(16), planted(folder / "tree"))
     own = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime", "JUPYTERLAB_SETTINGS_DIR": "settings"}
     own |= {"JUPYTERLAB_WORKSPACES_DIR": "workspaces", "IPYTHONDIR": "ipython"}
-    environment = {**os.environ, **{name: str(tmp_path / part) for name, part in own.items()}}
-    options = [f"--ServerApp.port={port}", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"]
-    log = tmp_path / "lab.log"
+    environment = {**os.environ, **{name: str(folder / part) for name, part in own.items()}}
+    options = [*arguments(), *SETTINGS, f"--ServerApp.port={port}", f"--IdentityProvider.token={one.token}"]
+    command, log = [sys.executable, "-m", "jupyterlab", *options], folder / "lab.log"
     with log.open("wb") as sink:
-        command = [sys.executable, "-m", "jupyterlab", *SETTINGS, *options]
-        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=sink, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(command, cwd=one.tree, env=environment, stdout=sink, stderr=subprocess.STDOUT)
         try:
-            wait_for(f"http://127.0.0.1:{port}/api?token={token}", server, log)
-            yield f"http://127.0.0.1:{port}/lab/tree/explorer.ipynb?token={token}"
+            wait_for(one, server, log)
+            yield one
         finally:
             server.terminate()  # its kernels end with it
             server.wait(timeout=20)
 
 
-def test_a_slider_in_jupyterlab_moves_the_number_and_the_trait(page: Page, lab: str) -> None:
+def wait_for(lab: Lab, server: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            lab.ask("status")
+            return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    pytest.fail(f"JupyterLab did not start:\n{log.read_text(encoding='utf-8')[-2000:]}", pytrace=False)
+
+
+def test_chapters_open_as_notebooks_and_stay_in_step_with_their_text(lab: Lab) -> None:
+    listed = [item["name"] for item in lab.ask("contents/book/notebooks")["content"]]
+    assert listed == [f"{CHAPTER}.ipynb"]
+    place, text = f"contents/book/notebooks/{CHAPTER}.ipynb", lab.tree / "book" / "chapters" / f"{CHAPTER}.md"
+    notebook = lab.ask(place)["content"]
+    notebook["cells"][0]["source"] += "\n\nA sentence that was added."
+    lab.ask(place, {"type": "notebook", "format": "json", "content": notebook})
+    assert "A sentence that was added." in text.read_text(encoding="utf-8")
+
+    text.write_text(text.read_text(encoding="utf-8").replace("that was added", "from the text"), encoding="utf-8")
+    later = time.time() + 5
+    os.utime(text, (later, later))
+    assert "A sentence from the text." in lab.ask(place)["content"]["cells"][0]["source"]
+
+
+def test_a_slider_in_jupyterlab_moves_the_number_and_the_trait(page: Page, lab: Lab) -> None:
     page.set_default_timeout(SECONDS * 1000)
     elsewhere: list[str] = []
     page.on("request", lambda request: None if "127.0.0.1" in request.url else elsewhere.append(request.url))
-    page.goto(lab)
+    page.goto(f"{lab.address}/lab/tree/explorer.ipynb?token={lab.token}")
     # A cell run before the kernel is there is not run at all.
     expect(page.get_by_role("button", name="| Idle")).to_be_visible(timeout=SECONDS * 1000)
-    page.locator(".jp-CodeCell").first.locator(".cm-content").click()
+    first, second = (page.locator(".jp-CodeCell").nth(number) for number in (0, 1))
+    first.locator(".cm-content").click()
     page.keyboard.press("Shift+Enter")
 
     widget = page.locator(".rnn-widget[data-ready='1']")
@@ -102,9 +152,9 @@ def test_a_slider_in_jupyterlab_moves_the_number_and_the_trait(page: Page, lab: 
     expect(slider).to_be_focused()
     expect(term).to_have_text("0.6000")
 
-    page.locator(".jp-CodeCell").nth(1).locator(".cm-content").click()
+    second.locator(".cm-content").click()
     page.keyboard.press("Shift+Enter")
-    output = page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea-output")
+    output = second.locator(".jp-OutputArea-output")
     expect(output).to_contain_text("x is (1.0, -0.5)", timeout=SECONDS * 500)
     # And back: the assignment in Python moves the widget.
     expect(widget.locator("output[data-name='recurrent_term_2']")).to_have_text("0.2000")

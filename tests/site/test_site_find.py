@@ -1,6 +1,5 @@
 """What a reader looks for is found, from disk too; each page says what it is; a number and a figure say whence."""
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -181,89 +180,34 @@ def test_over_http_the_search_asks_for_no_page_that_it_names(tab: Page, server: 
     assert [url for url in asked if "/book/" in url] == []
 
 
-# ---- What a page says of itself
-
-
-def heads(site: Path) -> dict[str, BeautifulSoup]:
-    found = {}
-    for path in sorted(site.rglob("*.html")):
-        name = path.relative_to(site).as_posix()
-        if name != "index.html" and not name.startswith("_static"):
-            text = path.read_text(encoding="utf-8")
-            found[name] = BeautifulSoup(text[: text.index("</head>")], "html.parser")
-    return found
-
-
-def test_every_page_has_a_title_of_its_own_and_says_what_it_is(site: Path) -> None:
-    pages = heads(site)
-    titles: dict[str, list[str]] = {}
-    for name, head in pages.items():
-        assert head.title is not None, name
-        titles.setdefault(head.title.get_text(), []).append(name)
-        for rule in ('meta[name="description"]', 'meta[property="og:title"]', 'meta[property="og:description"]'):
-            (tag,) = head.select(rule)
-            assert str(tag["content"]).strip(), f"{name}: {rule}"
-        assert len(str(head.select_one('meta[name="description"]')["content"])) <= 200, name
-        assert len(head.select('meta[name="viewport"]')) == 1, name
-        assert not head.select('script[src*="searchindex"]') or name == "search.html"
-    assert {title: names for title, names in titles.items() if len(names) > 1} == {}
-
-
-def test_the_book_is_a_course_and_a_chapter_its_part(site: Path) -> None:
-    pages = heads(site)
-    for name, kind in (("book/index.html", "Course"), (CHAPTER, "LearningResource")):
-        (script,) = pages[name].select('script[type="application/ld+json"]')
-        assert json.loads(script.get_text())["@type"] == kind
-
-
 # ---- Where a number and a figure come from
 
 
-def test_every_figure_of_a_chapter_says_where_it_comes_from(site: Path) -> None:
-    for path in sorted((site / "book" / "notebooks").glob("*.html")):
-        figures = re.findall(r"<figure\b.*?</figure>", path.read_text(encoding="utf-8"), re.DOTALL)
-        assert figures, path.stem
-        for figure in figures:
-            soup = BeautifulSoup(figure, "html.parser")
-            (link,) = soup.select(FIGURE)
-            assert link["href"] == f"#{soup.figure['id']}"
-            assert re.match(r"Figure \d+, in .* · drawn by cell \d+ · ", str(link["title"])), f"{path.stem}: {link}"
-
-
-@pytest.fixture
-def chapter(tab: Page, site: Path) -> Page:
+def test_pointer_and_keyboard_open_a_box_that_stays_as_long_as_it_is_used(tab: Page, site: Path) -> None:
     tab.goto((site / CHAPTER).as_uri())
     settle(tab)
-    return tab
-
-
-def test_hovering_opens_a_box_that_the_pointer_may_enter(chapter: Page) -> None:
-    box, link = chapter.locator("#provenance"), chapter.locator(FIGURE).first
-    told = str(link.get_attribute("title"))
-    link.hover()
+    box, figure, number = (tab.locator(each) for each in ("#provenance", FIGURE, "article p > a.ledger"))
+    told = str(figure.first.get_attribute("title"))
+    figure.first.hover()
     expect(box).to_be_visible()
     assert [line.strip() for line in box.locator("strong, span").all_inner_texts()] == told.split(" · ")
-    assert link.get_attribute("aria-describedby") == "provenance"
-    assert link.get_attribute("title") is None  # or the browser would lay its own box over this one
+    assert figure.first.get_attribute("aria-describedby") == "provenance"
+    assert figure.first.get_attribute("title") is None  # or the browser would lay its own box over this one
     box.hover()
-    chapter.wait_for_timeout(300)
+    tab.wait_for_timeout(300)
     expect(box).to_be_visible()
-    chapter.mouse.move(0, 0)
+    tab.mouse.move(0, 0)
     expect(box).to_be_hidden()
-    assert link.get_attribute("title") == told
-
-
-def test_the_keyboard_opens_it_and_escape_closes_it(chapter: Page) -> None:
-    box, link = chapter.locator("#provenance"), chapter.locator("article p > a.ledger").first
-    chapter.keyboard.press("Tab")  # from here on the focus is shown
-    link.focus()
+    assert figure.first.get_attribute("title") == told
+    tab.keyboard.press("Tab")  # from here on the focus is shown
+    number.first.focus()
     expect(box).to_be_visible()
     expect(box).to_contain_text("tolerance: ")
-    chapter.keyboard.press("Escape")
+    tab.keyboard.press("Escape")
     expect(box).to_be_hidden()
-    expect(link).to_be_focused()
-    link.press("Enter")
-    chapter.wait_for_url("**/numbers.html#*")
+    expect(number.first).to_be_focused()
+    number.first.press("Enter")
+    tab.wait_for_url("**/numbers.html#*")
 
 
 def test_a_first_tap_opens_it_and_a_second_follows_the_link(browser: Browser, site: Path) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from _server import settle
+from _widgets import READY, ask, mount, press, read, state_of
 from playwright.sync_api import Locator, Page, expect
 from sentence_network import probabilities
-from test_site_widgets import READY, RUN, as_function
 
 from rnncourse.data import order_sentences
 from rnncourse.studies import recorded
@@ -34,39 +34,18 @@ ODD = [
     "cafe\u0301 naïve \0\x7f",
     "word’s " * 1_400 + "end",
 ]
-# A model that keeps a state in the page, as the site's own does.
-MOUNT = """(() => {
-  const values = {...states}, listeners = {};
-  const model = {
-    get: key => values[key],
-    set(key, value) {
-      if (Object.is(values[key], value)) return;
-      values[key] = value;
-      (listeners[key] ?? []).forEach(heard => heard());
-    },
-    save_changes() {},
-    on(name, heard) { (listeners[name.slice(7)] ??= []).push(heard); },
-    off() {},
-  };
-  document.body.replaceChildren();
-  module.render({model, el: document.body});
-})()"""
 
 
 @pytest.fixture(scope="session")
 def state() -> dict[str, Any]:
     """The traits of the reader on record."""
-    widget = SentenceReader(**recorded("sentence-reader").frame.iloc[0]["reader"])
-    return {name: getattr(widget, name) for name in SentenceReader.state_names()}
+    return state_of(SentenceReader(**recorded("sentence-reader").frame.iloc[0]["reader"]))
 
 
 @pytest.fixture
 def reader(tab: Page, state: dict[str, Any]) -> Locator:
     """The reader on an empty page."""
-    tab.evaluate(RUN.format(body=MOUNT), [as_function(MODULE), state])
-    widget = tab.locator(READY)
-    expect(widget).to_be_visible()
-    return widget
+    return mount(tab, MODULE, state)
 
 
 def sentences(state: dict[str, Any]) -> list[str]:
@@ -86,10 +65,6 @@ def sentences(state: dict[str, Any]) -> list[str]:
     return [*made[:-2], "blicket wug", " ".join([*state["words"], *state["words"]][:64])]
 
 
-def shown(widget: Locator, name: str) -> float:
-    return float(widget.locator(f"output[data-name='{name}']").get_attribute("data-value") or "nan")
-
-
 def type_text(widget: Locator, text: str) -> None:
     widget.get_by_label("Your sentence").fill(text)
 
@@ -99,8 +74,8 @@ def type_text(widget: Locator, text: str) -> None:
 
 def test_two_hundred_sentences_are_read_as_torch_reads_them(tab: Page, state: dict[str, Any]) -> None:
     texts = sentences(state)
-    body = "states.texts.map(text => module.compute({...states.state, text}).beliefs.at(-1))"
-    found = np.array(tab.evaluate(RUN.format(body=body), [as_function(MODULE), {"state": state, "texts": texts}]))
+    body = "given.texts.map(text => module.compute({...given.state, text}).beliefs.at(-1))"
+    found = np.array(ask(tab, MODULE, {"state": state, "texts": texts}, body))
     wanted = probabilities(SentenceReader(**state), texts)
     assert found.shape == (SENTENCES, 6)
     assert np.abs(found - wanted).max() < TOLERANCE
@@ -109,9 +84,7 @@ def test_two_hundred_sentences_are_read_as_torch_reads_them(tab: Page, state: di
 
 def test_every_step_of_a_reading_is_that_of_cells(tab: Page, state: dict[str, Any]) -> None:
     cases = [{**state, "text": text, "at": at} for text, at in zip(sentences(state)[:12], range(12), strict=True)]
-    for case, found in zip(
-        cases, tab.evaluate(RUN.format(body="states.map(module.compute)"), [as_function(MODULE), cases]), strict=True
-    ):
+    for case, found in zip(cases, ask(tab, MODULE, cases), strict=True):
         reading = SentenceReader(**case).reading
         assert found["count"] == len(reading.words)
         assert found["words"][: found["count"]] == list(reading.words)
@@ -121,7 +94,7 @@ def test_every_step_of_a_reading_is_that_of_cells(tab: Page, state: dict[str, An
 
 
 def test_the_page_and_the_package_find_the_same_words(tab: Page) -> None:
-    found = tab.evaluate(RUN.format(body="states.map(module.tokenise)"), [as_function(MODULE), ODD])
+    found = ask(tab, MODULE, ODD, "given.map(module.tokenise)")
     for text, words in zip(ODD, found, strict=True):
         assert words == tokenise(text), text
 
@@ -129,8 +102,8 @@ def test_the_page_and_the_package_find_the_same_words(tab: Page) -> None:
 def test_every_character_is_a_letter_for_both_or_for_neither(tab: Page) -> None:
     # Characters that this Python does not know yet are left out: a newer browser may know them.
     known = [k for k in range(sys.maxunicode + 1) if unicodedata.category(chr(k)) not in ("Cn", "Cs")]
-    body = "states.map(k => module.tokenise(`a${String.fromCodePoint(k)}b`).join(' '))"
-    found = tab.evaluate(RUN.format(body=body), [as_function(MODULE), known])
+    body = "given.map(k => module.tokenise(`a${String.fromCodePoint(k)}b`).join(' '))"
+    found = ask(tab, MODULE, known, body)
     differ = [k for k, words in zip(known, found, strict=True) if words != " ".join(tokenise(f"a{chr(k)}b"))]
     assert [f"U+{k:04X}" for k in differ] == []
 
@@ -172,8 +145,8 @@ def test_typing_moves_the_belief_and_a_negation_turns_it(reader: Locator) -> Non
     expect(predicted).to_have_attribute("data-class", "sadness")
     type_text(reader, "I am not sad but happy")
     expect(predicted).to_have_attribute("data-class", "joy")
-    assert predicted.text_content() == f"joy, {100 * shown(reader, 'predicted'):.1f} %"
-    total = sum(shown(reader, f"probability_{name}") for name in SentenceReader().classes)
+    assert predicted.text_content() == f"joy, {100 * read(reader, 'predicted'):.1f} %"
+    total = sum(read(reader, f"probability_{name}") for name in SentenceReader().classes)
     assert total == pytest.approx(1.0)
 
 
@@ -196,7 +169,7 @@ def test_no_words_and_only_unknown_words_are_explained(reader: Locator) -> None:
     type_text(reader, "wug سلام")
     expect(reader.get_by_text("it knows none of them").first).to_be_visible()
     expect(reader.get_by_text("“wug”, “سلام”")).to_be_visible()
-    assert 0 < shown(reader, "predicted") < 1
+    assert 0 < read(reader, "predicted") < 1
     assert reader.locator(".rnn-strange").count() == 2
 
 
@@ -213,10 +186,10 @@ def test_the_words_can_be_shuffled_and_put_back(reader: Locator) -> None:
     field = reader.get_by_label("Your sentence")
     type_text(reader, "I am not sad but happy")
     for _ in range(3):
-        reader.get_by_role("button", name="Shuffle the words").click()
+        press(reader, "Shuffle the words")
         assert sorted(field.input_value().split()) == ["am", "but", "happy", "i", "not", "sad"]
         assert field.input_value() != "i am not sad but happy"
-    reader.get_by_role("button", name="Undo the shuffle").click()
+    press(reader, "Undo the shuffle")
     expect(field).to_have_value("I am not sad but happy")
     expect(reader.get_by_role("button", name="Undo the shuffle")).to_be_disabled()
 
@@ -224,7 +197,7 @@ def test_the_words_can_be_shuffled_and_put_back(reader: Locator) -> None:
 def test_twins_are_one_press_apart(reader: Locator, state: dict[str, Any]) -> None:
     seen = []
     for text in state["examples"][1::-1]:  # the first is there at the start
-        reader.get_by_role("button", name=text).click()
+        press(reader, text)
         expect(reader.get_by_label("Your sentence")).to_have_value(text)
         seen.append(reader.locator("output[data-name='predicted']").get_attribute("data-class"))
     assert seen == ["joy", "sadness"]
@@ -233,7 +206,7 @@ def test_twins_are_one_press_apart(reader: Locator, state: dict[str, Any]) -> No
 def test_an_example_that_is_there_is_read_once_more(reader: Locator, state: dict[str, Any]) -> None:
     slider = reader.get_by_role("slider", name="Words read")
     assert (state["text"], slider.input_value()) == (state["examples"][0], "11")
-    reader.get_by_role("button", name=state["examples"][0]).click()
+    press(reader, state["examples"][0])
     assert int(slider.input_value()) < 11
     expect(slider).to_have_value("11", timeout=20_000)
     expect(reader.get_by_role("button", name="Read word by word")).to_be_visible()
@@ -242,7 +215,7 @@ def test_an_example_that_is_there_is_read_once_more(reader: Locator, state: dict
 def test_the_reader_goes_word_by_word(reader: Locator, tab: Page) -> None:
     type_text(reader, "I am not sad")
     slider = reader.get_by_role("slider", name="Words read")
-    whole = shown(reader, "predicted")
+    whole = read(reader, "predicted")
     slider.press("ArrowLeft")
     assert slider.input_value() == "3"
     expect(reader.get_by_text("after 3 of 4 words").first).to_be_visible()
@@ -250,7 +223,7 @@ def test_the_reader_goes_word_by_word(reader: Locator, tab: Page) -> None:
     tab.emulate_media(reduced_motion="reduce")
     play = reader.get_by_role("button", name="Read word by word")
     play.click()
-    assert (slider.input_value(), shown(reader, "predicted")) == ("4", whole)
+    assert (slider.input_value(), read(reader, "predicted")) == ("4", whole)
     play.click()
     assert slider.input_value() == "1"
 
@@ -260,24 +233,24 @@ def test_the_reading_can_be_paused_and_ends_by_itself(reader: Locator) -> None:
     slider = reader.get_by_role("slider", name="Words read")
     play = reader.get_by_role("button", name="Read word by word")
     play.click()
-    reader.get_by_role("button", name="Pause").click()
+    press(reader, "Pause")
     expect(play).to_be_visible()
     assert int(slider.input_value()) < 64
     type_text(reader, "I am")
-    whole = shown(reader, "predicted")
+    whole = read(reader, "predicted")
     play.click()
     expect(slider).to_have_value("2")
     expect(play).to_be_visible()
-    assert shown(reader, "predicted") == whole
+    assert read(reader, "predicted") == whole
 
 
 def test_typing_goes_on_from_the_end_of_what_was_read_in_part(reader: Locator) -> None:
     type_text(reader, "I am not sad")
     reader.get_by_role("slider", name="Words read").press("Home")
-    assert shown(reader, "last_word") == 1
+    assert read(reader, "last_word") == 1
     type_text(reader, "I am not sad but")
-    assert shown(reader, "last_word") == 5
-    reader.get_by_role("button", name="Reset").click()
+    assert read(reader, "last_word") == 5
+    press(reader, "Reset")
     expect(reader.get_by_label("Your sentence")).to_have_value("I pretend to feel happy but deep down I feel lonely")
 
 

@@ -33,7 +33,7 @@ def unpacked(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def away(browser: Browser, unpacked: Path) -> Iterator[tuple[Page, Watch]]:
     """A page with no network at all: whatever is no file of the unpacked folder is refused."""
     context = browser.new_context(viewport=WIDE, color_scheme="light", offline=True)

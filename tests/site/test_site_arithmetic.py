@@ -1,0 +1,264 @@
+"""The arithmetic of each widget's module is the package's, for drawn states."""
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from _widgets import ask, state_of
+from playwright.sync_api import Page
+from test_site_widgets import WIDGETS
+
+from rnncourse.cells import lstm_sequence, rnn_sequence, rnn_step, rnn_step_backward
+from rnncourse.counting import count
+from rnncourse.widgets.causality_explorer import NETWORKS, CausalityExplorer
+from rnncourse.widgets.forecast_explorer import ForecastExplorer
+from rnncourse.widgets.gate_explorer import GATE_SEQUENCES
+from rnncourse.widgets.gate_scrubber import GateScrubber
+from rnncourse.widgets.gradient_explorer import GradientExplorer
+from rnncourse.widgets.padding_explorer import MOST_PADS, PLACES, PaddingExplorer
+from rnncourse.widgets.padding_explorer import NETWORKS as READERS
+from rnncourse.widgets.receptive_field import ReceptiveField
+from rnncourse.widgets.skip_explorer import SkipExplorer
+from rnncourse.widgets.state_path import StatePath
+
+State = dict[str, Any]
+MANY, SOME = 200, 50
+
+
+class Arithmetic(NamedTuple):
+    """How a widget's states are drawn, and what the module must find for one, as far as it is compared."""
+
+    draw: Callable[[random.Random], State]
+    wanted: Callable[[State], Any]
+    states: int = MANY
+    rel: float = 1e-12
+    abs: float = 1e-13
+
+
+def array(rng: random.Random, most: float, *shape: int) -> Any:
+    return [array(rng, most, *shape[1:]) for _ in range(shape[0])] if shape else rng.uniform(-most, most)
+
+
+def of(result: Any, *names: str) -> dict[str, Any]:
+    return {name: getattr(result, name) for name in names}
+
+
+def a_cell(rng: random.Random) -> State:
+    state = {key: array(rng, 4, 2) for key in ("x", "h_prev", "b_h")}
+    matrices = {key: array(rng, 4, 2, 2) for key in ("W_xh", "W_hh")}
+    return {**state, **matrices, "nonlinearity": rng.choice(["tanh", "relu"])}
+
+
+def a_stack(rng: random.Random) -> State:
+    cell, hidden = rng.choice(["RNN", "LSTM", "GRU"]), rng.randint(1, 40)
+    sizes = {"input_size": rng.randint(1, 40), "hidden_size": hidden, "num_layers": rng.randint(1, 4)}
+    flags = {"bidirectional": rng.random() < 0.5, "bias": rng.random() < 0.5}
+    projected = rng.randrange(hidden) if cell == "LSTM" else 0
+    return {"cell": cell, **sizes, **flags, "proj_size": projected, "seq_len": rng.randint(1, 30)}
+
+
+def counted(state: State) -> Any:
+    options = {key: value for key, value in state.items() if key not in ("cell", "seq_len")}
+    if state["cell"] != "LSTM":
+        del options["proj_size"]
+    module = getattr(torch.nn, state["cell"])(batch_first=True, device="meta", **options)
+    all_ = count(module, input_size=(1, state["seq_len"], state["input_size"]))
+    difference = all_.parameters - all_.keras_parameters
+    return {"pytorch": all_.parameters, "keras": all_.keras_parameters, "macs": all_.macs, "difference": difference}
+
+
+def gate_steps(state: State) -> Any:
+    run = lstm_sequence(state["sequence"], [0.0], state["c_0"], np.eye(4), np.zeros((4, 1)), np.zeros(4))
+    names = ("i", "f", "g", "o", "c_prev", "kept", "written", "c", "tanh_c", "h")
+    return [{name: float(getattr(step, name)[0]) for name in names} for step in run.steps]
+
+
+def a_scrubbed_series(rng: random.Random) -> State:
+    steps = rng.randint(12, 60)
+    weights = {"W_ih": array(rng, 2, 32, 1), "W_hh": array(rng, 0.6, 32, 8), "b": array(rng, 2, 32)}
+    chosen = {"jump_at": rng.randint(1, steps), "size": rng.uniform(-3, 3), "at": steps, "unit": rng.choice([0, 3])}
+    return state_of(GateScrubber(series=array(rng, 2, steps), **weights, **chosen))
+
+
+def both_readings(state: State) -> Any:
+    widget = GateScrubber(**state)
+    pairs = {"load": widget.loads, **{gate: widget.gate(gate) for gate in ("f", "i", "o")}}
+    jumped, plain = ({name: np.array(pair[k]) for name, pair in pairs.items()} for k in (0, 1))
+    return {"jumped": jumped, "plain": plain}
+
+
+def a_recurrence(rng: random.Random) -> State:
+    chosen = {"radius": rng.uniform(0.5, 1.5), "input_scale": rng.uniform(0.05, 2), "seq_len": rng.randint(2, 200)}
+    return state_of(GradientExplorer(nonlinearity=rng.choice(["tanh", "relu"]), **chosen))
+
+
+def flow(state: State) -> Any:
+    W_hh, W_xh = state["radius"] * np.array(state["rotation"]), state["input_scale"] * np.array(state["W_xh"])
+    xs = np.array(state["x"])[: state["seq_len"], None]
+    run = rnn_sequence(xs, np.zeros(8), W_xh[:, None], W_hh, np.zeros(8), nonlinearity=state["nonlinearity"])
+    gradients = [np.array(state["dh_last"])]
+    for step in run.steps[:0:-1]:
+        gradients.insert(0, rnn_step_backward(step, gradients[0]).dh_prev)
+    norms = np.linalg.norm(gradients, axis=1)
+    below = np.flatnonzero(norms[::-1] <= 0.5 * norms[-1])
+    return {
+        "state": np.linalg.norm(run.h, axis=1),
+        "gradient": norms,
+        "ratio": float(norms[0] / norms[-1]),
+        "halved": int(below[0]) if below.size else -1,
+        "log10_bound": pytest.approx(GradientExplorer(**state).flow.log10_bound, rel=1e-9, abs=1e-9),
+    }
+
+
+def a_path(rng: random.Random) -> State:
+    ranges = {"forget_bias": (-2, 8), "output_bias": (-4, 4), "input_strength": (0, 2), "recurrent_scale": (0, 4)}
+    drawn = {name: rng.uniform(*ends) for name, ends in {**ranges, "angle": (-180, 180)}.items()}
+    return {**drawn, "inputs": rng.choice(["constant", "alternating", "pulse", "noise"]), "at": 1}
+
+
+def path(state: State) -> Any:
+    widget = StatePath(**state)
+    both = of(widget.run, "c", "h")
+    norms = {f"norm_{name}": np.linalg.norm(values, axis=1) for name, values in both.items()}
+    return {**both, **norms, "limit": np.array(widget.limit, dtype=float)}
+
+
+def a_field(rng: random.Random) -> State:
+    sizes = {"kernel_size": rng.randint(1, 9), "depth": rng.randint(1, 10), "growth": rng.randint(1, 3)}
+    return {**sizes, "seq_len": rng.randint(2, 128), "keep": rng.choice([0.0, 1.0, rng.random()])}
+
+
+def field(state: State) -> Any:
+    widget = ReceptiveField(**state)
+    names = ("field", "reached", "layers_needed", "width", "fading_width", "paths", "fading")
+    return {**of(widget.reach, *names), "dilations": list(widget.dilations)}
+
+
+def a_pulse(rng: random.Random) -> State:
+    after = rng.choice([rng.uniform(0.01, 0.99), 0.01, 0.1, 0.25, 0.5])
+    return {"start": rng.randint(1, 32), "lasts": rng.randint(1, 8), "waiting": rng.uniform(0.01, 0.99), "after": after}
+
+
+def skips(state: State) -> Any:
+    way = SkipExplorer(**state).path
+    return {"looks": list(way.looks), "met": way.met, "probability": np.array(way.probability), "share": way.share}
+
+
+def a_push(rng: random.Random) -> State:
+    return {"network": rng.choice([*NETWORKS]), "step": rng.randint(1, 10), "push": rng.uniform(-2, 2)}
+
+
+def causes(state: State) -> Any:
+    widget = CausalityExplorer(**state)
+    return of(widget, "before", "after", "influence", "earlier", "later")
+
+
+def some_days(rng: random.Random) -> State:
+    length = rng.randint(11, 120)
+    series = {"days": length, "network": length - 10}
+    drawn = {name: [rng.uniform(-5, 36) for _ in range(steps)] for name, steps in series.items()}
+    chosen = {"weights": array(rng, 1, 10), "intercept": rng.uniform(-50, 50), "at": rng.randint(1, length - 10)}
+    return {**drawn, **chosen, "keep": rng.uniform(0, 1.2), "usual": rng.uniform(-10, 40)}
+
+
+def forecasts(state: State) -> Any:
+    widget = ForecastExplorer(**state)
+    at, made = state["at"], widget.forecasts
+    so_far = {name: float(np.mean((each[:at] - widget.targets[:at]) ** 2)) for name, each in made.items()}
+    return {**of(widget, "targets", "forecasts", "errors"), "so_far": so_far}
+
+
+def padded_sentences(rng: random.Random) -> State:
+    words, number = [f"w{k}" for k in range(5)], rng.randint(2, 5)
+    sentences = [f"w{k} " + " ".join(rng.choices(words, k=rng.randint(1, 9) + k)) for k in range(number)]
+    shapes = {"embedding": (5, 3, 4), "W_ih": (3, 32, 4), "W_hh": (3, 32, 8), "b": (3, 32), "W_hy": (3, 8), "b_y": (3,)}
+    weights = {name: array(rng, 1.5, *shape) for name, shape in shapes.items()}
+    chosen = {"network": rng.choice([*READERS]), "place": rng.choice([*PLACES]), "pads": rng.randint(0, MOST_PADS)}
+    labels = [float(rng.randrange(2)) for _ in sentences]
+    said = {"sentences": sentences, "labels": labels, "words": words, "sentence": rng.randint(1, number)}
+    return {**said, **weights, **chosen}
+
+
+def padded(state: State) -> Any:
+    widget = PaddingExplorer(**state)
+    names = ("last_word", "h", "friendly", "forget", "written")
+    readings = [
+        {**of(each, *names), "reaches": pytest.approx(each.reaches, rel=1e-4, abs=1e-4)} for each in widget.readings
+    ]
+    return {"readings": readings, "apart_word": widget.apart[0], "apart_read": widget.apart[1]}
+
+
+ARITHMETIC = {
+    "cell_explorer": Arithmetic(a_cell, lambda s: of(rnn_step(**s), "input_term", "recurrent_term", "z", "h")),
+    "parameter_calculator": Arithmetic(a_stack, counted),
+    "gate_explorer": Arithmetic(
+        lambda rng: {"sequence": array(rng, 9, 8, 4), "c_0": array(rng, 3, 1), "at": 1}, gate_steps
+    ),
+    "gate_scrubber": Arithmetic(a_scrubbed_series, both_readings, SOME, rel=1e-9, abs=1e-10),
+    "gradient_explorer": Arithmetic(a_recurrence, flow, SOME, rel=1e-9, abs=0),
+    # A path can double a last-digit difference of two machines' tanh at each of its first turns.
+    "state_path": Arithmetic(a_path, path, SOME, rel=1e-9, abs=1e-9),
+    "receptive_field": Arithmetic(a_field, field, rel=1e-9, abs=1e-300),
+    "skip_explorer": Arithmetic(a_pulse, skips),
+    "causality_explorer": Arithmetic(a_push, causes, SOME, rel=1e-9, abs=1e-12),
+    "forecast_explorer": Arithmetic(some_days, forecasts, rel=1e-9, abs=1e-9),
+    # A chaotic layer doubles rounding errors step by step, so the states agree to fewer digits than a step does.
+    "padding_explorer": Arithmetic(padded_sentences, padded, SOME, rel=1e-6, abs=1e-6),
+}
+
+
+def agree(found: Any, wanted: Any, arithmetic: Arithmetic) -> bool:
+    """Whether all that is wanted is found: numbers closely, whole ones, words and lengths exactly."""
+    match wanted:
+        case Mapping():
+            return all(agree(found[key], value, arithmetic) for key, value in wanted.items())
+        case list() | tuple():
+            return len(found) == len(wanted) and all(map(agree, found, wanted, [arithmetic] * len(wanted)))
+        case np.ndarray() | float():
+            close = pytest.approx(wanted, rel=arithmetic.rel, abs=arithmetic.abs, nan_ok=True)
+            return bool(np.array(found, dtype=float) == close)
+        case _:
+            return bool(found == wanted)
+
+
+def test_every_widget_has_its_arithmetic() -> None:
+    assert {*ARITHMETIC, "sentence_reader"} == set(WIDGETS)  # the reader's has a file of its own
+
+
+@pytest.mark.parametrize("module", ARITHMETIC)
+def test_a_modules_arithmetic_is_that_of_the_package(tab: Page, module: str) -> None:
+    arithmetic, rng = ARITHMETIC[module], random.Random(1)
+    states = [arithmetic.draw(rng) for _ in range(arithmetic.states)]
+    for state, found in zip(states, ask(tab, module, states), strict=True):
+        wanted = arithmetic.wanted(state)
+        assert agree(found, wanted, arithmetic), (state, found, wanted)
+
+
+def test_a_number_a_length_or_a_word_that_differs_is_seen() -> None:
+    one = Arithmetic(dict, dict)
+    sound = {"a": np.array([1.0, np.nan]), "b": [1, 2], "c": "x", "d": 1.0}
+    found = {"a": [1.0, None], "b": [1, 2], "c": "x", "d": 1 + 1e-14, "e": 3}
+    assert agree(found, sound, one)
+    for name, wrong in {"a": [1.0, 2.0], "b": [1], "c": "y", "d": 1 + 1e-11}.items():
+        assert not agree({**found, name: wrong}, sound, one), name
+
+
+def test_the_calculators_layers_add_up(tab: Page) -> None:
+    rng = random.Random(2)
+    for found in ask(tab, "parameter_calculator", [a_stack(rng) for _ in range(SOME)]):
+        assert sum(layer["pytorch"] for layer in found["layers"]) == found["pytorch"]
+
+
+def test_the_gate_explorer_offers_the_sequences_of_the_package(tab: Page) -> None:
+    wanted = {name: [list(step) for step in steps] for name, steps in GATE_SEQUENCES.items()}
+    assert ask(tab, "gate_explorer", None, "module.sequences") == wanted
+
+
+def test_the_gradient_explorer_is_exact_without_a_nonlinearity(tab: Page) -> None:
+    linear = state_of(GradientExplorer(nonlinearity="linear", radius=0.8, seq_len=11))
+    (found,) = ask(tab, "gradient_explorer", [linear])
+    assert (found["ratio"], found["halved"]) == (pytest.approx(0.8**10), 4)
+    assert 10 ** np.array(found["log10_bound"]) == pytest.approx(found["gradient"])
