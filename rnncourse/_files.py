@@ -11,12 +11,14 @@ def target_of(path: Path) -> Path:
     """The file behind a name and its links: a regular one, or one that is yet to be made.
 
     Raises:
-        OSError: something else has this name, such as a folder or a device, or the file may not be written.
+        OSError: something else has this name, such as a folder or a device; the file may not be written; or the folder
+            is missing.
     """
     target = Path(os.path.realpath(path))
     try:
         mode = target.stat().st_mode
     except FileNotFoundError:
+        target.parent.stat()
         return target
     if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "it is no regular file", str(path))
@@ -29,7 +31,7 @@ def write_whole(path: Path, text: str) -> None:
     """Write a file in one step; a file that is there keeps its mode, a new one gets what the umask leaves.
 
     Raises:
-        OSError: as `target_of`, or the folder is missing or cannot be written, or the disk is full.
+        OSError: as `target_of`, or the folder cannot be written, or the disk is full.
     """
     target = target_of(path)
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")

@@ -10,11 +10,11 @@ import subprocess
 from dataclasses import replace
 from typing import Any
 
+from rnncourse._files import write_whole
 from rnncourse.studies import Record, Study, recorded, results_folder, studies
 from rnncourse.studies.reached import code_digests
 from rnncourse.studies.study import plan
 from rnncourse.studies.workers import execute
-from rnncourse.writing import write_whole
 
 CLOCKS = {"seconds"}  # metrics that no second run repeats
 

@@ -2,14 +2,15 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rnncourse._files import target_of, write_whole
 from rnncourse.studies.values import StudyError, canonical, checksum, unsealed
-from rnncourse.writing import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,13 +127,21 @@ def _distinct(mappings: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def write_record(record: Record, path: Path) -> None:
     """Write a results file in one step; StudyError where `check_target` forbids it or the disk refuses."""
     check_target(path, study=record.study, scale=record.scale)
-    try:
+    with _writable(path):
         write_whole(path, record.text)
-    except OSError as error:
-        raise StudyError(f"{path} cannot be written ({error.strerror}): see to that and call again") from error
 
 
 def check_target(path: Path, *, study: str, scale: str) -> None:
     """StudyError where anything but an older record of the study would be overwritten, or a full one by a small one."""
+    with _writable(path):
+        target_of(path)
     if path.exists() and (read_record(path, study=study).scale, scale) == ("full", "small"):
         raise StudyError(f"{path} holds the full record, and this one is small: name another file with --output")
+
+
+@contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StudyError(f"{path} cannot be written ({error.strerror}): see to that and call again") from error

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rnncourse._files import write_whole
 from rnncourse.studies.values import StudyError, checksum, unsealed
-from rnncourse.writing import write_whole
 
 try:
     import fcntl

@@ -69,7 +69,8 @@ def press(widget: Locator, *names: str) -> None:
 
 def read(widget: Locator, *names: str) -> Any:
     """Numbers at full precision, one or several."""
-    found = [float(widget.locator(f"output[data-name='{n}']").get_attribute("data-value") or "nan") for n in names]
+    numbers = "(w, names) => names.map(n => Number(w.querySelector(`output[data-name='${n}']`).dataset.value ?? NaN))"
+    found = widget.evaluate(numbers, list(names))
     return found[0] if len(names) == 1 else tuple(found)
 
 

@@ -1,5 +1,4 @@
 // What the tests ask of a page, run in it.
-"use strict";
 
 // ---- Colours
 

@@ -144,7 +144,7 @@ BREAKS: dict[Callable[[BeautifulSoup], Faults], list[tuple[str, str]]] = {
     pictures: [
         ("</article>", '<img src="a.png">'),
         ("</article>", '<img src="a.png" alt="a.png">'),
-        ("</article>", f'<figure><img alt="{"one two " * 9}"><p class="caption-text">One two.</p></figure>'),
+        ("</article>", f'<figure><img alt="{"one two " * 9}"><p class="caption-text">One two</p></figure>'),
     ],
     ids: [("</article>", '<p id="a"></p><p id="a"></p>')],
     tabs: [("</article>", '<a target="_blank" href="b">c</a>')],

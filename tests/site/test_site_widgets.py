@@ -1,7 +1,9 @@
 """Every widget on the built site: it starts, each control moves a number, by mouse, by keys and by ear, and fits."""
 
+import html
 import json
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,6 @@ from _access import SCENERY, faults_of_focus
 from _server import WIDE, probe, widget_pages
 from _visit import SCHEMES, in_scheme
 from _widgets import READY, RENDER, ask, mount, press, read, slide, state_of, texts, turn
-from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from rnncourse.cells import lstm_sequence, rnn_step
@@ -23,6 +24,7 @@ from rnncourse.widgets.gate_explorer import GATE_SEQUENCES
 CONTROLS = "input, textarea, select, button"
 STOPS = ":is(input, textarea, select, button, summary, a[href]):not(:disabled), [tabindex='0']"
 FOCUS = "document.activeElement"
+HOST = re.compile(r'class="rnn-widget-host" data-widget="(\w+)" data-state="([^"]*)"')
 FITS = "w => w.scrollWidth <= w.clientWidth && w.getBoundingClientRect().right <= innerWidth"
 
 
@@ -260,9 +262,8 @@ def states(site: Path) -> dict[str, dict[str, Any]]:
     """Each widget's module and the first state of it on the site."""
     found: dict[str, dict[str, Any]] = {}
     for name in widget_pages(site):
-        soup = BeautifulSoup((site / name).read_text(encoding="utf-8"), "html.parser")
-        for host in soup.select(".rnn-widget-host"):
-            found.setdefault(str(host["data-widget"]), json.loads(str(host["data-state"])))
+        for module, state in HOST.findall((site / name).read_text(encoding="utf-8")):
+            found.setdefault(module, json.loads(html.unescape(state)))
     return found
 
 
@@ -298,10 +299,10 @@ def test_the_explorer_agrees_with_cells_after_any_move(shown: Locator) -> None:
             press(shown, "Next step")
         if number % 5 == 0:
             shown.get_by_label("Nonlinearity").select_option(rng.choice(["tanh", "relu"]))
-        step = rnn_step(**explorer_state(shown))
-        for name in ("input_term", "recurrent_term", "z", "h"):
-            wanted = pytest.approx(getattr(step, name), rel=1e-12, abs=1e-12)
-            assert read(shown, f"{name}_1", f"{name}_2") == wanted
+        step, names = rnn_step(**explorer_state(shown)), ("input_term", "recurrent_term", "z", "h")
+        wanted = np.concatenate([getattr(step, name) for name in names])
+        found = read(shown, *(f"{name}_{row}" for name in names for row in (1, 2)))
+        assert found == pytest.approx(wanted, rel=1e-12, abs=1e-12)
         said = shown.locator("output[data-name^='h_']").all_text_contents()
         assert [float(text.replace("−", "-")) for text in said] == pytest.approx(step.h, abs=5.1e-5, rel=1e-3)
 

@@ -85,7 +85,7 @@ def test_only_its_like_is_overwritten_and_what_is_missing_is_said(done: Sweep, t
         path.write_text(content, encoding="utf-8")
         with pytest.raises(StudyError, match="is no results file, or was altered"):
             check_target(path, study="toy", scale="full")
-    with pytest.raises(StudyError, match="Is a directory"):
+    with pytest.raises(StudyError, match="no regular file"):
         check_target(path.parent, study="toy", scale="full")
     with pytest.raises(StudyError, match="cannot be written"):
         write_record(folded(done), toy_folders / "nowhere" / "toy.json")
