@@ -22,8 +22,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from rnncourse import _claims as claims
 from rnncourse import _ledger_files as files
-from rnncourse import claims
 from rnncourse._ledger_files import Fields, LedgerError, Measured
 
 # Finds the ids in what `number` displayed: the mark that an executed cell leaves.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rnncourse import ledger
-from rnncourse.claims import VERDICTS, Claim, ClaimError, judge, load, truth
+from rnncourse._claims import VERDICTS, Claim, ClaimError, judge, load, truth
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from book._ext.ledger import BOOK, NUMBERS_PAGE, chapter_of, ledger_of, places_of, provenance, titles_of
 from book._ext.tables import CLOSE_TABLE, choice, filters, open_table, verdict_mark
-from rnncourse.claims import VERDICTS, Coursework, Item, load
+from rnncourse._claims import VERDICTS, Coursework, Item, load
 from rnncourse.ledger import PRINTED_VERDICTS, Entry
 
 logger = logging.getLogger(__name__)

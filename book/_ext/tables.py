@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from html import escape
 
-from rnncourse.claims import VERDICTS
+from rnncourse._claims import VERDICTS
 from rnncourse.ledger import PRINTED_VERDICTS
 
 Options = Mapping[str, str]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rnncourse import claims
+from rnncourse import _claims as claims
 from rnncourse.ledger import Entry, load, shown
 from tools import pairs, prose
 

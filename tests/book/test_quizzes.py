@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rnncourse.claims import VERDICTS, load
+from rnncourse._claims import VERDICTS, load
 from tools import pairs
 
 QUIZZES = sorted((pairs.BOOK / "quizzes").glob("*.md"))

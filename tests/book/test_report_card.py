@@ -13,7 +13,7 @@ import pytest
 from book._ext import ledger as numbers_page
 from book._ext import report_card
 from book._ext.report_card import Box, Row
-from rnncourse.claims import NUMBER, VERDICTS, Claim, ClaimError, Coursework, load
+from rnncourse._claims import NUMBER, VERDICTS, Claim, ClaimError, Coursework, load
 from rnncourse.ledger import load as load_ledger
 from tools import pairs
 

@@ -246,10 +246,13 @@ def test_every_public_module_has_an_api_page_and_every_page_its_modules(site: Pa
     }
     built = {path.stem for path in (site / "book" / "api").glob("*.html")}
     assert {name for name in modules if not name.startswith("_")} <= built
+    linked = re.findall(r"\(api/(\w+)\.md\)", (ROOT / "book" / "api.md").read_text(encoding="utf-8"))
+    assert sorted(linked) == sorted(path.stem for path in (ROOT / "book" / "api").glob("*.md"))
     # A package may have more than one page, where its parts are large enough for pages of their own.
     for page in (ROOT / "book" / "api").glob("*.md"):
         named = re.findall(r"automodule:: ([\w.]+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
         assert named, page.name
         for name in named:
+            assert "._" not in name, f"{page.name} is about {name}, which is private"
             path = ROOT / name.replace(".", "/")
             assert path.with_suffix(".py").is_file() or (path / "__init__.py").is_file(), f"{page.name}: {name}"

@@ -11,8 +11,8 @@ from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, Locator, Page
 
 from book._ext.report_card import boxes
-from rnncourse import claims
-from rnncourse.claims import VERDICTS
+from rnncourse import _claims as claims
+from rnncourse._claims import VERDICTS
 from rnncourse.ledger import PRINTED_VERDICTS, load
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
