@@ -29,15 +29,10 @@ BRANCH = "handouts"  # the publisher pushes the folder there, because Colab and 
 
 @dataclass(frozen=True)
 class Publisher:
-    """Addresses that only the publisher knows; without them nothing of the site points to another host.
+    """Addresses that only the publisher knows; without them nothing of the site points to another host."""
 
-    Attributes:
-        repository: of the sources, such as ``https://github.com/owner/name``; empty if unknown.
-        site: of the published site, with a slash at its end; empty if unknown.
-    """
-
-    repository: str = ""
-    site: str = ""
+    repository: str = ""  # of the sources, such as ``https://github.com/owner/name``
+    site: str = ""  # of the published site, with a slash at its end
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Publisher":
@@ -84,15 +79,7 @@ class Publisher:
         }
 
     def binder(self, folder: Path, constraints: Path) -> dict[str, str]:
-        """Binder's files for the branch of the handouts, which has the package only by its address.
-
-        Args:
-            folder: Binder's files of the repository, for which the package lies beside them.
-            constraints: the locked versions.
-
-        Returns:
-            Text by name of file; none where the address is not known.
-        """
+        """Binder's files by name, none without an address: the handouts' branch has the package only by its address."""
         if not self.on_github:
             return {}
         needs = (folder / "requirements.txt").read_text(encoding="utf-8").splitlines()

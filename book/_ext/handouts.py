@@ -28,44 +28,24 @@ _PAGE_LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<target>\.\./[^)\s]*)\)")
 
 @dataclass(frozen=True)
 class Work:
-    """A cited work.
+    """A cited work."""
 
-    Attributes:
-        short: authors as running text names them, such as ``Gers et al.``.
-        year: of publication.
-        entry: the whole reference, in Markdown.
-    """
-
-    short: str
+    short: str  # authors as running text names them, such as ``Gers et al.``
     year: str
-    entry: str
+    entry: str  # the whole reference, in Markdown
 
 
 @dataclass(frozen=True)
 class HandoutSettings:
-    """What all handouts of a build share.
+    """What all handouts of a build share."""
 
-    Attributes:
-        works: the bibliography, by key.
-        install: source of a cell that installs the package where it is missing; empty for none.
-        site: address of the published site, with a slash at its end; empty while it is not known.
-    """
-
-    works: Mapping[str, Work]
-    install: str = ""
-    site: str = ""
+    works: Mapping[str, Work]  # the bibliography, by key
+    install: str = ""  # source of a cell that installs the package where it is missing; empty for none
+    site: str = ""  # address of the published site, with a slash at its end; empty while it is not known
 
 
 def handout(chapter: NotebookNode, kind: Handout, settings: HandoutSettings) -> NotebookNode:
-    """One handout of a chapter.
-
-    Args:
-        chapter: the executed chapter.
-        kind: ``student`` or ``solutions``.
-        settings: bibliography, first cell and address.
-
-    Returns:
-        A notebook without outputs.
+    """One handout of a chapter, a notebook without outputs.
 
     Raises:
         ValueError: the chapter uses a directive or a work that this module does not know, or a solution whose check
@@ -196,16 +176,10 @@ class _Typesetter:
 
 
 def stub(code: str) -> str:
-    """What is left of a solution for a reader to fill in.
+    """What is left of a solution cell for a reader to fill in; empty where the cell checks nothing.
 
     Kept are the imports, whatever the check's keyword arguments need, and the check itself, with dots for the answer. A
-    function that the check takes keeps its signature. A solution cell without a check disappears.
-
-    Args:
-        code: a solution cell.
-
-    Returns:
-        The stub; empty where the cell checks nothing.
+    function that the check takes keeps its signature.
 
     Raises:
         ValueError: more than one check is called.
