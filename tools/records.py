@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from rnncourse._files import write_whole
+from rnncourse._reached import code_digests
 from rnncourse.studies import Record, Study, recorded, results_folder, studies
-from rnncourse.studies.reached import code_digests
 from rnncourse.studies.study import plan
 from rnncourse.studies.workers import execute
 

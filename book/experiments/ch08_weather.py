@@ -196,12 +196,6 @@ def keras_start_(net: Forecaster) -> Forecaster:
     Input weights and head: Glorot uniform. Recurrent weights: one orthogonal matrix for all gates. Biases: 0, and 1
     for the forget gate of an LSTM. torch's second bias, which Keras has in the GRU alone, is held at 0 elsewhere.
 
-    Args:
-        net: changed in place.
-
-    Returns:
-        The same network.
-
     Source: Keras 3, defaults of SimpleRNN, LSTM, GRU and Dense; Glorot & Bengio (2010).
     """
     for name, weight in net.rnn.named_parameters():

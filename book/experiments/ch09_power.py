@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from book.experiments.forecasting import daily_sums
 from rnncourse.baselines import Baseline, HarmonicRegression, LinearAutoregression, Mean, Persistence, SeasonalNaive
 from rnncourse.counting import count
 from rnncourse.data import Series, Split, chronological, fill_short_gaps, load_power, synthetic_power
@@ -68,15 +67,7 @@ class PowerConfig:
 
 @lru_cache(maxsize=4)
 def power_series(source: Source, every: Every) -> Series:
-    """What a study reads: gaps of up to `GAP` minutes filled with the value before them, longer ones left open.
-
-    Args:
-        source: ``household`` for the half year of real minutes, ``synthetic`` for some generated days.
-        every: ``minute``, or ``hour`` for the means of the hours that have no gap left.
-
-    Returns:
-        The series, ``(time, 1)``, in kW.
-    """
+    """What a study reads: gaps of up to `GAP` minutes filled with the value before them, longer ones left open."""
     minutes = load_power() if source == "household" else synthetic_power(days=DAYS[every])
     filled = fill_short_gaps(minutes, limit=GAP)
     return filled if every == "minute" else hourly(filled)
@@ -110,10 +101,6 @@ def _baselines(every: Every) -> dict[str, Baseline]:
 def run(config: PowerConfig, device: str) -> dict[str, Any]:
     """Fit and score one model.
 
-    Args:
-        config: which.
-        device: where.
-
     Returns:
         On the whole test set, in standard deviations: ``mse``, ``mae``, ``rmse``, ``skill`` (of the RMSE, against
         persistence), ``mase``; sums of errors by day and by `_steadiness`. Number of ``parameters`` and of ``macs``
@@ -143,6 +130,16 @@ def run(config: PowerConfig, device: str) -> dict[str, Any]:
     }
 
 
+def daily_sums(errors: Floats, times: NDArray[np.datetime64]) -> dict[str, list[float]]:
+    """Sums of errors per day, from which every mean over days can be had."""
+    if len(errors) != len(times) or not len(errors):
+        raise ValueError(f"errors and times must be as many and at least 1, got {len(errors)} and {len(times)}.")
+    _, first = np.unique(times.astype("datetime64[D]"), return_index=True)
+    flat = errors.reshape(len(errors), -1)
+    per_day = {"squared": flat**2, "absolute": np.abs(flat), "count": np.ones_like(flat)}
+    return {f"daily_{name}": np.add.reduceat(rows.sum(axis=1), first).tolist() for name, rows in per_day.items()}
+
+
 def _steadiness(errors: Floats, split: Split) -> dict[str, list[float]]:
     """Sums of errors in four groups: steady, jump next, jump behind, jump behind and next.
 
@@ -158,12 +155,7 @@ def _steadiness(errors: Floats, split: Split) -> dict[str, list[float]]:
 
 
 def _train(config: PowerConfig, split: Split, device: str) -> tuple[Floats, dict[str, Any]]:
-    """Train a network and forecast the test windows.
-
-    Returns:
-        Predictions ``(n, 1)``, and ``validation`` (loss after each epoch), ``best_epoch``, ``windows_seen``, processor
-        ``seconds`` for a pass over all training windows at the speed measured, ``parameters`` and ``macs``.
-    """
+    """Train a network and forecast the test windows."""
     set_seed(config.seed)
     net = power_network(config.model)  # type: ignore[arg-type]
     per_epoch = min(config.steps // config.epochs * config.batch_size, len(split.train))
@@ -273,27 +265,29 @@ def _hourly_data(scale: Scale) -> str:
 
 _GAPS = f"Gaps of up to {GAP} minutes repeat the value before them; no window reaches across a longer one."
 
-STUDIES = (
-    Study(
-        name="power",
-        about="does any of the four networks forecast the next minute better than no network?",
-        seeds=5,
-        grid=minute_grid,
-        run=run,
-        data=_minute_data,
-        notes=f"{_GAPS} At full scale a network sees 134,400 training windows, drawn anew in each of six parts, to "
-        "keep the study short, and about 4,000 validation windows after each part; two networks of one seed see three "
-        "times as many. All test windows are scored. Seconds are processor time of one thread for a pass over all "
-        "training windows, measured while other programs ran.",
-    ),
-    Study(
-        name="power-hourly",
-        about="does any of the four networks forecast the next hour, or that hour tomorrow, better than no network?",
-        seeds=5,
-        grid=hourly_grid,
-        run=run,
-        data=_hourly_data,
-        notes=f"{_GAPS} An hour with a missing minute is missing. Windows of 48 hours. The weights of the best epoch "
-        "on the validation part are scored on all test windows.",
-    ),
+
+POWER = Study(
+    name="power",
+    about="does any of the four networks forecast the next minute better than no network?",
+    seeds=5,
+    grid=minute_grid,
+    run=run,
+    data=_minute_data,
+    notes=f"{_GAPS} At full scale a network sees 134,400 training windows, drawn anew in each of six parts, to "
+    "keep the study short, and about 4,000 validation windows after each part; two networks of one seed see three "
+    "times as many. All test windows are scored. Seconds are processor time of one thread for a pass over all "
+    "training windows, measured while other programs ran.",
 )
+
+HOURLY = Study(
+    name="power-hourly",
+    about="does any of the four networks forecast the next hour, or that hour tomorrow, better than no network?",
+    seeds=5,
+    grid=hourly_grid,
+    run=run,
+    data=_hourly_data,
+    notes=f"{_GAPS} An hour with a missing minute is missing. Windows of 48 hours. The weights of the best epoch "
+    "on the validation part are scored on all test windows.",
+)
+
+STUDIES = (POWER, HOURLY)

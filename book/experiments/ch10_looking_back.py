@@ -51,15 +51,7 @@ def one_cycle(lr: float, steps: int) -> Callable[[Iterable[nn.Parameter]], torch
 
 
 def daily_sums(errors: Floats, times: NDArray[np.datetime64]) -> dict[str, list[float]]:
-    """Sums of errors per day, from which every mean over days can be had.
-
-    Args:
-        errors: ``(n, …)``, in standard deviations.
-        times: time stamp of each, ``(n,)``, increasing.
-
-    Returns:
-        ``daily_squared``, ``daily_absolute`` and ``daily_count``: one number per day with any error.
-    """
+    """Sums of errors per day, from which every mean over days can be had."""
     _, first = np.unique(times.astype("datetime64[D]"), return_index=True)
     flat = errors.reshape(len(errors), -1)
     per_day = {"squared": flat**2, "absolute": np.abs(flat), "count": np.ones_like(flat)}
@@ -125,18 +117,7 @@ def _longest(source: Source, longest: int) -> Split:
 
 
 def same_targets(windows: Windows, window: int) -> Windows:
-    """Shorter windows with the same targets.
-
-    Args:
-        windows: long ones.
-        window: rows of the shorter ones, at most those of the long.
-
-    Returns:
-        As many windows, in the same order, each the end of the long one.
-
-    Raises:
-        ValueError: ``window`` is longer.
-    """
+    """Shorter windows with the same targets."""
     if window > windows.window:
         raise ValueError(f"window is {window}, longer than the {windows.window} rows at hand: choose a shorter one.")
     return replace(windows, window=window, starts=windows.starts + (windows.window - window))
@@ -144,10 +125,6 @@ def same_targets(windows: Windows, window: int) -> Windows:
 
 def run_window(config: WindowConfig, device: str) -> dict[str, Any]:
     """Train and score one model on one window length.
-
-    Args:
-        config: which.
-        device: where.
 
     Returns:
         Test ``mse`` and ``mae`` in standard deviations, their daily sums, number of ``parameters``, training and test
@@ -252,14 +229,7 @@ def _frames(source: Source) -> tuple[Floats, Floats, Floats, NDArray[np.datetime
 
 
 def hide(frames: Floats) -> Floats:
-    """What a filler may see: the last value before the stretch instead of its own, and a flag that says where it is.
-
-    Args:
-        frames: standardised values, ``(n, FRAME, 1)``.
-
-    Returns:
-        ``(n, FRAME, 2)``.
-    """
+    """What a filler may see: the last value before the stretch instead of its own, and a flag that says where it is."""
     flag = np.zeros_like(frames)
     flag[:, HIDDEN] = 1.0
     held = frames[:, HIDDEN.start - 1 : HIDDEN.start]
@@ -267,15 +237,7 @@ def hide(frames: Floats) -> Floats:
 
 
 def filler(model: str) -> Forecaster:
-    """A network that fills the stretch.
-
-    Args:
-        model: ``lstm-forward`` answers at each step, from what came before; ``lstm-both`` answers at each step, from
-            both sides; ``lstm-late`` reads the whole frame forwards and answers at its end.
-
-    Returns:
-        One layer, 2,311, 2,311 and 2,320 parameters.
-    """
+    """A network that fills the stretch."""
     if model == "lstm-late":
         return Forecaster("lstm", input_size=2, hidden_size=21, num_layers=1, output_size=STRETCH)
     both = model == "lstm-both"
@@ -296,10 +258,6 @@ def stretch_loss(output: Tensor, hidden: Tensor) -> Tensor:
 
 def run_imputation(config: ImputationConfig, device: str) -> dict[str, Any]:
     """Fill the stretch of every test frame by one model.
-
-    Args:
-        config: which.
-        device: where.
 
     Returns:
         Test ``mse`` and ``mae`` in standard deviations, mean squared error of each hidden minute in ``by_minute``,
@@ -371,25 +329,26 @@ def _train_filler(
     return prediction, measured
 
 
-STUDIES = (
-    Study(
-        name="power-window",
-        about="does a forecast of the next minute gain or lose by looking further back?",
-        seeds=5,
-        grid=window_grid,
-        run=run_window,
-        data=_fingerprint,
-        notes="At full scale, every 14th training window, seen once, and every 28th validation window, to keep it "
-        "short. All test minutes that a window of 120 can forecast are scored, the same for every length.",
-    ),
-    Study(
-        name="imputation",
-        about="does a network that reads both ways fill a hidden stretch better than one that reads forwards?",
-        seeds=5,
-        grid=imputation_grid,
-        run=run_imputation,
-        data=_fingerprint,
-        notes="Ten minutes hidden in the middle of an hour. At full scale, every tenth training frame. In the test "
-        "each minute is hidden at most once.",
-    ),
+WINDOWS = Study(
+    name="power-window",
+    about="does a forecast of the next minute gain or lose by looking further back?",
+    seeds=5,
+    grid=window_grid,
+    run=run_window,
+    data=_fingerprint,
+    notes="At full scale, every 14th training window, seen once, and every 28th validation window, to keep it "
+    "short. All test minutes that a window of 120 can forecast are scored, the same for every length.",
 )
+
+IMPUTATION = Study(
+    name="imputation",
+    about="does a network that reads both ways fill a hidden stretch better than one that reads forwards?",
+    seeds=5,
+    grid=imputation_grid,
+    run=run_imputation,
+    data=_fingerprint,
+    notes="Ten minutes hidden in the middle of an hour. At full scale, every tenth training frame. In the test "
+    "each minute is hidden at most once.",
+)
+
+STUDIES = (WINDOWS, IMPUTATION)

@@ -1,4 +1,6 @@
-"""What the gates of trained networks do on household power, most of all where the load jumps.
+"""Two studies for *Gates at work*: what the gates of trained networks do, most of all where the load jumps.
+
+``gates-at-work`` reads the gates of the coursework's LSTM and GRU on household power.
 
 Fixed before any full run was looked at:
 
@@ -11,10 +13,14 @@ Fixed before any full run was looked at:
   minus control. Upward and downward jumps are kept apart.
 * How far a gate stands open is measured on ordinary windows of the test part that do not overlap, after a warm-up of
   twenty steps. The same networks before training are the control for what training did.
+
+``gate-reader`` is an LSTM on synthetic power, small enough to be computed in the page. Trained anew on each machine it
+would differ a little each time, so its rounded weights are recorded, and what is said of it is measured with them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -22,17 +28,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from book.experiments.ch09_power import RATES, Source, power_series
-from rnncourse.data import Split, chronological
+from rnncourse.data import Series, Split, chronological, fill_short_gaps, load_power, synthetic_power
 from rnncourse.data.jumps import AFTER, AT, BEFORE, WINDOW, Events, Rows, find_events, threshold
 from rnncourse.gates import GateTrace, trace_gates
 from rnncourse.networks import Forecaster, power_network
-from rnncourse.statistics import rmse
+from rnncourse.statistics import rmse, skill
 from rnncourse.studies import Scale, Study
 from rnncourse.training import FreshWindows, fit, one_cycle, predict, set_seed
 
 Floats = NDArray[np.float64]
 
+Source = Literal["household", "synthetic"]
+
+RATES = {"lstm": 1e-2, "gru": 5e-3}  # highest of the cycle, as in the power study
 RECENT = 5  # minutes that a gate's answer is measured against
 GATES: Mapping[str, tuple[str, ...]] = {"lstm": ("input", "forget", "output"), "gru": ("reset", "update")}
 
@@ -65,15 +73,7 @@ def grid(scale: Scale, seeds: int) -> list[Config]:
 
 
 def stretches(split: Split, rows: Rows) -> Tensor:
-    """What a network reads around each row: `WINDOW` minutes with the row at step ``AT``.
-
-    Args:
-        split: a forecasting task of one feature.
-        rows: rows of events or controls, ``(n,)``.
-
-    Returns:
-        float32 of shape ``(n, WINDOW, 1)``, in standard deviations.
-    """
+    """What a network reads around each row: `WINDOW` minutes with the row at step ``AT``."""
     values = split.test.series.values
     return torch.from_numpy(values[rows[:, None] + np.arange(-AT, WINDOW - AT)].astype(np.float32))
 
@@ -81,23 +81,20 @@ def stretches(split: Split, rows: Rows) -> Tensor:
 # ---- One run.
 
 
+@lru_cache(maxsize=2)
 def task(source: Source) -> Split:
     """The forecasting task: the next minute from an hour of minutes, as in the power study."""
-    return chronological(power_series(source, "minute"), window=WINDOW)
+    return chronological(_power(source), window=WINDOW)
+
+
+@lru_cache(maxsize=2)
+def _power(source: Source) -> Series:
+    """Minutes in kW; gaps of up to five repeat the value before them, longer ones stay open."""
+    return fill_short_gaps(load_power() if source == "household" else synthetic_power(days=14), limit=5)
 
 
 def train_network(kind: Literal["lstm", "gru"], config: Config, split: Split, device: str = "cpu") -> Forecaster:
-    """The coursework's network with the seed's initial weights, trained unless ``config.steps`` is 0.
-
-    Args:
-        kind: which network.
-        config: of the run.
-        split: what to train on.
-        device: where.
-
-    Returns:
-        The network with the weights of its best epoch on the validation part, on the CPU, in eval mode.
-    """
+    """The coursework's network with the seed's initial weights, trained unless ``config.steps`` is 0."""
     set_seed(config.seed)
     net = power_network(kind)
     if config.steps:
@@ -120,10 +117,6 @@ def train_network(kind: Literal["lstm", "gru"], config: Config, split: Split, de
 
 def run(config: Config, device: str) -> dict[str, Any]:
     """Train both networks, then read their gates around jumps and on ordinary windows.
-
-    Args:
-        config: which.
-        device: where to train.
 
     Returns:
         For each gate, as ``lstm_forget_…`` and so on, with one entry per layer: ``mean``; ``over_9`` and ``over_5``,
@@ -221,18 +214,6 @@ def twins(lstm: GateTrace, gru: GateTrace) -> dict[str, list[float]]:
     """Correlations of an LSTM's forget gate with a GRU's update gate on the same windows, per layer.
 
     torch's update gate z keeps the old state where it is near 1, as the forget gate does.
-
-    Args:
-        lstm: trace of ordinary windows.
-        gru: trace of the same windows.
-
-    Returns:
-        ``twin_mean``: over all windows and steps, of the gates averaged over units. ``twin_within``: the same after
-        the mean of each window is taken away. ``twin_units``: each forget unit with the update unit that fits it best
-        in one half of the windows, measured in the other half, averaged over units.
-
-    Raises:
-        ValueError: the traces are of different windows, or of fewer than two.
     """
     forget, update = lstm["forget"][:, 0, :, BEFORE:].double(), gru["update"][:, 0, :, BEFORE:].double()
     if forget.shape[:3] != update.shape[:3] or forget.shape[1] < 2:
@@ -269,10 +250,95 @@ def _cross(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _data(scale: Scale) -> str:
-    return power_series("household" if scale == "full" else "synthetic", "minute").fingerprint
+    return _power("household" if scale == "full" else "synthetic").fingerprint
 
 
-STUDY = Study(
+HIDDEN = 8
+SAMPLED_BEFORE, SAMPLED_AFTER = 60, 60  # minutes of the sample on either side of its jump
+DECIMALS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReaderConfig:
+    """One small LSTM.
+
+    Attributes:
+        seed: of the initial weights and the choice of training windows.
+        steps: gradient steps.
+        hidden_size: units of its only layer.
+    """
+
+    seed: int
+    steps: int = 600
+    hidden_size: int = HIDDEN
+
+
+def reader_grid(scale: Scale, seeds: int) -> list[ReaderConfig]:
+    """One run per seed, on synthetic power at either scale."""
+    return [ReaderConfig(seed=seed) for seed in range(seeds)]
+
+
+def train_small(kind: Literal["lstm", "gru"], split: Split, *, hidden_size: int, steps: int, seed: int) -> Forecaster:
+    """A recurrent layer and its readout, trained to forecast the next minute."""
+    set_seed(seed)
+    net = Forecaster(kind, input_size=1, hidden_size=hidden_size, num_layers=1)
+    train = FreshWindows(split.train, min(steps // 3 * 64, len(split.train)), 64)
+    validation = split.validation[:: max(1, len(split.validation) // 1000)]
+    fit(
+        net,
+        train,
+        (validation.inputs, validation.targets),
+        epochs=3,
+        clip_norm=1.0,
+        optimiser=one_cycle(2e-2, 3 * len(train)),
+        seed=seed,
+        device="cpu",
+        progress=False,
+    )
+    return net.eval()
+
+
+def run_reader(config: ReaderConfig, device: str) -> dict[str, Any]:
+    """Train, round the weights, score the rounded network, and take a sample of the test part.
+
+    Returns:
+        ``W_ih``, ``W_hh`` and ``b`` (the sum of torch's two biases), rows in torch's order i, f, g, o; ``skill``
+        against persistence; ``series``, the minutes around the first upward jump of the test part, in standard
+        deviations of training; ``mean_kw`` and ``sd_kw``, which turn them back into kilowatts.
+    """
+    split = task("synthetic")
+    net = train_small("lstm", split, hidden_size=config.hidden_size, steps=config.steps, seed=config.seed)
+    weights = dict(net.rnn.named_parameters())
+    with torch.no_grad():
+        weights["bias_ih_l0"].add_(weights["bias_hh_l0"])
+        weights["bias_hh_l0"].zero_()
+        for weight in weights.values():
+            weight.copy_(weight.double().round(decimals=DECIMALS))
+    rounded = {name: np.round(weight.detach().double().numpy(), DECIMALS) for name, weight in weights.items()}
+    rows = find_events(split, threshold(split))["up"].rows
+    values, every = split.test.series.values[:, 0], split.test.every[split.test.starts]
+    stretches = (
+        values[row - SAMPLED_BEFORE : row + SAMPLED_AFTER]
+        for row in rows
+        if SAMPLED_BEFORE <= row < len(values) - SAMPLED_AFTER
+    )
+    sample = next(stretch for stretch in stretches if np.isfinite(stretch).all())
+    return {
+        "W_ih": rounded["weight_ih_l0"].tolist(),
+        "W_hh": rounded["weight_hh_l0"].tolist(),
+        "b": rounded["bias_ih_l0"].tolist(),
+        "skill": skill(predict(net, every), split.test.targets, reference=every[:, -1]),
+        "series": np.round(sample, 3).tolist(),
+        "mean_kw": float(split.scaler.mean[0]),
+        "sd_kw": float(split.scaler.std[0]),
+    }
+
+
+def _reader_data(scale: Scale) -> str:
+    return _power("synthetic").fingerprint
+
+
+GATES_AT_WORK = Study(
     name="gates-at-work",
     about="what do the gates of trained networks do, most of all where the load jumps?",
     seeds=5,
@@ -283,4 +349,16 @@ STUDY = Study(
     "short, and about 4,000 validation windows after each part. Skill is scored on all test windows; all jumps of the "
     "test part that meet the definition are read.",
 )
-STUDIES = (STUDY,)
+
+
+GATE_READER = Study(
+    name="gate-reader",
+    about="a small LSTM on synthetic power whose gates the page computes",
+    seeds=1,
+    grid=reader_grid,
+    run=run_reader,
+    data=_reader_data,
+    notes="Synthetic data at either scale. The weights are rounded to four decimals before the network is scored.",
+)
+
+STUDIES = (GATES_AT_WORK, GATE_READER)

@@ -1,56 +1,245 @@
-"""Six emotions: networks that read a message against counts of its words, with and without the order of the words.
+"""Three studies for *Emotion*: what the corpus is, what a network reads in it that a count of words does not, a reader.
 
-At full scale, the authors' split of 20,000 messages; at small scale, generated sentences. Everything is chosen on the
-validation part. The test part is scored after every epoch too, to measure what choosing on it would have gained.
+``emotion-corpus`` counts: size, conflicts, overlap, and what lists of words know; no text is recorded, only numbers.
+``emotion`` sets networks against counts of words, with and without the order of the words. Everything is chosen on the
+validation part; the test part is scored after every epoch too, to measure what choosing on it would have gained.
+``sentence-reader`` is a classifier of generated sentences, small enough to read in the page, its weights on record in
+one byte each.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import base64
+import copy
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations
 from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
-from book.experiments.reading import (
+from book.experiments.text_training import (
     Floats,
     Labels,
     Recipe,
     accuracy,
-    calibration,
-    class_scores,
     confusion,
-    digits,
     log_softmax,
     nll,
     size,
-    temperature,
     train_and_judge,
     with_small_vectors,
 )
-from rnncourse.data.corpus import TextSplits
+from rnncourse.data import shared_texts
+from rnncourse.data.corpus import Corpus, TextSplits
 from rnncourse.data.emotion import load_emotion
 from rnncourse.data.sentences import order_sentences
 from rnncourse.networks import TextClassifier, class_logits, emotion_network
 from rnncourse.studies import Scale, Study
-from rnncourse.text import PADDING, Encoded, Layout, TextBatches, Vocabulary, tokenise
+from rnncourse.text import PADDING, UNKNOWN, Encoded, Layout, TextBatches, Vocabulary, tokenise
 from rnncourse.text_baselines import LinearSVM, LogisticBagOfWords, Majority, TextBaseline
-from rnncourse.training import set_seed
+from rnncourse.training import fit, one_cycle, set_seed
 
-__all__ = [
-    "NETWORKS",
-    "PADDED",
-    "STUDIES",
-    "BagOfVectors",
-    "EmotionConfig",
-    "grid",
-    "run",
-]
+Predict = Callable[[Sequence[str]], Labels]
+Shares = dict[str, NDArray[np.float64]]
+
+STRENGTHS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+"""Imagined sightings of each word, from which the one with the best validation accuracy is taken."""
+
+LINEAR: Mapping[str, tuple[Callable[[float], TextBaseline], tuple[float, ...]]] = MappingProxyType(
+    {
+        "logreg": (lambda strength: LogisticBagOfWords(strength=strength), (1.0, 3.0, 10.0, 30.0, 100.0)),
+        "svm": (lambda strength: LinearSVM(strength=strength), (0.1, 0.3, 1.0, 3.0, 10.0)),
+    }
+)
+"""Linear baselines, and the strengths of their penalty, from which validation takes one."""
+
+_CONTRACTED = (
+    *("can", "don", "didn", "doesn", "isn", "wasn", "aren", "weren", "won", "wouldn", "couldn", "shouldn", "haven"),
+    *("hasn", "hadn"),
+)
+NEGATIONS = frozenset(
+    (
+        *("no", "not", "never", "nothing", "nobody", "none", "without", "hardly", "cannot"),
+        *(f"{verb}{ending}" for verb in _CONTRACTED for ending in ("t", "'t")),
+    )
+)
+"""Words that deny; the messages are written with and without apostrophes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorpusConfig:
+    """One part of the corpus.
+
+    Attributes:
+        part: ``train``, ``validation``, ``test``, or ``all`` for the three together.
+        data: ``tweets`` (real) or ``sentences`` (generated).
+        seed: no part in it; the counts are counts.
+    """
+
+    part: str
+    data: str
+    seed: int = 0
+
+
+def corpus_grid(scale: Scale, seeds: int) -> list[CorpusConfig]:
+    """One run per part."""
+    parts = ("train", "validation", "test", "all")
+    return [CorpusConfig(part=part, data="tweets" if scale == "full" else "sentences") for part in parts]
+
+
+@lru_cache
+def corpus_splits(name: str) -> TextSplits:
+    """The three parts of a corpus."""
+    if name == "tweets":
+        return load_emotion()
+    sizes = {"train": 800, "validation": 200, "test": 200}
+    return TextSplits(**{part: order_sentences(size, seed=seed) for seed, (part, size) in enumerate(sizes.items())})
+
+
+def word_shares(texts: Sequence[str], labels: NDArray[np.int64], *, classes: int, strength: float) -> Shares:
+    """How the texts that hold a word divide among the classes."""
+    counts: defaultdict[str, NDArray[np.float64]] = defaultdict(lambda: np.zeros(classes))
+    for sentence, label in zip(texts, labels.tolist(), strict=True):
+        for word in set(tokenise(sentence)):
+            counts[word][label] += 1
+    prior = np.bincount(labels, minlength=classes) / len(labels)
+    return {word: (count + strength * prior) / (count.sum() + strength) for word, count in counts.items()}
+
+
+def telling_word(sentence: str, shares: Shares) -> str | None:
+    """The word of a text that says most about its class."""
+    known = [word for word in set(tokenise(sentence)) if word in shares]
+    return max(known, key=lambda word: (float(shares[word].max()), word), default=None)
+
+
+def by_one_word(texts: Sequence[str], shares: Shares, *, otherwise: int) -> NDArray[np.int64]:
+    """Classify each text by its telling word alone."""
+    words = (telling_word(sentence, shares) for sentence in texts)
+    return np.array([otherwise if word is None else int(shares[word].argmax()) for word in words], dtype=np.int64)
+
+
+def conflicts(labelled: Corpus) -> list[list[int]]:
+    """Texts that occur under two labels, by pair of labels."""
+    found: defaultdict[str, set[int]] = defaultdict(set)
+    for sentence, label in zip(labelled.texts, labelled.labels.tolist(), strict=True):
+        found[sentence].add(label)
+    pairs = Counter(pair for labels in found.values() for pair in combinations(sorted(labels), 2))
+    size = range(len(labelled.classes))
+    return [[pairs[row, column] for column in size] for row in size]
+
+
+def count_part(config: CorpusConfig, device: str) -> dict[str, Any]:
+    """Count one part.
+
+    Returns:
+        ``counts`` (texts by class), ``lengths`` (texts by number of words, from 0), ``characters`` (of the longest
+        text), ``distinct``, ``exact``, ``conflicting``, ``conflicting_texts`` and ``best`` as in `Duplicates`,
+        ``conflict_pairs`` as in `conflicts`, ``words`` and ``unknown`` (running words, and those that training lacks),
+        ``vocabulary`` (different words of training), ``in_train`` and ``in_train_same`` (texts that training holds
+        too, and those under the same label).
+        For validation and test also one entry per text: ``labels`` (a string of digits), ``denies`` (a string of 0
+        and 1: holds a word of `NEGATIONS`), ``tokens``, ``unknown_by_text``, and what is said of each text, a string
+        of digits, by one word (``one_word``), by logistic regression (``logreg``) and by the SVM (``svm``), each at
+        the strength that validation chose (``one_word_strength`` and so on).
+    """
+    parts = corpus_splits(config.data)
+    chosen = _joined(parts) if config.part == "all" else parts.parts[config.part]
+    metrics = {**_counted(chosen), **_against_training(chosen, parts.train)}
+    return metrics if config.part in ("all", "train") else {**metrics, **_by_text(chosen, parts)}
+
+
+def _joined(parts: TextSplits) -> Corpus:
+    every = parts.parts.values()
+    texts = tuple(sentence for part in every for sentence in part.texts)
+    return Corpus("all", texts, np.concatenate([part.labels for part in every]), parts.train.classes)
+
+
+def _counted(chosen: Corpus) -> dict[str, Any]:
+    found = chosen.duplicates()
+    return {
+        "counts": list(chosen.counts.values()),
+        "lengths": np.bincount([len(tokenise(sentence)) for sentence in chosen.texts]).tolist(),
+        "rows": found.rows,
+        "distinct": found.distinct,
+        "exact": found.exact,
+        "conflicting": found.conflicting,
+        "conflicting_texts": found.conflicting_texts,
+        "best": found.best,
+        "conflict_pairs": conflicts(chosen),
+    }
+
+
+def _against_training(chosen: Corpus, train: Corpus) -> dict[str, int]:
+    known, held = Vocabulary.of(train.texts), set(train.texts)
+    same = set(zip(train.texts, train.labels.tolist(), strict=True))
+    words = [word for sentence in chosen.texts for word in tokenise(sentence)]
+    return {
+        "characters": max(map(len, chosen.texts)),
+        "words": len(words),
+        "unknown": sum(word not in known.ids for word in words),
+        "vocabulary": len(known) - 2,
+        "in_train": sum(sentence in held for sentence in chosen.texts),
+        "in_train_same": sum(row in same for row in zip(chosen.texts, chosen.labels.tolist(), strict=True)),
+    }
+
+
+def _by_text(chosen: Corpus, parts: TextSplits) -> dict[str, Any]:
+    known = Vocabulary.of(parts.train.texts).ids
+    tokens = [tokenise(sentence) for sentence in chosen.texts]
+    said: dict[str, Any] = {}
+    for name in ("one_word", *LINEAR):
+        strength, predict = _chosen(name, parts)
+        said |= {name: _digits(predict(chosen.texts)), f"{name}_strength": strength}
+    return {
+        "labels": _digits(chosen.labels),
+        "denies": _digits(np.array([not NEGATIONS.isdisjoint(words) for words in tokens])),
+        "tokens": [len(words) for words in tokens],
+        "unknown_by_text": [sum(word not in known for word in words) for words in tokens],
+        **said,
+    }
+
+
+@lru_cache
+def _chosen(name: str, parts: TextSplits) -> tuple[float, Predict]:
+    """The first of the strengths with the best validation accuracy, and the classifier."""
+    train, validation = parts.train, parts.validation
+    fitted: dict[float, Predict] = {}
+    if name == "one_word":
+        fitted = {strength: _one_word(train, strength) for strength in STRENGTHS}
+    else:
+        make, strengths = LINEAR[name]
+        fitted = {strength: make(strength).fit(train.texts, train.labels).predict for strength in strengths}
+    right = {
+        strength: int((predict(validation.texts) == validation.labels).sum()) for strength, predict in fitted.items()
+    }
+    best = max(right, key=lambda strength: right[strength])
+    return best, fitted[best]
+
+
+def _one_word(train: Corpus, strength: float) -> Predict:
+    shares = word_shares(train.texts, train.labels, classes=len(train.classes), strength=strength)
+    most = int(np.bincount(train.labels).argmax())
+    return lambda texts: by_one_word(texts, shares, otherwise=most)
+
+
+def _digits(values: NDArray[Any]) -> str:
+    return "".join(str(int(value)) for value in values)
+
+
+def _corpus_data(scale: Scale) -> str:
+    return corpus_splits("tweets" if scale == "full" else "sentences").fingerprint
+
 
 Source = Literal["messages", "sentences"]
 Words = Literal["ordered", "shuffled"]
 
+BINS = 15  # of equal width, for the largest probability
 PADDED = 79  # tokens of every message in the report
 SHUFFLES = 5
 NETWORKS = ("small", "bag", "report", "one-way")
@@ -148,15 +337,7 @@ def splits(source: Source) -> TextSplits:
 
 
 def mixed(texts: Iterable[str], seed: int) -> tuple[str, ...]:
-    """The texts with the words of each in random order.
-
-    Args:
-        texts: any texts.
-        seed: of the orders.
-
-    Returns:
-        As many texts, words with blanks between them.
-    """
+    """The texts with the words of each in random order."""
     generator = np.random.default_rng(seed)
     return tuple(" ".join(generator.permutation(tokenise(text)).tolist()) for text in texts)
 
@@ -182,10 +363,6 @@ def _parts(source: Source, words: Words) -> _Parts:
 
 def run(config: EmotionConfig, device: str) -> dict[str, Any]:
     """Fit one model, choose its epoch on the validation part, and score it on the test part.
-
-    Args:
-        config: which.
-        device: where.
 
     Returns:
         Of the test part what `class_scores` says, and ``predictions``, one digit per text; ``parameters``. Of the
@@ -220,16 +397,7 @@ def run(config: EmotionConfig, device: str) -> dict[str, Any]:
 
 
 def network(model: str, words: int, classes: int) -> tuple[TextClassifier | BagOfVectors, Layout, int | None]:
-    """A network with fresh weights, and how its texts are laid out.
-
-    Args:
-        model: one of `NETWORKS`.
-        words: ids of the vocabulary.
-        classes: classes to name.
-
-    Returns:
-        The network, the layout of its batches, and their steps, None for those of the longest text.
-    """
+    """A network with fresh weights, and how its texts are laid out."""
     match model:
         case "report":
             return emotion_network(vocabulary_size=max(REPORTED_WORDS, words), classes=classes), "left", PADDED
@@ -266,6 +434,56 @@ def _judged(parts: _Parts, logits: Callable[[_Part], Floats]) -> dict[str, float
         judged[f"{name}_accuracy"] = accuracy(found.argmax(axis=1), part.labels)
         judged[f"{name}_loss"] = nll(found, part.labels)
     return judged
+
+
+def class_scores(named: Labels, labels: Labels, classes: int) -> dict[str, Any]:
+    """Scores of one set of texts."""
+    counts = np.array(confusion(named, labels, classes), dtype=np.float64)
+    right, true, said = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
+    f1 = 2 * right / np.maximum(true + said, 1)
+    return {
+        "accuracy": float(right.sum() / counts.sum()),
+        "macro_f1": float(f1.mean()),
+        "weighted_f1": float((f1 * true).sum() / true.sum()),
+        "recall": (right / np.maximum(true, 1)).tolist(),
+        "precision": (right / np.maximum(said, 1)).tolist(),
+        "confusion": counts.astype(np.int64).tolist(),
+    }
+
+
+def digits(named: Labels) -> str:
+    """Classes from 0 to 9 as one string, a digit per text."""
+    if len(named) and not 0 <= named.min() <= named.max() <= 9:
+        raise ValueError(f"named holds classes {named.min()} to {named.max()}; expected 0 to 9, one digit each.")
+    return "".join(map(str, named.tolist()))
+
+
+def temperature(logits: Floats, labels: Labels) -> float:
+    """The number to divide logits by that makes their probabilities fit best.
+
+    Source: Guo et al. (2017), On calibration of modern neural networks.
+    """
+    candidates = np.geomspace(0.1, 10, 401)
+    return float(candidates[np.argmin([nll(logits / candidate, labels) for candidate in candidates])])
+
+
+def calibration(logits: Floats, labels: Labels) -> dict[str, Any]:
+    """The largest probability of each text, in bins, and how often it is right.
+
+    Source: Guo et al. (2017), On calibration of modern neural networks, equation 3.
+    """
+    probability = np.exp(log_softmax(logits))
+    largest, right = probability.max(axis=1), probability.argmax(axis=1) == labels
+    which = np.minimum((largest * BINS).astype(np.int64), BINS - 1)
+    counts, sums, correct = (
+        np.bincount(which, weights=weights, minlength=BINS) for weights in (np.ones(len(labels)), largest, right)
+    )
+    return {
+        "counts": counts.astype(np.int64).tolist(),
+        "sums": np.round(sums, 4).tolist(),
+        "correct": correct.astype(np.int64).tolist(),
+        "ece": float(np.abs(sums - correct).sum() / len(labels)),
+    }
 
 
 def _outcome(parts: _Parts, named: Callable[[_Part], Labels]) -> dict[str, Any]:
@@ -313,7 +531,196 @@ def _fingerprint(scale: Scale) -> str:
     return splits("messages" if scale == "full" else "sentences").fingerprint
 
 
-STUDY = Study(
+TRAIN, VALIDATION, TEST = 8_000, 2_000, 4_000  # sentences
+MASKED = 0.1  # share of the words that one copy of the training sentences makes unknown
+BATCH = 64
+LEVELS = 127  # largest entry of a rounded row
+EXAMPLES = (
+    "I pretend to feel happy but deep down I feel lonely",
+    "I pretend to feel lonely but deep down I feel happy",
+    "my friends are happy while I am sad",
+    "my friends are sad while I am happy",
+    "yesterday my cat felt miserable, but I felt cheerful",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReaderConfig:
+    """One small network.
+
+    Attributes:
+        seed: of the initial weights, the order of the batches, and what is made unknown or cut off.
+        sentences: generated sentences to learn from.
+        epochs: passes over them.
+        embedding_dim: entries of a word's vector.
+        hidden_size: units of each direction.
+    """
+
+    seed: int
+    sentences: int = TRAIN
+    epochs: int = 4
+    embedding_dim: int = 32
+    hidden_size: int = 32
+
+
+def reader_grid(scale: Scale, seeds: int) -> list[ReaderConfig]:
+    """One run per seed, on generated sentences at either scale."""
+    return [ReaderConfig(seed=seed) for seed in range(seeds)]
+
+
+def reader_splits(sentences: int) -> TextSplits:
+    """The corpus of the study: parts that share no pair of twins but by chance."""
+    return TextSplits(
+        order_sentences(sentences, seed=101), order_sentences(VALIDATION, seed=102), order_sentences(TEST, seed=103)
+    )
+
+
+def masked(encoded: Encoded, *, share: float, seed: int) -> Encoded:
+    """The same texts with some words made unknown, each with the same probability."""
+    chosen = np.random.default_rng(seed).random(len(encoded.ids)) < share
+    return Encoded(np.where(chosen, UNKNOWN, encoded.ids), encoded.offsets)
+
+
+def beginnings(encoded: Encoded, *, seed: int) -> Encoded:
+    """The first words of each text, as many as are drawn from one to all of them."""
+    kept = np.random.default_rng(seed).integers(1, encoded.lengths + 1)
+    return Encoded.of([encoded[k][:length] for k, length in enumerate(kept)])
+
+
+def train_reader(config: ReaderConfig, parts: TextSplits, vocabulary: Vocabulary) -> TextClassifier:
+    """A bidirectional GRU that sees every sentence three times per epoch: whole, with some words unknown, and begun.
+
+    So it learns a vector for the unknown word, and what to believe before a sentence has said it all.
+    """
+    set_seed(config.seed)
+    net = TextClassifier(
+        "gru",
+        vocabulary_size=len(vocabulary),
+        embedding_dim=config.embedding_dim,
+        hidden_size=config.hidden_size,
+        classes=len(parts.train.classes),
+        bidirectional=True,
+    )
+    whole = vocabulary.encode(parts.train.texts)
+    copies = (whole, masked(whole, share=MASKED, seed=config.seed), beginnings(whole, seed=config.seed))
+    every = Encoded.of([kind[k] for kind in copies for k in range(len(kind))])
+    batches = TextBatches(every, np.tile(parts.train.labels, len(copies)), BATCH)
+    fit(
+        net,
+        batches,
+        TextBatches(vocabulary.encode(parts.validation.texts), parts.validation.labels, BATCH),
+        epochs=config.epochs,
+        loss=cross_entropy,
+        optimiser=one_cycle(1e-2, config.epochs * len(batches)),
+        clip_norm=1.0,
+        seed=config.seed,
+        device="cpu",
+        progress=False,
+    )
+    return net.eval()
+
+
+def round_rows(matrix: Tensor) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    """A matrix as signed bytes with one scale per row."""
+    values = matrix.detach().double().numpy()
+    scales = (np.abs(values).max(axis=1) / LEVELS).astype(np.float32)
+    entries = np.round(values / np.where(scales > 0, scales, 1)[:, None])
+    return scales, np.clip(entries, -LEVELS, LEVELS).astype(np.int8)
+
+
+def pack(net: TextClassifier) -> tuple[bytes, TextClassifier]:
+    """Weights as the page reads them, and the network that has these weights."""
+    rounded, packed = copy.deepcopy(net), b""
+    names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+    recurrent = [getattr(rounded.rnn, name + way) for way in ("", "_reverse") for name in names]
+    with torch.no_grad():
+        rows = rounded.embedding.weight[UNKNOWN:]  # the padding is never read
+        for array in (rows, *recurrent, *rounded.head.parameters()):
+            if array.ndim == 1:
+                packed += array.numpy().astype("<f4").tobytes()
+                continue
+            scales, entries = round_rows(array)
+            array.copy_(torch.from_numpy(scales[:, None] * entries))
+            packed += scales.astype("<f4").tobytes() + entries.tobytes()
+    return packed, rounded
+
+
+def named_right(net: TextClassifier, encoded: Encoded, labels: NDArray[np.int64]) -> float:
+    """Share of the texts that a network names right."""
+    return float((class_logits(net, encoded, device="cpu").argmax(axis=1) == labels).mean())
+
+
+def _scores(net: TextClassifier, rounded: TextClassifier, test: Encoded, labels: NDArray[np.int64]) -> dict[str, Any]:
+    unknown = masked(test, share=MASKED, seed=0)
+    before, after = (torch.from_numpy(class_logits(one, test, device="cpu")).softmax(1) for one in (net, rounded))
+    mixed = test.shuffled(np.random.default_rng(0))
+    return {
+        "accuracy": named_right(net, test, labels),
+        "accuracy_rounded": named_right(rounded, test, labels),
+        "masked_accuracy": named_right(net, unknown, labels),
+        "masked_accuracy_rounded": named_right(rounded, unknown, labels),
+        "shuffled_accuracy": named_right(rounded, mixed, labels),
+        "largest_change": float((before - after).abs().max()),
+    }
+
+
+def run_reader(config: ReaderConfig, device: str) -> dict[str, Any]:
+    """Train, round the weights, score the network before and after, and the baselines beside it.
+
+    Returns:
+        ``reader``, the state of the widget that shows it; accuracy on the test part, as shares, of the network before
+        and after rounding, on whole sentences and with a tenth of the words unknown, and of the rounded network on
+        the same words in random order; ``largest_change``, the largest difference that rounding makes to any
+        probability; ``tfidf_logreg`` and ``tfidf_svm``, accuracy of the baselines; ``parameters``, ``bytes``,
+        ``vocabulary``, ``tested``, the test sentences, and ``seen``, those of them that are in the training part too.
+    """
+    parts = reader_splits(config.sentences)
+    vocabulary = Vocabulary.of(parts.train.texts)
+    net = train_reader(config, parts, vocabulary)
+    packed, rounded = pack(net)
+    test, labels = vocabulary.encode(parts.test.texts), parts.test.labels
+    scores = _scores(net, rounded, test, labels)
+    baselines: dict[str, TextBaseline] = {"tfidf_logreg": LogisticBagOfWords(), "tfidf_svm": LinearSVM()}
+    for name, baseline in baselines.items():
+        fitted = baseline.fit(parts.train.texts, parts.train.labels)
+        scores[name] = float((fitted.predict(parts.test.texts) == labels).mean())
+    reader = {
+        "words": list(vocabulary.words[UNKNOWN + 1 :]),
+        "classes": list(parts.train.classes),
+        "weights": base64.b64encode(packed).decode(),
+        "embedding_dim": config.embedding_dim,
+        "hidden_size": config.hidden_size,
+        "held_out": [len(test), 100 * scores["accuracy"], 100 * scores["accuracy_rounded"]],
+        "examples": list(EXAMPLES),
+        "text": EXAMPLES[0],
+    }
+    return {
+        **scores,
+        "parameters": sum(parameter.numel() for parameter in net.parameters()),
+        "bytes": len(packed),
+        "vocabulary": len(vocabulary),
+        "tested": len(test),
+        "seen": shared_texts(parts.train, parts.test),
+        "reader": reader,
+    }
+
+
+def _reader_data(scale: Scale) -> str:
+    return reader_splits(TRAIN).fingerprint
+
+
+CORPUS = Study(
+    name="emotion-corpus",
+    about="how large, how uneven and how contradictory the emotion corpus is, and what lists of words know",
+    seeds=1,
+    grid=corpus_grid,
+    run=count_part,
+    data=_corpus_data,
+    notes="Nothing is trained but lists of words. No text is recorded, only numbers about texts.",
+)
+
+
+EMOTION = Study(
     name="emotion",
     about="what does a network that reads a message know that a count of its words does not?",
     seeds=5,
@@ -325,4 +732,16 @@ STUDY = Study(
     f"choice. The network of the report reads messages padded in front to {PADDED} tokens, for "
     f"{RECIPES['report'].epochs} epochs.",
 )
-STUDIES = (STUDY,)
+
+
+READER = Study(
+    name="sentence-reader",
+    about="a small bidirectional GRU on generated sentences that reads in the page",
+    seeds=1,
+    grid=reader_grid,
+    run=run_reader,
+    data=_reader_data,
+    notes="Synthetic data at either scale. The weights are rounded to one byte each before the network is shown.",
+)
+
+STUDIES = (CORPUS, EMOTION, READER)

@@ -1,16 +1,7 @@
 """The engine of the studies: it runs what is missing of a grid of experiments, anywhere, and records it."""
 
-from rnncourse.studies.experiments import studies, study_named
-from rnncourse.studies.records import (
-    Record,
-    check_target,
-    folded,
-    read_record,
-    recorded,
-    results_folder,
-    write_record,
-)
-from rnncourse.studies.study import Scale, Study
+from rnncourse.studies.records import Record, read_record, recorded, results_folder
+from rnncourse.studies.study import Scale, Study, studies, study_named
 from rnncourse.studies.sweeps import Failure, Progress, Sweep, sweep
 from rnncourse.studies.values import StudyError, StudyMisuse
 
@@ -23,13 +14,10 @@ __all__ = [
     "StudyError",
     "StudyMisuse",
     "Sweep",
-    "check_target",
-    "folded",
     "read_record",
     "recorded",
     "results_folder",
     "studies",
     "study_named",
     "sweep",
-    "write_record",
 ]

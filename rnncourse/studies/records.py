@@ -51,20 +51,11 @@ class Record:
     @property
     def text(self) -> str:
         """The content of its file: sorted keys, one row on each line; equal records have equal text."""
-        head = {"kind": KIND, "format": FORMAT, **vars(self)}
-        head.pop("frame", None)  # once computed, it lies there too
-        seal = checksum(head)
-        rows = ",\n  ".join(canonical(row) for row in head.pop("rows"))
-        lines = json.dumps(head | {"sha256": seal}, indent=1, sort_keys=True, ensure_ascii=False).removesuffix("\n}")
-        return f'{lines},\n "rows": [\n  {rows}\n ]\n}}\n'
-
-
-def recorded(name: str) -> Record:
-    """The recorded results of a study; StudyError where nothing is recorded or the file is no record of it."""
-    path = results_folder() / f"{name}.json"
-    if not path.is_file():
-        raise StudyError(f"no results of the study {name!r} are recorded: run `rnncourse study run {name}`")
-    return read_record(path, study=name)
+        content = {name: value for name, value in vars(self).items() if name != "frame"}
+        head = {"kind": KIND, "format": FORMAT, **content}
+        sealed = head | {"sha256": checksum(head), "rows": []}
+        rows = ",\n  ".join(canonical(row) for row in self.rows)
+        return json.dumps(sealed, indent=1, sort_keys=True, ensure_ascii=False).replace("[]", f"[\n  {rows}\n ]") + "\n"
 
 
 def results_folder() -> Path:
@@ -78,12 +69,16 @@ def results_folder() -> Path:
     raise StudyError("no recorded results were found; set RNNCOURSE_RESULTS to their folder")
 
 
-def read_record(path: Path, *, study: str = "") -> Record:
-    """Read a results file, of one study or of any.
+def recorded(name: str) -> Record:
+    """The recorded results of a study; StudyError where there are none, or the file is no record of it."""
+    path = results_folder() / f"{name}.json"
+    if not path.is_file():
+        raise StudyError(f"no results of the study {name!r} are recorded: run `rnncourse study run {name}`")
+    return read_record(path, study=name)
 
-    Raises:
-        StudyError: it cannot be read, is no results file, is in another format, of another study, or was altered.
-    """
+
+def read_record(path: Path, *, study: str) -> Record:
+    """Read a results file of a study; StudyError where it is none, is of another study or version, or was altered."""
     try:
         document = unsealed(path.read_bytes().decode())
     except OSError as error:
@@ -92,13 +87,13 @@ def read_record(path: Path, *, study: str = "") -> Record:
         raise StudyError(f"{path} is no results file, or was altered: {error}") from error
     if (document.pop("kind", None), document.pop("format", None)) != (KIND, FORMAT):
         raise StudyError(f"{path} is no results file of this version: update rnncourse, or run the study again")
-    if study and document["study"] != study:
+    if document["study"] != study:
         raise StudyError(f"{path} holds results of the study {document['study']!r}, not of {study!r}")
     return Record(**document)
 
 
 def folded(sweep: "Sweep") -> Record:
-    """The record of a sweep whose runs are all finished; StudyError where some are missing."""
+    """The record of a sweep; StudyError where runs are missing."""
     study, runs = sweep.plan.study, sweep.runs
     if missing := len(sweep.plan.runs) - len(runs):
         raise StudyError(f"study {study.name}: {missing} of {len(sweep.plan.runs)} runs are missing")

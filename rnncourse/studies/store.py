@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +24,7 @@ class Store:
     """The runs of one study in one folder. What the disk refuses is a StudyError."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.set_aside = folder, list[Path]()
+        self.folder = folder
         with self._disk():
             folder.mkdir(parents=True, exist_ok=True)
             self._claims = (folder / "claims").open("ab")
@@ -35,31 +34,25 @@ class Store:
         self._claims.close()
 
     def read(self, key: str) -> Run | None:
-        """The stored run of that key, or None; a file that holds anything else is renamed and ``set_aside``."""
-        path = self.folder / f"{key}.json"
-        with self._disk():
-            if not path.exists():
-                return None
-            try:
-                run = unsealed(path.read_bytes().decode())
-            except ValueError:
-                run = {}
-            if run.get("key") == key:
-                return run
-            self.set_aside.append(path.replace(path.with_suffix(f".aside-{time.time_ns()}")))
-        return None
+        """The stored run of that key, or None; a file that holds anything else counts for nothing."""
+        try:
+            run = unsealed((self.folder / f"{key}.json").read_bytes().decode())
+        except (FileNotFoundError, ValueError):
+            return None
+        return run if run.get("key") == key else None
 
     def write(self, run: Run) -> None:
         """Store a run in one step."""
-        with self._disk():
-            sealed = run | {"sha256": checksum(run)}
-            write_whole(self.folder / f"{run['key']}.json", json.dumps(sealed, indent=1) + "\n")
+        self._write(f"{run['key']}.json", json.dumps(run | {"sha256": checksum(run)}, indent=1) + "\n")
 
     def note_failure(self, key: str, text: str) -> Path:
         """Note why a run failed, and return the path of the note."""
+        return self._write(f"{key}.failed", text)
+
+    def _write(self, name: str, text: str) -> Path:
         with self._disk():
-            write_whole(path := self.folder / f"{key}.failed", text)
-        return path
+            write_whole(self.folder / name, text)
+        return self.folder / name
 
     def claim(self, key: str, *, release: bool = False) -> bool:
         """Take a run for this process until it is released or the process ends; False where another has it.
@@ -81,8 +74,7 @@ class Store:
             yield
         except OSError as error:
             remedy = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "see to that"
-            what = error.strerror or error
-            raise StudyError(f"{self.folder} cannot be used ({what}): {remedy} and call again") from error
+            raise StudyError(f"{self.folder} cannot be used ({error.strerror}): {remedy} and call again") from error
 
 
 def runs_folder() -> Path:

@@ -1,10 +1,14 @@
 """What a study is: a grid of configs, and a pure function that runs one of them."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
-from rnncourse.studies.reached import code_digests
+from rnncourse._reached import code_digests
 from rnncourse.studies.values import StudyError, StudyMisuse, as_json, checksum
 
 Scale = Literal["small", "full"]
@@ -33,8 +37,7 @@ class Study:
     notes: str = ""
 
 
-@dataclass(frozen=True)
-class Planned:
+class Planned(NamedTuple):
     """One run that a sweep wants: a SHA-256 of study, config, data and code; the config, and its fields as JSON."""
 
     key: str
@@ -45,8 +48,7 @@ class Planned:
         return ", ".join(f"{name}={value}" for name, value in self.fields.items())
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """All runs that a sweep wants, by their keys and in the order of the grid, and what the keys were made from."""
 
     study: Study
@@ -82,3 +84,24 @@ def plan(study: Study, *, scale: Scale = "small", seeds: int | None = None) -> P
     if not runs:
         raise StudyError(f"study {study.name}: the grid of scale {scale} is empty")
     return Plan(study, scale, data, code, runs)
+
+
+@cache
+def studies() -> dict[str, Study]:
+    """The studies of the book by name, in the order of its chapters; StudyError outside a clone."""
+    clones = (Path(__file__).parents[2], Path.cwd())
+    clone = next((one for one in clones if (one / "book" / "experiments").is_dir()), None)
+    if clone is None:
+        raise StudyError("the experiments are part of the book: call this in a clone of its repository")
+    if str(clone) not in sys.path:
+        sys.path.append(str(clone))  # also that of worker processes
+    files = sorted((clone / "book" / "experiments").glob("ch*.py"))
+    modules = [import_module(f"book.experiments.{file.stem}") for file in files]
+    return {study.name: study for module in modules for study in module.STUDIES}
+
+
+def study_named(name: str) -> Study:
+    """The study of that name; StudyMisuse if there is none."""
+    if name not in studies():
+        raise StudyMisuse(f"unknown study {name!r}: choose from {', '.join(studies())}")
+    return studies()[name]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from rnncourse.studies.store import Run, Store, runs_folder
 from rnncourse.studies.study import Plan, Planned, Scale, Study, plan
-from rnncourse.studies.workers import Outcome, check_place, do_work, execute
+from rnncourse.studies.workers import Outcome, check_place, do_all, execute
 
 POLL_SECONDS = 0.2
 
@@ -33,13 +33,12 @@ class Progress(NamedTuple):
 
 
 class Sweep(NamedTuple):
-    """What a sweep brought: runs in the order of the plan, how many of them are ``new``, and files ``set_aside``."""
+    """What a sweep brought: runs and failures in the order of the plan, and how many of the runs are ``new``."""
 
     plan: Plan
     runs: list[Run]
     failures: list[Failure]
     new: int
-    set_aside: list[Path]
 
 
 def sweep(
@@ -74,35 +73,33 @@ def sweep(
     """
     check_place(device, workers, scheduler)
     wanted = plan(study, scale=scale, seeds=seeds)
-    store = Store(folder or runs_folder() / study.name)
     do = partial(execute, study.run, wanted.code, device)
-    with closing(store):
+    with closing(Store(folder or runs_folder() / study.name)) as store:
         state = _State(wanted, store, progress)
-        while missing := state.missing():
+        while missing := [
+            run for key, run in wanted.runs.items() if key not in state.found.keys() | state.failures.keys()
+        ]:
             claimed = state.claim(missing)
             if (first := next(claimed, None)) is None:  # another sweep has all that is missing
                 time.sleep(POLL_SECONDS)
                 continue
-            with closing(do_work(do, chain([first], claimed), workers, scheduler)) as outcomes:
+            with closing(do_all(do, chain([first], claimed), workers, scheduler)) as outcomes:
                 for outcome in outcomes:
                     state.record(*outcome)
     runs = [state.found[key] for key in wanted.runs if key in state.found]
     failures = [state.failures[key] for key in wanted.runs if key in state.failures]
-    return Sweep(wanted, runs, failures, state.new, store.set_aside)
+    return Sweep(wanted, runs, failures, state.new)
 
 
 class _State:
     """How far a sweep is: what is found and what failed."""
 
     def __init__(self, plan: Plan, store: Store, progress: Callable[[Progress], None]) -> None:
-        self.plan, self.store, self.progress = plan, store, progress
+        self.total, self.store, self.progress = len(plan.runs), store, progress
         self.found = {key: run for key in plan.runs if (run := store.read(key))}
         self.failures: dict[str, Failure] = {}
         self.new = 0
         self._tell("")
-
-    def missing(self) -> list[Planned]:
-        return [one for key, one in self.plan.runs.items() if key not in self.found.keys() | self.failures.keys()]
 
     def claim(self, missing: list[Planned]) -> Iterator[Planned]:
         """Claim one run after the other; those that another sweep has are left to it."""
@@ -113,16 +110,16 @@ class _State:
                 else:
                     yield planned
 
-    def record(self, planned: Planned, result: Outcome) -> None:
-        if isinstance(result, dict):
-            self.store.write(result)
-            self.found[planned.key] = result
+    def record(self, planned: Planned, outcome: Outcome) -> None:
+        if isinstance(outcome, dict):
+            self.store.write(outcome)
+            self.found[planned.key] = outcome
             self.new += 1
         else:
-            path = self.store.note_failure(planned.key, f"{planned}\n{result}")
-            self.failures[planned.key] = Failure(str(planned), result.splitlines()[0], path)
+            path = self.store.note_failure(planned.key, f"{planned}\n{outcome}")
+            self.failures[planned.key] = Failure(str(planned), outcome.splitlines()[0], path)
         self.store.claim(planned.key, release=True)
         self._tell(str(planned))
 
     def _tell(self, label: str) -> None:
-        self.progress(Progress(len(self.found), len(self.plan.runs), len(self.failures), label))
+        self.progress(Progress(len(self.found), self.total, len(self.failures), label))

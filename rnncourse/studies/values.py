@@ -17,8 +17,7 @@ class StudyMisuse(StudyError, ValueError):
 def as_json(value: Any, *, finite: bool = False) -> Any:
     """A value as JSON holds it: lists for tuples, arrays and tensors, None for numbers that are not finite.
 
-    Raises:
-        TypeError, ValueError: it holds something else, text that is no Unicode, or ``finite`` and a number that is not.
+    TypeError or ValueError where it holds something else, text that is no Unicode, or ``finite`` and such a number.
     """
     text = json.dumps(value, default=_listed, allow_nan=not finite, ensure_ascii=False)
     text.encode()  # half a surrogate pair is text that no file can hold

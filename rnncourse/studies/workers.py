@@ -1,4 +1,4 @@
-"""How work reaches processors: in this process, in processes of this machine, or on a Dask cluster.
+"""How runs reach processors: in this process, in processes of this machine, or on a Dask cluster.
 
 A pool of processes and a cluster are executors of `concurrent.futures`, so one loop serves both: it hands out runs only
 a few ahead of the workers and yields each outcome as it arrives.
@@ -7,7 +7,6 @@ a few ahead of the workers and yields each outcome as it arrives.
 import asyncio
 import logging
 import os
-import platform
 import re
 import signal
 import threading
@@ -24,30 +23,92 @@ from concurrent.futures import (
     wait,
 )
 from datetime import UTC, datetime
-from functools import cache
-from importlib import metadata
-from itertools import chain, islice
-from pathlib import Path
-from typing import Any
+from itertools import chain
+from typing import Any, TypeAlias
 
-from rnncourse.studies.reached import code_digests
+from rnncourse import _surroundings
+from rnncourse._reached import code_digests
 from rnncourse.studies.store import Run
 from rnncourse.studies.study import Planned
 from rnncourse.studies.values import StudyError, StudyMisuse, as_json
 
-Outcome = Run | str
+Outcome: TypeAlias = Run | str
 """A finished run, or why there is none: the error in one line, then its traceback."""
 Outcomes = Generator[tuple[Planned, Outcome], None, None]
 Execute = Callable[[Planned], Outcome]
 _Out = dict[Future[Outcome], Planned]
 
-ANSWER_SECONDS, WORKER_SECONDS = 6.0, 30.0
+ANSWER_SECONDS = 6.0
 DIED = "its process died: killed from outside, out of memory, or a crash in compiled code"
 _ONE_RUN = threading.Lock()  # runs seed torch's generator, which a process has once: its threads take turns
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
-def do_work(do: Execute, runs: Iterator[Planned], workers: int | None, scheduler: str) -> Outcomes:
+def check_place(device: str, workers: int | None, scheduler: str) -> None:
+    """StudyMisuse where runs cannot take place as asked."""
+    if workers is not None and (scheduler or workers < 1):
+        raise StudyMisuse(f"workers must be at least 1, and left out where a scheduler has its own; got {workers}")
+    if not scheduler:  # what a cluster has, its workers know
+        _device_named(device)
+
+
+def _device_named(name: str) -> str:
+    """The device that a name stands for; StudyMisuse if this machine has none of that name."""
+    import torch
+
+    gpus = torch.cuda.device_count()
+    found = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", name)
+    if not found or (name.startswith("cuda") and int(found[1] or 0) >= gpus):
+        raise StudyMisuse(
+            f"no device {name!r} on this machine, which has {gpus} GPUs: choose auto, cpu, cuda or cuda:N"
+        )
+    return ("cuda" if gpus else "cpu") if name == "auto" else name
+
+
+def execute(run: Callable[[Any, str], Any], code: Mapping[str, str], device: str, planned: Planned) -> Outcome:
+    """Do a run on one thread; whatever it raises becomes its outcome."""
+    import torch
+
+    with _ONE_RUN:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            if run.__module__ != "__main__" and code_digests(run) != code:
+                raise RuntimeError("this worker has other code than the sweep: restart it, or the kernel")
+            place, start = _device_named(device), time.perf_counter()
+            metrics = run(planned.config, place)
+            seconds = time.perf_counter() - start
+            if not isinstance(metrics, Mapping) or not metrics:
+                raise TypeError(f"a run must return metrics by name, at least one, got {metrics!r:.60}")
+            if clash := sorted(metrics.keys() & planned.fields.keys()):
+                raise ValueError(f"a metric has the name of a field of the config: {', '.join(clash)}")
+            return {
+                "key": planned.key,
+                "config": planned.fields,
+                "metrics": as_json(metrics),
+                "seconds": seconds,
+                "device": place,
+                "machine": _surroundings.machine() | _gpu(place),
+                "versions": _surroundings.versions(),
+                "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            }
+        except Exception as problem:
+            return f"{_in_words(problem)}\n{traceback.format_exc()}"
+        finally:
+            torch.set_num_threads(threads)
+
+
+def _gpu(device: str) -> dict[str, str]:
+    import torch
+
+    return {"gpu": torch.cuda.get_device_name(device)} if device.startswith("cuda") else {}
+
+
+def _in_words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def do_all(do: Execute, runs: Iterator[Planned], workers: int | None, scheduler: str) -> Outcomes:
     """Do runs in so many processes of this machine, one per core by default, or on the cluster of a scheduler.
 
     Raises:
@@ -62,35 +123,6 @@ def do_work(do: Execute, runs: Iterator[Planned], workers: int | None, scheduler
     return ((one, do(one)) for one in runs) if count == 1 else _in_processes(do, runs, count)
 
 
-def execute(run: Callable[[Any, str], Any], code: Mapping[str, str], device: str, planned: Planned) -> Outcome:
-    """Do a run on one thread; whatever it raises becomes its outcome."""
-    import torch
-
-    with _ONE_RUN:
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            if run.__module__ != "__main__" and code_digests(run) != code:
-                raise RuntimeError("this worker has other code than the sweep: restart it, or the kernel")
-            device, start = device_named(device), time.perf_counter()
-            metrics = run(planned.config, device)
-            made = {"seconds": time.perf_counter() - start, "device": device, **_surroundings(device)}
-            if not isinstance(metrics, Mapping) or not metrics:
-                raise TypeError(f"a run must return metrics by name, at least one, got {metrics!r:.60}")
-            if clash := sorted(metrics.keys() & planned.fields.keys()):
-                raise ValueError(f"a metric has the name of a field of the config: {', '.join(clash)}")
-            date = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            return {"key": planned.key, "config": planned.fields, "metrics": as_json(metrics), **made, "date": date}
-        except Exception as problem:
-            return f"{_in_words(problem)}\n{traceback.format_exc()}"
-        finally:
-            torch.set_num_threads(threads)
-
-
-def _in_words(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
-
-
 def _in_processes(do: Execute, runs: Iterator[Planned], count: int) -> Outcomes:
     """When a process dies, the runs that were out go again, each alone: one that kills it again is to blame."""
     suspects: list[Planned] = []
@@ -101,9 +133,7 @@ def _in_processes(do: Execute, runs: Iterator[Planned], count: int) -> Outcomes:
             yield one, DIED
 
 
-def _in_pool(
-    do: Execute, runs: Iterator[Planned], count: int
-) -> Generator[tuple[Planned, Outcome], None, list[Planned]]:
+def _in_pool(do: Execute, runs: Iterator[Planned], count: int) -> Generator[Any, None, list[Planned]]:
     """Do runs in a pool of processes, and return those that were out when one died."""
     from joblib.externals.loky import get_reusable_executor
 
@@ -116,7 +146,7 @@ def _in_pool(
     except BaseException:
         while not all(
             future.running() or future.done() for future in out
-        ):  # loky trips over what it still has to hand out
+        ):  # loky trips over what it has not handed out
             time.sleep(0.01)
         pool.shutdown(wait=True, kill_workers=True)
         raise
@@ -126,7 +156,7 @@ def _in_pool(
 def _outcomes(do: Execute, runs: Iterator[Planned], pool: Executor, out: _Out, room: Callable[[], int]) -> Outcomes:
     """Hand out as many runs as there is room for, and remember those that are ``out``."""
     while True:
-        for one in islice(runs, max(0, room() - len(out))):
+        while len(out) < room() and (one := next(runs, None)):
             try:
                 future = pool.submit(do, one)
             except BrokenExecutor as broken:
@@ -153,8 +183,17 @@ def _end_with(parent: int) -> None:
 
 
 def _on_cluster(do: Execute, runs: Iterator[Planned], scheduler: str) -> Outcomes:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise StudyError("a cluster needs more packages: pip install 'rnncourse[cluster]'") from error
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is said here, in a sentence
-    with _connected(scheduler) as client, client.get_executor(pure=False) as pool:
+    with ThreadPoolExecutor(1) as thread:  # a notebook's own has a loop already
+        thread.submit(asyncio.run, _greet(scheduler)).result()
+    with (
+        Client(scheduler, timeout=ANSWER_SECONDS, set_as_default=False) as client,
+        client.get_executor(pure=False) as pool,
+    ):
         try:
             yield from _outcomes(do, runs, pool, {}, lambda: 2 * max(1, len(client.nthreads())))
         except (CancelledError, OSError) as error:
@@ -162,79 +201,23 @@ def _on_cluster(do: Execute, runs: Iterator[Planned], scheduler: str) -> Outcome
             raise StudyError(f"the scheduler at {scheduler} went away; {after}") from error
 
 
-def _connected(scheduler: str) -> Any:
-    """A client of a scheduler that answers as one and has a worker."""
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise StudyError("a cluster needs more packages: pip install 'rnncourse[cluster]'") from error
-    try:
-        with ThreadPoolExecutor(1) as pool:  # a notebook's thread has a loop already
-            pool.submit(asyncio.run, _greet(scheduler)).result()
-        client = Client(scheduler, timeout=ANSWER_SECONDS, set_as_default=False)
-    except OSError as error:
-        remedy = "start one with `dask scheduler`, or check the address"
-        raise StudyError(f"no Dask scheduler answers at {scheduler} ({error}): {remedy}") from error
-    try:
-        client.wait_for_workers(1, timeout=WORKER_SECONDS)
-    except TimeoutError as error:
-        client.close()
-        remedy = f"start some with `dask worker {scheduler} --nthreads 1`"
-        raise StudyError(f"the scheduler at {scheduler} has no workers: {remedy}") from error
-    return client
-
-
 async def _greet(scheduler: str) -> None:
-    """Ask whether a scheduler is there; what listens may say anything, or nothing for ever."""
+    """StudyError unless a scheduler with workers answers; what listens may say anything, or nothing for ever."""
     from distributed.core import rpc
 
+    answer: dict[str, Any] = {"type": "server of another kind"}
     try:
         async with rpc(scheduler, timeout=ANSWER_SECONDS) as server:
-            kind = (await asyncio.wait_for(server.identity(), ANSWER_SECONDS))["type"]
+            answer = await asyncio.wait_for(server.identity(), ANSWER_SECONDS)
     except ValueError as error:
         raise StudyMisuse(f"{scheduler!r} is no address of a scheduler: {error}") from error
     except OSError as error:
-        raise OSError(str(error) or "it says nothing") from error
-    except Exception as error:
-        raise OSError("it is another kind of server") from error
-    if kind != "Scheduler":
-        raise OSError(f"it is a {kind}")
-
-
-def check_place(device: str, workers: int | None, scheduler: str) -> None:
-    """StudyMisuse where runs cannot take place as asked."""
-    if scheduler and workers is not None:
-        raise StudyMisuse("a sweep uses all workers of a cluster: leave the number of workers out")
-    if workers is not None and workers < 1:
-        raise StudyMisuse(f"the number of workers must be at least 1, got {workers}")
-    if not scheduler:  # what a cluster has, its workers know
-        device_named(device)
-
-
-def device_named(name: str) -> str:
-    """The device that a name stands for; StudyMisuse if this machine has none of that name."""
-    import torch
-
-    gpus = torch.cuda.device_count()
-    found = re.fullmatch(r"auto|cpu|cuda(:(?P<number>\d+))?", name)
-    if not found or (name.startswith("cuda") and int(found["number"] or 0) >= gpus):
-        raise StudyMisuse(
-            f"no device {name!r} on this machine, which has {gpus} GPUs: choose auto, cpu, cuda or cuda:N"
-        )
-    return ("cuda" if gpus else "cpu") if name == "auto" else name
-
-
-@cache
-def _surroundings(device: str) -> dict[str, Any]:
-    """Processor, cores, system and GPU of this machine, without names and paths, and the versions that compute."""
-    import torch
-
-    cpuinfo = Path("/proc/cpuinfo")
-    models = re.findall(r"model name\s*: (.+)", cpuinfo.read_text(encoding="utf-8")) if cpuinfo.exists() else []
-    cpu = (models or [platform.processor() or "unknown"])[0].strip()
-    machine = {"cpu": cpu, "cores": os.cpu_count(), "os": f"{platform.system()} {platform.machine()}"}
-    if device.startswith("cuda"):
-        machine["gpu"] = torch.cuda.get_device_name(device)
-    libraries = ("rnncourse", "numpy", "pandas", "scikit-learn", "torch")
-    versions = {"python": platform.python_version()} | {name: metadata.version(name) for name in libraries}
-    return {"machine": machine, "versions": versions}
+        answer = {"type": str(error) or "silence"}
+    except Exception:  # what it said makes no sense
+        pass
+    if answer["type"] != "Scheduler":
+        remedy = "start one with `dask scheduler`, or check the address"
+        raise StudyError(f"no Dask scheduler answers at {scheduler} ({answer['type']}): {remedy}")
+    if not answer["workers"]:
+        remedy = f"start some with `dask worker {scheduler} --nthreads 1` and call again"
+        raise StudyError(f"the scheduler at {scheduler} has no workers: {remedy}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rnncourse.studies import experiments
+from rnncourse.studies import study
 
 
 @pytest.fixture
@@ -15,6 +15,6 @@ def toy_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, value in {"RNNCOURSE_RUNS": "runs", "RNNCOURSE_RESULTS": "results", "TOY_LOG": "log"}.items():
         monkeypatch.setenv(name, str(tmp_path / value))
     monkeypatch.setenv("TOY_TROUBLE", str(tmp_path / "trouble"))
-    monkeypatch.setattr(experiments, "studies", lambda: {"toy": STUDY})
+    monkeypatch.setattr(study, "studies", lambda: {"toy": STUDY})
     (tmp_path / "results").mkdir()
     return tmp_path

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rnncourse.studies import StudyError, reached
+from rnncourse import _reached
 
 SOURCES = {
     "alpha/__init__.py": "from alpha.inner import helper\n",
@@ -67,14 +67,14 @@ def forget() -> None:
     """As in a new process."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "alpha"]:
         del sys.modules[name]
-    reached._digests.cache_clear()
-    reached._parsed.cache_clear()
+    _reached._digests.cache_clear()
+    _reached._parsed.cache_clear()
     importlib.invalidate_caches()
 
 
 def digests() -> dict[str, str]:
     forget()
-    return reached.code_digests(importlib.import_module("alpha.study").run)
+    return _reached.code_digests(importlib.import_module("alpha.study").run)
 
 
 def test_what_a_run_reaches(folder: Path) -> None:
@@ -140,5 +140,5 @@ def test_code_that_moves_unchanged_keeps_its_digests(folder: Path) -> None:
 def test_a_run_that_no_module_holds_is_refused() -> None:
     namespace: dict[str, object] = {"__name__": "__console__"}
     exec("def run(config, device):\n    return {}", namespace)
-    with pytest.raises(StudyError, match="the source of run cannot be read .*: define it in a module"):
-        reached.code_digests(namespace["run"])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="the source of run cannot be read .*: define it in a module"):
+        _reached.code_digests(namespace["run"])  # type: ignore[arg-type]

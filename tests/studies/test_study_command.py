@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rnncourse import cli
+from rnncourse import __main__ as cli
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +67,7 @@ def test_a_small_sweep_goes_beside_a_full_record(capsys: pytest.CaptureFixture[s
     assert toy(capsys, "--scale", "full")[0] == 0
 
 
-def test_failed_runs_and_files_set_aside_are_named(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+def test_failed_runs_are_named(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     (folder.parent / "trouble").write_text("raise", encoding="utf-8")
     code, out, err = toy(capsys)
     assert (code, out) == (1, "toy: 6 of 8 runs, 6 of them new\n")
@@ -75,11 +75,7 @@ def test_failed_runs_and_files_set_aside_are_named(capsys: pytest.CaptureFixture
     assert err.splitlines()[-1] == "rnncourse: 2 of 8 runs failed; call again to try them again"
     assert not (folder / "toy.json").exists()
     (folder.parent / "trouble").unlink()
-    one = next((folder.parent / "runs" / "toy").glob("*.json"))
-    one.write_text("{", encoding="utf-8")
-    code, _, err = toy(capsys)
-    assert code == 0
-    assert f"rnncourse: no run of this study, set aside: {one.with_suffix('')}" in err
+    assert toy(capsys)[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -121,4 +117,4 @@ def test_a_record_that_is_missing_or_altered_exits_with_1(capsys: pytest.Capture
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str], command: tuple[str, ...]) -> None:
     code, out, _ = run(capsys, *command, "--help")
     assert code == 0
-    assert "usage: rnncourse study" in out
+    assert "Usage: rnncourse study" in out

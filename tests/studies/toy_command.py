@@ -2,9 +2,9 @@
 
 from toy_study import STUDY
 
-from rnncourse.cli import main
-from rnncourse.studies import experiments
+from rnncourse.__main__ import main
+from rnncourse.studies import study
 
 if __name__ == "__main__":
-    experiments.studies = lambda: {"toy": STUDY}
+    study.studies = lambda: {"toy": STUDY}
     main()

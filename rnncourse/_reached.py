@@ -15,8 +15,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from rnncourse.studies.values import StudyError
-
 
 class _Place(NamedTuple):
     module: str
@@ -27,12 +25,12 @@ def code_digests(run: Callable[..., Any]) -> dict[str, str]:
     """Digest of all code that a function of a module executes: definition → 12 digits of a SHA-256, by name.
 
     Raises:
-        StudyError: a source cannot be read.
+        ValueError: a source cannot be read.
     """
     try:
         return dict(_digests(_Place(run.__module__, run.__name__)))
     except (ImportError, OSError, SyntaxError, ValueError) as error:
-        raise StudyError(f"the source of {run.__qualname__} cannot be read ({error}): define it in a module") from error
+        raise ValueError(f"the source of {run.__qualname__} cannot be read ({error}): define it in a module") from error
 
 
 @cache  # as this process loaded the code; a file may change afterwards

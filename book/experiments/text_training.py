@@ -1,9 +1,9 @@
-"""What studies of texts share: training that is judged after every epoch, choosing by validation, and scores."""
+"""How the texts of two chapters are learned: judged after every epoch, chosen by validation, and scored."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,7 +17,6 @@ Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 Reader = TypeVar("Reader", bound=nn.Module)
 SMALL = 0.1  # standard deviation of fresh word vectors
-BINS = 15  # of equal width, for the largest probability
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,13 +68,6 @@ class Recipe:
     def optimiser(self, parameters: Iterable[nn.Parameter], steps: int) -> torch.optim.Optimizer:
         """Adam with its schedule.
 
-        Args:
-            parameters: what learns.
-            steps: number of steps that will be taken.
-
-        Returns:
-            The optimiser; it moves its own rate after every step.
-
         Source: Smith & Topin (2019), Super-convergence.
         """
         optimiser = torch.optim.Adam(parameters, lr=self.lr, fused=True)
@@ -111,17 +103,6 @@ def train_and_judge(
 
     Chosen is the epoch with the highest ``validation_accuracy``; of equals the one with the lowest
     ``validation_loss``, and then the first. Nothing else that the judge says has a part in the choice.
-
-    Args:
-        net: the network; its present weights are the start.
-        train: training batches.
-        judge: looks at the network; returns ``validation_accuracy``, ``validation_loss`` and what else is to be noted.
-        recipe: how to learn.
-        seed: decides the order of the batches, the forgotten words and the dropout.
-        device: where.
-
-    Returns:
-        The curves and the choice.
     """
     batches: Batches = ForgottenWords(train, recipe.forget) if recipe.forget else train
     optimiser = recipe.optimiser(net.parameters(), recipe.epochs * len(train))
@@ -152,14 +133,7 @@ def train_and_judge(
 
 
 def with_small_vectors(net: Reader) -> Reader:
-    """Shrink fresh word vectors, in place: a rare word then says little, where torch's unit variance is loud noise.
-
-    Args:
-        net: a network with fresh weights; its word vectors get the standard deviation `SMALL`.
-
-    Returns:
-        The same network.
-    """
+    """Shrink fresh word vectors, in place: a rare word then says little, where torch's unit variance is loud noise."""
     embedding = net.embedding
     assert isinstance(embedding, nn.Embedding)
     with torch.no_grad():
@@ -190,85 +164,6 @@ def confusion(named: Labels, labels: Labels, classes: int) -> list[list[int]]:
     np.add.at(counts, (labels, named), 1)
     rows: list[list[int]] = counts.tolist()
     return rows
-
-
-def class_scores(named: Labels, labels: Labels, classes: int) -> dict[str, Any]:
-    """Scores of one set of texts.
-
-    Args:
-        named: the class that is named for each text.
-        labels: the true ones.
-        classes: number of classes.
-
-    Returns:
-        ``accuracy``, ``macro_f1`` and ``weighted_f1`` (means of F1 over classes and over texts), ``recall`` and
-        ``precision`` by class (0 where nothing can be counted), all from 0 to 1, and the `confusion`.
-    """
-    counts = np.array(confusion(named, labels, classes), dtype=np.float64)
-    right, true, said = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
-    f1 = 2 * right / np.maximum(true + said, 1)
-    return {
-        "accuracy": float(right.sum() / counts.sum()),
-        "macro_f1": float(f1.mean()),
-        "weighted_f1": float((f1 * true).sum() / true.sum()),
-        "recall": (right / np.maximum(true, 1)).tolist(),
-        "precision": (right / np.maximum(said, 1)).tolist(),
-        "confusion": counts.astype(np.int64).tolist(),
-    }
-
-
-def digits(named: Labels) -> str:
-    """Classes from 0 to 9 as one string, a digit per text.
-
-    Raises:
-        ValueError: a class has two digits.
-    """
-    if len(named) and not 0 <= named.min() <= named.max() <= 9:
-        raise ValueError(f"named holds classes {named.min()} to {named.max()}; expected 0 to 9, one digit each.")
-    return "".join(map(str, named.tolist()))
-
-
-def temperature(logits: Floats, labels: Labels) -> float:
-    """The number to divide logits by that makes their probabilities fit best.
-
-    Args:
-        logits: of validation texts, ``(n, classes)``.
-        labels: their classes.
-
-    Returns:
-        Where `nll` is lowest among 401 numbers from 0.1 to 10, each 1.2 % above the one before.
-
-    Source: Guo et al. (2017), On calibration of modern neural networks.
-    """
-    candidates = np.geomspace(0.1, 10, 401)
-    return float(candidates[np.argmin([nll(logits / candidate, labels) for candidate in candidates])])
-
-
-def calibration(logits: Floats, labels: Labels) -> dict[str, Any]:
-    """The largest probability of each text, in bins, and how often it is right.
-
-    Args:
-        logits: ``(n, classes)``.
-        labels: the true classes.
-
-    Returns:
-        By bin of the largest probability, `BINS` of them from 0 to 1: ``counts``, ``sums`` of that probability, and
-        texts named right in ``correct``. The expected calibration error in ``ece``, 0 to 1.
-
-    Source: Guo et al. (2017), On calibration of modern neural networks, equation 3.
-    """
-    probability = np.exp(log_softmax(logits))
-    largest, right = probability.max(axis=1), probability.argmax(axis=1) == labels
-    which = np.minimum((largest * BINS).astype(np.int64), BINS - 1)
-    counts, sums, correct = (
-        np.bincount(which, weights=weights, minlength=BINS) for weights in (np.ones(len(labels)), largest, right)
-    )
-    return {
-        "counts": counts.astype(np.int64).tolist(),
-        "sums": np.round(sums, 4).tolist(),
-        "correct": correct.astype(np.int64).tolist(),
-        "ece": float(np.abs(sums - correct).sum() / len(labels)),
-    }
 
 
 def size(net: nn.Module) -> int:

@@ -1,7 +1,8 @@
-"""The study for *Gate ablation*: LSTMs with a part taken away, on household power and on tasks that need a memory.
+"""Two studies for *Gate ablation*: LSTMs with a part taken away, on household power and on tasks that need a memory.
 
 Run k of every variant starts from the same LSTM of seed k, from which the part is then taken, and reads the same
 batches. So differences can be taken seed by seed. The forget gate's bias starts at 1 where there is a forget gate.
+``ablation`` has every variant on every task; ``ablation-longer`` trains the coursework's three on more of the power.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,8 +33,6 @@ from rnncourse.initialisation import forget_bias_
 from rnncourse.networks import Forecaster
 from rnncourse.studies import Scale, Study
 from rnncourse.training import Diverged, fit, predict, set_seed
-
-__all__ = ["COURSEWORK", "POWER", "RECIPES", "STUDIES", "Config", "Fresh", "Recipe", "grid", "run", "train_on"]
 
 Floats = NDArray[np.float64]
 Batch = tuple[Tensor, Tensor]
@@ -150,10 +149,6 @@ def grid(scale: Scale, seeds: int) -> list[Config]:
 def run(config: Config, device: str) -> dict[str, Any]:
     """Train and score one variant on one task.
 
-    Args:
-        config: which.
-        device: where.
-
     Returns:
         ``score`` in the task's unit, for power the test MSE in squared standard deviations, and for power ``mae``;
         ``chance``, the score without memory, for power that of the mean of training; ``parameters`` that learn, the
@@ -177,17 +172,7 @@ def _on_task(config: Config, device: str) -> dict[str, Any]:
 
 
 def train_on(recipe: Recipe, variant: str, seed: int, *, device: str = "cpu") -> tuple[Forecaster, dict[str, Any]]:
-    """Train a variant on a memory task.
-
-    Args:
-        recipe: task and training.
-        variant: a key of `rnncourse.ablation.VARIANTS`.
-        seed: of the initial weights and of the sequences.
-        device: where to compute.
-
-    Returns:
-        The network, ``(batch, time, feature)`` to ``(batch, time, output_size)``, and what `run` says of training.
-    """
+    """Train a variant on a memory task."""
     set_seed(seed)
     net = Forecaster(
         "lstm",
@@ -221,15 +206,7 @@ class Fresh:
         return self.steps
 
     def batches(self, generator: torch.Generator | None) -> Iterator[Batch]:
-        """The batches of one epoch.
-
-        Args:
-            generator: tells the epochs apart; without one, the sequences are always the same.
-
-        Yields:
-            Inputs ``(batch, time, feature)`` and targets ``(batch, time)``; steps that are not learned hold NaN, or
-            the class that torch's cross-entropy leaves out.
-        """
+        """The batches of one epoch."""
         epoch = 0 if generator is None else int(torch.randint(2**31, (), generator=generator))
         drawn = self.task.sample(self.steps * self.batch_size, np.random.default_rng([self.seed, epoch]))
         inputs, targets = torch.from_numpy(drawn.inputs), torch.from_numpy(_masked(drawn))
@@ -357,7 +334,53 @@ def _fingerprint(scale: Scale) -> str:
     return _series("household" if scale == "full" else "synthetic").fingerprint
 
 
-STUDY = Study(
+@dataclass(frozen=True)
+class LongerConfig:
+    """One run_longer.
+
+    Attributes:
+        variant: one of `COURSEWORK`.
+        stride: every which training window is read; each is read once.
+        seed: of the initial weights and of the order of the windows.
+        source: ``household`` or ``synthetic``.
+    """
+
+    variant: str
+    stride: int
+    seed: int
+    source: Source = "household"
+
+
+def longer_grid(scale: Scale, seeds: int) -> list[LongerConfig]:
+    """Seed by seed: the coursework's three on every third window; small, on every fortieth of the synthetic house."""
+    stride = 3 if scale == "full" else 40
+    source: Source = "household" if scale == "full" else "synthetic"
+    return [LongerConfig(variant, stride, seed, source) for seed in range(seeds) for variant in COURSEWORK]
+
+
+def run_longer(config: LongerConfig, device: str) -> dict[str, Any]:
+    """Train and score one of the coursework's three at its size, on as much of the training part as asked for.
+
+    Returns:
+        Test MSE and ``mae`` in standard deviations, and what `book.experiments.ch12_run` says of training.
+    """
+    split, recipe = _split(config.source), POWER["power, two layers of 64"]
+    train = split.train[:: config.stride]
+    batches = training.ArrayBatches(train.inputs, train.targets, recipe.batch_size)
+    set_seed(config.seed)
+    net = Forecaster("lstm", hidden_size=recipe.hidden_size, num_layers=recipe.num_layers)
+    measured = _train(net, config.variant, batches, functional.mse_loss, recipe.lr, 1, config.seed, device)
+    errors = predict(net, split.test.every[split.test.starts], device=device).astype(np.float64) - split.test.targets
+    return {
+        "score": float(np.mean(errors**2)),
+        "mae": float(np.mean(np.abs(errors))),
+        "train_windows": len(train),
+        "test_windows": len(errors),
+        **measured,
+    }
+
+
+ABLATION = Study(
     name="ablation",
     about="LSTMs with a part taken away, on household power and on four memory tasks",
     seeds=10,
@@ -373,4 +396,19 @@ STUDY = Study(
         "of the mean difference, Holm's correction over the variants of the task, 5 %; Cliff's delta as effect size."
     ),
 )
-STUDIES = (STUDY,)
+
+
+LONGER = Study(
+    name="ablation-longer",
+    about="the coursework's three LSTMs at its size with more training: do the gates change places?",
+    seeds=6,
+    grid=longer_grid,
+    run=run_longer,
+    data=_fingerprint,
+    notes=(
+        "Household power as in the study ablation, two layers of 64 units, but every 3rd training window and not every "
+        "14th, each read once. The test set is whole. Weights are those of the last step."
+    ),
+)
+
+STUDIES = (ABLATION, LONGER)

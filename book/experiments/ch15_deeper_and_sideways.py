@@ -163,10 +163,6 @@ def depth_grid(scale: Scale, seeds: int) -> list[DepthConfig]:
 def run_depth(config: DepthConfig, device: str) -> dict[str, Any]:
     """Train one stack on a few reviews and judge others.
 
-    Args:
-        config: which.
-        device: where.
-
     Returns:
         Test ``accuracy`` in per cent, ``parameters`` in all and ``body_parameters`` of the recurrent layers.
     """
@@ -276,10 +272,6 @@ def time_grid(scale: Scale, seeds: int) -> list[TimeConfig]:
 def run_time(config: TimeConfig, device: str) -> dict[str, Any]:
     """Train one stack to recall the first value and test it on other sequences.
 
-    Args:
-        config: which.
-        device: where.
-
     Returns:
         Test ``accuracy`` in per cent (one half by guessing) and number of ``parameters``.
     """
@@ -372,14 +364,7 @@ def skip_grid(scale: Scale, seeds: int) -> list[SkipConfig]:
 
 
 def skip_loss(cost: float) -> Callable[[tuple[Tensor, Tensor], Tensor], Tensor]:
-    """Cross-entropy and a price for each update.
-
-    Args:
-        cost: price of one update.
-
-    Returns:
-        What makes the loss of ``(scores, updates)`` and the kinds.
-    """
+    """Cross-entropy and a price for each update."""
 
     def loss(output: tuple[Tensor, Tensor], kinds: Tensor) -> Tensor:
         scores, updates = output
@@ -390,10 +375,6 @@ def skip_loss(cost: float) -> Callable[[tuple[Tensor, Tensor], Tensor], Tensor]:
 
 def run_skip(config: SkipConfig, device: str) -> dict[str, Any]:
     """Train one reader of pulses and test it on other sequences.
-
-    Args:
-        config: which.
-        device: where.
 
     Returns:
         Test ``accuracy`` in per cent, ``share`` of the steps that update in per cent, number of ``parameters``.
@@ -509,17 +490,7 @@ class ConvInLstm(nn.Module):
 
 
 def forecaster(model: str) -> nn.Module:
-    """One of the networks of ``moving-shapes``, with new weights.
-
-    Args:
-        model: one of `FORECASTERS`.
-
-    Returns:
-        A module from films to scores of their next frames.
-
-    Raises:
-        ValueError: there is none of that name.
-    """
+    """One of the networks of ``moving-shapes``, with new weights."""
     match model:
         case "two frames":
             return TwoFrames()
@@ -548,12 +519,7 @@ def known_from(frames: Tensor) -> Tensor:
 
 
 def film_loss(scores: Tensor, frames: Tensor) -> Tensor:
-    """Cross-entropy per pixel of the forecasts of `known_from`.
-
-    Args:
-        scores: for the frame after each but the last, ``(batch, time - 1, 1, side, side)``.
-        frames: the film.
-    """
+    """Cross-entropy per pixel of the forecasts of `known_from`."""
     return nn.functional.binary_cross_entropy_with_logits(scores[:, 1:], known_from(frames))
 
 
@@ -562,15 +528,7 @@ def _films(count: int, rng: np.random.Generator, region: str) -> Tensor:
 
 
 def squared_error(forecast: Callable[[Tensor], Tensor], region: str) -> float:
-    """Mean squared error per frame, in pixels, of forecasts on 500 test films of a region.
-
-    Args:
-        forecast: from all frames but the last to the frames after each, ``(batch, time - 1, 1, side, side)``.
-        region: ``left``, ``right`` or ``all``.
-
-    Returns:
-        The sum over a frame's pixels, averaged over films and frames; a pixel that is on where it should be off is 1.
-    """
+    """Mean squared error per frame, in pixels, of forecasts on 500 test films of a region."""
     frames = _films(500, np.random.default_rng([2**31, *HALVES[region]]), region)
     wrong = forecast(frames[:, :-1])[:, 1:] - known_from(frames)
     return float(wrong.square().sum(dim=(2, 3, 4)).mean())
@@ -578,10 +536,6 @@ def squared_error(forecast: Callable[[Tensor], Tensor], region: str) -> float:
 
 def run_scenes(config: SceneConfig, device: str) -> dict[str, Any]:
     """Train one forecaster of films and test it on the left half and on the right half.
-
-    Args:
-        config: which.
-        device: where.
 
     Returns:
         Squared error per frame in pixels on test films in the ``left`` and in the ``right`` half, ``parameters``.
@@ -613,40 +567,43 @@ def run_scenes(config: SceneConfig, device: str) -> dict[str, Any]:
     return errors | {"parameters": _size(net)}
 
 
-STUDIES = (
-    Study(
-        name="depth",
-        about="do several thin LSTM layers read reviews better than one wide layer with as many parameters?",
-        seeds=6,
-        grid=depth_grid,
-        run=run_depth,
-        notes="Generated reviews. 150 and 300 of them to learn from, 1,000 to choose the epoch by, 2,000 to test on.",
-    ),
-    Study(
-        name="time-skips",
-        about="does a value from far back arrive where layers read their state of several steps ago?",
-        seeds=5,
-        grid=time_grid,
-        run=run_time,
-        notes="Generated sequences, drawn anew at each of 400 training steps; 1,000 others to test on.",
-    ),
-    Study(
-        name="skip-rnn",
-        about="how many updates can a learned gate leave out before it misses a pulse?",
-        seeds=5,
-        grid=skip_grid,
-        run=run_skip,
-        notes="Generated sequences, drawn anew at each of 400 training steps, of which the first 200 have no "
-        "price; 2,000 others to test on.",
-    ),
-    Study(
-        name="moving-shapes",
-        about="what does a state with a spatial layout buy when the next frame is to be forecast?",
-        seeds=5,
-        grid=scene_grid,
-        run=run_scenes,
-        notes="Generated films, drawn anew at each training step; 500 others per half to test on. The ConvLSTM gets "
-        "300 steps. The others get more, 900 and 1,500: after 300 two of five runs on two frames are far from done, "
-        "and the CNN + LSTM forecasts empty frames. Their steps are the faster ones.",
-    ),
+DEPTH = Study(
+    name="depth",
+    about="do several thin LSTM layers read reviews better than one wide layer with as many parameters?",
+    seeds=6,
+    grid=depth_grid,
+    run=run_depth,
+    notes="Generated reviews. 150 and 300 of them to learn from, 1,000 to choose the epoch by, 2,000 to test on.",
 )
+
+TIME_SKIPS = Study(
+    name="time-skips",
+    about="does a value from far back arrive where layers read their state of several steps ago?",
+    seeds=5,
+    grid=time_grid,
+    run=run_time,
+    notes="Generated sequences, drawn anew at each of 400 training steps; 1,000 others to test on.",
+)
+
+SKIP_RNN = Study(
+    name="skip-rnn",
+    about="how many updates can a learned gate leave out before it misses a pulse?",
+    seeds=5,
+    grid=skip_grid,
+    run=run_skip,
+    notes="Generated sequences, drawn anew at each of 400 training steps, of which the first 200 have no "
+    "price; 2,000 others to test on.",
+)
+
+MOVING_SHAPES = Study(
+    name="moving-shapes",
+    about="what does a state with a spatial layout buy when the next frame is to be forecast?",
+    seeds=5,
+    grid=scene_grid,
+    run=run_scenes,
+    notes="Generated films, drawn anew at each training step; 500 others per half to test on. The ConvLSTM gets "
+    "300 steps. The others get more, 900 and 1,500: after 300 two of five runs on two frames are far from done, "
+    "and the CNN + LSTM forecasts empty frames. Their steps are the faster ones.",
+)
+
+STUDIES = (DEPTH, TIME_SKIPS, SKIP_RNN, MOVING_SHAPES)

@@ -1,0 +1,529 @@
+"""The book's experiments: each runs at a small scale and repeats itself, and what they compute by rule is right."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, reject
+from hypothesis import strategies as st
+from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
+from torch import nn
+
+from book.experiments import ch04_sequence_tasks as tasks
+from book.experiments import ch08_weather as weather
+from book.experiments import ch09_power as power
+from book.experiments import ch10_looking_back as back
+from book.experiments import ch11_gates_at_work as gates
+from book.experiments import ch12_gate_ablation as ablation
+from book.experiments import ch13_emotion as emotion
+from book.experiments import ch14_sequence_length as lengths
+from book.experiments import ch15_deeper_and_sideways as deeper
+from book.experiments import text_training
+from book.experiments.memory_tasks import Adding, ContinualReber, Copy
+from rnncourse.ablation import ablate, learnable_parameters
+from rnncourse.data import Series, Split, chronological, make_windows, synthetic_power
+from rnncourse.data.corpus import Corpus, TextSplits
+from rnncourse.data.jumps import AFTER, AT, BEFORE, WINDOW, find_events, threshold
+from rnncourse.gates import trace_gates
+from rnncourse.gradients import gradient_flow
+from rnncourse.studies import studies
+from rnncourse.text import UNKNOWN, Encoded, TextBatches, Vocabulary, pad
+
+HOUSE = synthetic_power(days=2)
+SHORT = text_training.Recipe(epochs=2, batch_size=16, lr=1e-2)
+CORPUS = TextSplits(
+    *(
+        Corpus("rows", tuple(text for text, _ in rows), np.array([label for _, label in rows]), ("low", "high"))
+        for rows in (
+            (("i am sad", 0), ("so sad", 0), ("so glad", 1), ("i am glad", 1), ("i am here", 1), ("i am here", 0)),
+            (("sad day", 0), ("glad day", 1)),
+            (("so glad", 1), ("so sad", 1), ("never mind", 1)),
+        )
+    )
+)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A moment's worth of data and training in every experiment; caches of larger data are forgotten."""
+    caches = [value for module in MODULES for value in vars(module).values() if hasattr(value, "cache_clear")]
+    for cached in caches:
+        cached.cache_clear()
+    for module, name, value in SMALL:
+        monkeypatch.setattr(module, name, value)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in a worker
+    yield
+    torch.set_num_threads(threads)
+    for cached in caches:
+        cached.cache_clear()
+
+
+MODULES = (tasks, weather, power, back, gates, ablation, emotion, lengths, deeper)
+SMALL = (
+    (back, "power_series", lambda source: HOUSE),
+    (ablation, "RECIPES", {"copy": ablation.Recipe(Copy(4, 2, 3), Copy(4, 2, 5), 50, 10, 0.01, 4, 5)}),
+    (
+        ablation,
+        "POWER",
+        {name: replace(of, hidden_size=4, stride=40, batch_size=32) for name, of in ablation.POWER.items()},
+    ),
+    (emotion, "SENTENCES", {"train": 200, "validation": 40, "test": 60}),
+    (emotion, "RECIPES", dict.fromkeys(emotion.NETWORKS, replace(SHORT, forget=0.05))),
+    (emotion, "VALIDATION", 80),
+    (emotion, "TEST", 200),
+    (lengths, "SENTENCES", {"train": 120, "validation": 40, "test": 60}),
+    (lengths, "RECIPES", {"sentences": SHORT}),
+    (lengths, "EPOCHS", 1),
+    (deeper, "FORECASTERS", {"two frames": (1e-2, 3), "CNN + LSTM": (5e-3, 3), "ConvLSTM": (2e-2, 2)}),
+)
+SEQUENCE = {"length": 12, "cut": "front", "seed": 0, "source": "sentences"}
+RUNS: dict[str, list[Any]] = {
+    "sequence-tasks": [tasks.Config("images", "linear", "", 0), tasks.Config("tags", "majority", "", 0)],
+    "weather": [weather.Config(model="gru", network="small", units="scaled", epochs=2, lr=3e-3)],
+    "power": [power.PowerConfig(model="rnn", every="minute", horizon=1, seed=0, source="synthetic", steps=8, epochs=2)],
+    "power-hourly": [
+        power.PowerConfig(model="lstm", every="hour", horizon=24, seed=0, source="synthetic", steps=4, epochs=2)
+    ],
+    "power-window": [back.WindowConfig(model="rnn", window=5, longest=20, seed=0, source="synthetic", batch_size=32)],
+    "imputation": [
+        back.ImputationConfig(model=model, seed=0, source="synthetic") for model in ("ar-both", "lstm-both")
+    ],
+    "gates-at-work": [gates.Config(seed=0, source="synthetic", steps=0, epochs=0)],
+    "gate-reader": [gates.ReaderConfig(seed=3, steps=3, hidden_size=4)],
+    "ablation": [ablation.Config("copy", "coupled", 0), ablation.Config("power", "full", 0, "synthetic")],
+    "ablation-longer": [ablation.LongerConfig("forget_only", 400, 0, "synthetic")],
+    "emotion": [
+        emotion.EmotionConfig(model=m, words="ordered", seed=0, source="sentences")
+        for m in ("small", "bag", "tfidf-svm")
+    ],
+    "emotion-corpus": [emotion.CorpusConfig(part="test", data="sentences")],
+    "sentence-reader": [emotion.ReaderConfig(seed=1, sentences=200, epochs=1, embedding_dim=4, hidden_size=3)],
+    "sequence-length": [
+        lengths.LengthConfig(model="lstm", layout="right", read="last", **SEQUENCE),
+        lengths.LengthConfig(model="tfidf-lr", layout="none", read="none", **SEQUENCE),
+    ],
+    "padding": [lengths.PaddingConfig(seed=0, hidden_size=6, embedding_dim=4, epochs=1, length=13)],
+    "padding-reader": [lengths.ReaderConfig(seed=0, network="packed")],
+    "depth": [
+        deeper.DepthConfig(model=model, sentences=150, seed=1, epochs=1) for model in ("bag", "4 × 17, residual")
+    ],
+    "time-skips": [deeper.TimeConfig(model="dilated RNN", distance=15, seed=1, steps=3)],
+    "skip-rnn": [deeper.SkipConfig(model="skip", lasts=8, stride=1, cost=0.01, seed=1, free=2, priced=2)],
+    "moving-shapes": [deeper.SceneConfig(model="ConvLSTM", region="left", seed=0)],
+}
+
+
+@pytest.mark.parametrize("name", list(studies()))
+def test_a_study_runs_and_repeats_itself(name: str) -> None:
+    study = studies()[name]
+    for config in RUNS[name]:
+        first, again = study.run(config, "cpu"), study.run(config, "cpu")
+        assert first.keys() == again.keys()
+        for metric in first.keys() - {"seconds"}:
+            np.testing.assert_equal(first[metric], again[metric])
+
+
+@pytest.mark.parametrize("name", list(studies()))
+def test_a_grid_has_every_seed_and_takes_real_data_at_full_scale_alone(name: str) -> None:
+    for scale, real in (("small", False), ("full", True)):
+        grid = studies()[name].grid(scale, 3)
+        assert len(set(map(str, grid))) == len(grid)
+        assert {config.seed for config in grid} in ({0}, {0, 1, 2})
+        sources = {getattr(config, "source", getattr(config, "data", None)) for config in grid} - {None}
+        assert all((source in ("household", "messages", "reviews", "tweets")) == real for source in sources)
+
+
+# ---- Forecasts
+
+
+def test_sums_by_day_and_by_group_add_up_to_the_means_and_jumps_err_most() -> None:
+    config = RUNS["power"][0]
+    run = power.run(replace(config, model="persistence"), "cpu")
+    assert run["skill"] == run["parameters"] == 0
+    for by in ("daily", "group"):
+        assert sum(run[f"{by}_count"]) == run["test_windows"]
+        assert sum(run[f"{by}_squared"]) / run["test_windows"] == pytest.approx(run["mse"])
+        assert sum(run[f"{by}_absolute"]) / run["test_windows"] == pytest.approx(run["mae"])
+    largest = np.array(run["group_squared"]) / run["group_count"]  # steady, jump next, jump behind, both
+    assert (largest[[0, 2]] <= power.JUMP**2).all()
+    assert (largest[[1, 3]] > power.JUMP**2).all()
+
+
+@given(minutes=st.sets(st.integers(0, 10_000), min_size=1, max_size=80).map(sorted), seed=st.integers(0, 2**31))
+def test_days_are_summed_apart(minutes: list[int], seed: int) -> None:
+    errors = np.random.default_rng(seed).normal(size=(len(minutes), 1))
+    days = np.array(minutes) // 1440
+    for module in (power, back):
+        sums = module.daily_sums(errors, np.datetime64("2007-01-01T00:00") + np.array(minutes))
+        assert sums["daily_count"] == [np.sum(days == day) for day in np.unique(days)]
+        assert sums["daily_squared"] == pytest.approx([np.sum(errors[days == day] ** 2) for day in np.unique(days)])
+
+
+def test_short_gaps_are_filled_and_long_ones_stay_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = synthetic_power(days=3).values.copy()
+    values[100:103] = np.nan
+    values[2000:2010] = np.nan
+    minutes = replace(synthetic_power(days=3), values=values)
+    monkeypatch.setattr(power, "load_power", lambda: minutes)
+    series, hours = power.power_series("household", "minute"), power.power_series("household", "hour")
+    assert (series.values[100:103] == minutes.values[99]).all()
+    assert np.isnan(series.values[2000:2010]).all()
+    assert np.flatnonzero(np.isnan(hours.values[:, 0])).tolist() == [33]
+
+
+@given(longest=st.integers(1, 90), data=st.data())
+def test_shorter_windows_keep_the_targets_and_end_where_the_long_ones_end(longest: int, data: st.DataObject) -> None:
+    window = data.draw(st.integers(1, longest))
+    holed = HOUSE.values.copy()
+    holed[250 : 250 + data.draw(st.integers(1, 50))] = np.nan
+    long = make_windows(replace(HOUSE, values=holed), window=longest)[:: data.draw(st.integers(1, 40))]
+    short = back.same_targets(long, window)
+    np.testing.assert_array_equal(short.targets, long.targets)
+    np.testing.assert_array_equal(short.inputs, long.inputs[:, longest - window :])
+
+
+@given(start=st.integers(0, 2000), noise=st.integers(0, 2**32 - 1))
+def test_no_filler_sees_a_hidden_minute(start: int, noise: int) -> None:
+    frame = HOUSE.values[None, start : start + back.FRAME].copy()
+    altered = frame.copy()
+    altered[:, back.HIDDEN] = np.random.default_rng(noise).normal(size=(1, back.STRETCH, 1))
+    shown, known = back.hide(frame), np.delete(np.arange(back.FRAME), back.HIDDEN)
+    np.testing.assert_array_equal(shown, back.hide(altered))
+    np.testing.assert_array_equal(shown[:, known, 0], frame[:, known, 0])
+
+
+def test_fillers_have_equal_size_and_see_what_they_should() -> None:
+    frame = torch.from_numpy(back.hide(HOUSE.values[None, : back.FRAME])).float()
+    later = frame.clone()
+    later[:, back.HIDDEN.stop, 0] += 1.0
+    for name, size, sees in (("lstm-forward", 2311, False), ("lstm-both", 2311, True), ("lstm-late", 2320, True)):
+        net = back.filler(name)
+        assert learnable_parameters(net) == size
+        assert bool((back.filled(net(frame)) != back.filled(net(later))).any()) == sees
+    line = np.zeros((1, back.FRAME, 1))
+    line[0, back.HIDDEN.start - 1], line[0, back.HIDDEN.stop] = 1.0, 12.0
+    for name, wanted in (("previous", [1.0] * 10), ("sides", [6.5] * 10), ("linear", range(2, 12))):
+        np.testing.assert_allclose(back._fill_without_network(name, line, line)[0][0], list(wanted))
+
+
+def test_a_test_frame_hides_only_test_minutes_and_no_minute_twice() -> None:
+    stamps = back._frames("synthetic")[3]
+    hidden = ((stamps - HOUSE.start) // HOUSE.step)[:, None] + np.arange(back.STRETCH)
+    assert len(set(hidden.ravel())) == hidden.size
+    assert hidden.min() >= 0.85 * len(HOUSE)
+
+
+def test_the_weather_is_split_as_in_the_coursework_and_scaled_by_training_rows_alone() -> None:
+    values = weather.series().values[:, 0]
+    parts = weather.split(make_windows(weather.series(), window=10))
+    assert np.concatenate([part.targets[:, 0] for part in parts]).tolist() == values[10:].tolist()
+    assert [len(part) for part in parts] == [800, 200, 451]
+    later = weather.series().values.copy()
+    later[weather.TRAIN + weather.WINDOW :] += 1000.0
+    scaled = [weather._scaler(each, "scaled") for each in (weather.series(), replace(weather.series(), values=later))]
+    np.testing.assert_array_equal(scaled[0].mean, scaled[1].mean)
+    for name, validation, test in (("persistence", 10.667, 8.110), ("ar", 9.443, 7.096)):
+        found = weather.run(weather.Config(model=name, network="none"), "cpu")
+        assert (found["last_validation"], found["test_mse"]) == pytest.approx((validation, test), abs=5e-4)
+
+
+@pytest.mark.parametrize(("model", "reported"), [("lstm", 71_051), ("gru", 53_901), ("rnn", 17_801)])
+def test_the_deep_networks_start_as_in_keras_and_are_as_large_as_reported(model: str, reported: int) -> None:
+    net = weather.build(weather.Config(model=model, network="deep"))
+    assert sum(weight.numel() for weight in net.parameters() if weight.requires_grad) == reported
+    for name, weight in net.rnn.named_parameters():
+        if name.startswith("weight_hh"):
+            torch.testing.assert_close(weight.T @ weight, torch.eye(50), atol=1e-5, rtol=0)
+        elif name.startswith("bias"):
+            assert weight.sum() == 50 * (model == "lstm" and name.startswith("bias_ih"))
+
+
+def test_a_snapshot_keeps_one_step_and_no_other() -> None:
+    net = nn.Linear(1, 1)
+    keep = weather.Snapshot(net, at=2, lr=0.1)
+    adam, seen = keep(net.parameters()), []
+    for _ in range(3):
+        adam.zero_grad()
+        net(torch.ones(1, 1)).sum().backward()
+        adam.step()
+        seen.append(net.weight.detach().clone())
+    assert keep.weights is not None
+    assert torch.equal(keep.weights["weight"], seen[1])
+
+
+# ---- Gates and their absence
+
+
+def house(seed: int) -> Split:
+    """A load with many small changes and some large ones."""
+    rng, minutes = np.random.default_rng(seed), 1440 * 20
+    level = np.cumsum(np.where(rng.random(minutes) < 0.012, rng.normal(0, 2, minutes), 0.0))
+    start, step = np.datetime64("2026-01-01T00:00", "s"), np.timedelta64(60, "s")
+    values = (level + rng.normal(0, 0.02, minutes))[:, None]
+    return chronological(Series("made", values, ("power",), ("kW",), start, step), window=WINDOW)
+
+
+@given(seed=st.integers(0, 10_000))
+def test_events_and_controls_keep_the_rule_and_no_control_fits_better(seed: int) -> None:
+    split = house(seed)
+    values, limit = split.test.series.values[:, 0], threshold(split)
+    jump = np.abs(np.diff(values, prepend=values[0])) > limit
+    first, last = split.test.target_rows[0] + AT, len(values) - AFTER
+    counted = np.concatenate(([0], np.cumsum(jump)))
+    every = np.arange(first, last)
+    quiet = every[counted[every + AFTER + 1] == counted[every - BEFORE]]
+    try:
+        found = find_events(split, limit)
+    except ValueError:  # an hour of these few days may be restless throughout
+        reject()
+    for way, events in found.items():
+        for row, control in zip(events.rows, events.controls, strict=True):
+            assert jump[row]
+            assert not jump[row - BEFORE : row].any()
+            assert (values[row] > values[row - 1]) == (way == "up")
+            pool = quiet[quiet // 60 % 24 == row // 60 % 24]  # the series starts at midnight
+            assert control in pool
+            assert abs(values[control - 1] - values[row - 1]) == np.abs(values[pool - 1] - values[row - 1]).min()
+
+
+def test_twins_are_those_of_numpy() -> None:
+    torch.manual_seed(4)
+    x = torch.randn(6, WINDOW, 1)
+    lstm, gru = trace_gates(nn.LSTM(1, 4, batch_first=True), x), trace_gates(nn.GRU(1, 4, batch_first=True), x)
+    f, z = (gate[0, 0, :, BEFORE:].double().numpy() for gate in (lstm["forget"], gru["update"]))
+    found = gates.twins(lstm, gru)
+    assert found["twin_mean"][0] == pytest.approx(np.corrcoef(f.mean(-1).ravel(), z.mean(-1).ravel())[0, 1])
+    scores = []
+    for unit in range(4):
+        fits = [np.corrcoef(f[:3, :, unit].ravel(), z[:3, :, other].ravel())[0, 1] for other in range(4)]
+        scores.append(np.corrcoef(f[3:, :, unit].ravel(), z[3:, :, int(np.argmax(fits))].ravel())[0, 1])
+    assert found["twin_units"][0] == pytest.approx(np.mean(scores))
+
+
+@pytest.mark.parametrize("task", [Adding(10), Copy(4, 2, 3), ContinualReber(20)])
+def test_the_loss_counts_the_learned_steps_alone(task: Any) -> None:
+    _, targets = next(ablation.Fresh(task, 0, 1, 6).batches(None))
+    drawn = task.sample(6, np.random.default_rng([0, 0]))
+    right = torch.from_numpy(drawn.targets)
+    outputs = right[..., None].clone() if task.kind == "number" else 50.0 * nn.functional.one_hot(right).float()
+    if task.kind == "class":
+        outputs = nn.functional.pad(outputs, (0, task.output_size - outputs.shape[-1]))
+    outputs[torch.from_numpy(~drawn.learned)] += 7
+    assert ablation._LOSSES[task.kind](outputs, targets).item() == pytest.approx(0, abs=1e-6)
+    outputs[:, -1] = -outputs[:, -1] - 1
+    assert ablation._LOSSES[task.kind](outputs, targets).item() > 0.1
+
+
+def test_variants_start_from_the_same_lstm_and_count_what_learns(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = ablation.RECIPES["copy"]
+    monkeypatch.setattr(ablation, "fit", lambda net, *rest, **options: ablation.training.History())
+    (full, _), (part, measured) = (ablation.train_on(recipe, variant, 7) for variant in ("full", "forget_only"))
+    assert torch.equal(full.head.weight, part.head.weight)
+    weights, taken = full.state_dict(), part.state_dict()
+    assert torch.equal(torch.cat(weights["rnn.full_weight_hh_l0"].chunk(4)[1:3]), taken["rnn.forget_only_weight_hh_l0"])
+    assert (weights["rnn.full_bias_ih_l0"] + weights["rnn.full_bias_hh_l0"]).chunk(4)[1].tolist() == [1.0] * 5
+    lstm = nn.LSTM(recipe.learned.input_size, 5)
+    assert measured["parameters"] == learnable_parameters(ablate(lstm, "forget_only")) + 5 * 4 + 4
+
+
+def test_the_rate_holds_and_then_falls_to_nothing() -> None:
+    weight, rates = nn.Parameter(torch.zeros(1)), []
+    optimiser = ablation._hold_then_fall(0.1, 40)([weight])
+    for _ in range(40):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+    assert rates[:31] == [0.1] * 31
+    assert rates[-1] == pytest.approx(0.01)
+
+
+# ---- Texts
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "losses", "wanted"),
+    [([0.5, 0.9, 0.7], [1.0, 1.0, 0.1], 2), ([0.5, 0.9, 0.9], [1.0, 0.3, 0.2], 3), ([0.9] * 3, [0.3] * 3, 1)],
+)
+def test_validation_chooses_the_epoch_and_its_weights_stay(
+    accuracies: list[float], losses: list[float], wanted: int
+) -> None:
+    class Constant(nn.Module):
+        weight = nn.Parameter(torch.zeros(2))
+
+        def forward(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+            return self.weight.expand(len(ids), 2)
+
+    net, seen = Constant(), []
+
+    def judge() -> dict[str, float]:
+        seen.append(net.weight.detach().clone())
+        number = len(seen) - 1
+        return {
+            "validation_accuracy": accuracies[number],
+            "validation_loss": losses[number],
+            "test_accuracy": -accuracies[number],
+        }
+
+    batches = TextBatches(Encoded.of([[2, 3], [4]] * 10), np.zeros(20, dtype=np.int64), 4)
+    course = text_training.train_and_judge(net, batches, judge, replace(SHORT, epochs=3), seed=0, device="cpu")
+    assert course.selected == wanted
+    assert torch.equal(net.weight, seen[wanted - 1])
+    assert not torch.equal(seen[0], seen[1])
+
+
+@given(
+    seed=st.integers(0, 2**31),
+    n=st.integers(1, 60),
+    classes=st.integers(2, 9),
+    scale=st.sampled_from([0.01, 1.0, 30.0]),
+)
+def test_scores_and_calibration_are_what_they_say(seed: int, n: int, classes: int, scale: float) -> None:
+    rng = np.random.default_rng(seed)
+    logits, labels = scale * rng.normal(size=(n, classes)), rng.integers(0, classes, n)
+    named, names = logits.argmax(axis=1), range(classes)
+    found = emotion.class_scores(named, labels, classes)
+    precision, recall, f1, _ = precision_recall_fscore_support(labels, named, labels=names, zero_division=0)
+    np.testing.assert_allclose([found["precision"], found["recall"]], [precision, recall])
+    assert found["macro_f1"] == pytest.approx(f1.mean())
+    assert found["confusion"] == confusion_matrix(labels, named, labels=names).tolist()
+    assert text_training.nll(logits, labels) == pytest.approx(
+        log_loss(labels, np.exp(text_training.log_softmax(logits)), labels=list(names)), rel=1e-6, abs=1e-9
+    )
+    binned = emotion.calibration(logits, labels)
+    assert (sum(binned["counts"]), sum(binned["correct"])) == (n, np.sum(named == labels))
+    for number, (count, total) in enumerate(zip(binned["counts"], binned["sums"], strict=True)):
+        assert count * number / emotion.BINS - 1e-3 <= total <= count * (number + 1) / emotion.BINS + 1e-3
+
+
+def test_one_temperature_undoes_a_scale() -> None:
+    rng = np.random.default_rng(0)
+    logits = 2 * rng.normal(size=(4000, 3))
+    labels = (np.exp(text_training.log_softmax(logits)).cumsum(axis=1) > rng.random((4000, 1))).argmax(axis=1)
+    assert emotion.temperature(3 * logits, labels) == pytest.approx(3 * emotion.temperature(logits, labels), rel=0.02)
+
+
+def test_without_order_twins_look_the_same_and_what_is_mixed_keeps_its_words() -> None:
+    bag, pairs = (emotion.run(config, "cpu") for config in RUNS["emotion"][1:])
+    assert bag["shuffled_predictions"] == bag["predictions"] != pairs["predictions"]
+    assert max(bag["accuracy"], pairs["accuracy"] - 0.25) <= 0.5  # twins have the same words and different emotions
+    assert bag["accuracy"] == bag["test_accuracy"][bag["selected"] - 1]
+    texts = CORPUS.train.texts
+    assert [sorted(text.split()) for text in emotion.mixed(texts, 0)] == [sorted(text.split()) for text in texts]
+    assert text_training.size(emotion.network("report", 15_000, 6)[0]) == 6_193_990
+
+
+def test_a_corpus_is_counted_and_read_by_one_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    shares = emotion.word_shares(CORPUS.train.texts, CORPUS.train.labels, classes=2, strength=2.0)
+    assert shares["sad"].tolist() == [3 / 4, 1 / 4]  # two texts seen, two imagined ones, half of them each
+    assert emotion.telling_word("sad glad", shares) == "sad"
+    assert emotion.by_one_word(["so sad", "who knows"], shares, otherwise=1).tolist() == [0, 1]
+    monkeypatch.setattr(emotion, "corpus_splits", lambda name: CORPUS)
+    found = emotion.count_part(emotion.CorpusConfig(part="test", data="tweets"), "cpu")
+    wanted = {
+        "in_train": 2,
+        "in_train_same": 1,
+        "words": 6,
+        "unknown": 2,
+        "denies": "001",
+        "labels": "111",
+        "one_word": "100",
+    }
+    assert {name: found[name] for name in wanted} == wanted
+    whole = emotion.count_part(emotion.CorpusConfig(part="all", data="tweets"), "cpu")
+    assert (whole["rows"], whole["exact"], whole["conflicting"], whole["conflict_pairs"]) == (
+        11,
+        1,
+        2,
+        [[0, 2], [0, 0]],
+    )
+
+
+@given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 1_000), st.floats(1e-30, 1e30))
+def test_a_rounded_row_is_within_half_a_step(rows: int, columns: int, seed: int, size: float) -> None:
+    matrix = size * torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    scales, entries = emotion.round_rows(matrix)
+    assert np.abs(entries).max(axis=1).tolist() == [127] * rows
+    assert (np.abs(scales[:, None].astype(float) * entries - matrix.numpy()) <= 0.5001 * scales[:, None]).all()
+
+
+def test_words_are_masked_and_sentences_begun() -> None:
+    texts = emotion.reader_splits(4).test.texts
+    encoded = Vocabulary.of(texts).encode(texts)
+    hidden, begun = emotion.masked(encoded, share=0.1, seed=3), emotion.beginnings(encoded, seed=3)
+    assert (hidden.ids[hidden.ids != encoded.ids] == UNKNOWN).all()
+    assert np.mean(hidden.ids != encoded.ids) == pytest.approx(0.1, abs=0.03)
+    assert all(begun[k].tolist() == encoded[k][: len(begun[k])].tolist() for k in range(len(encoded)))
+    assert begun.lengths.min() >= 1
+
+
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+def test_states_and_gradients_over_padding_are_those_of_padded_rows(kind: str) -> None:
+    net = lengths.build(replace(RUNS["padding"][0], kind=kind)).double()
+    data = lengths.reviews()
+    encoded, labels = data.encode(data.test), data.test.labels
+    alike = np.flatnonzero(encoded.lengths == 6)[:20]
+    ids, _ = pad(encoded.take(alike), length=13)
+    h, c = lengths.over_padding(net, encoded.take(alike), 7)
+    assert (c is not None) == (kind == "lstm")
+    assert torch.allclose(h, net.rnn(net.embedding(ids))[0][:, 5:], atol=1e-6)
+    assert lengths.apart(h)[3] == pytest.approx(h[:, 3].std(dim=0, correction=0).norm().item())
+    dh, _ = lengths.reaches(net, encoded.take(alike), labels[alike], 7)
+    wanted = torch.from_numpy(labels[alike])
+    vectors = net.embedding(ids).detach()
+    flow = gradient_flow(net.rnn, vectors, lambda o: nn.functional.cross_entropy(net.head(o[:, -1]), wanted))
+    assert dh == pytest.approx(flow.dh[-8:].numpy(), rel=1e-5)
+
+
+def test_texts_are_cut_counted_and_thinned(monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = Corpus("two", ("A b, c d e.", "f"), np.array([0, 1]), ("x", "y"))
+    assert lengths.shortened(corpus, 2, "front") == ["d e", "f"]
+    assert lengths.shortened(corpus, 2, "back") == ["a b", "f"]
+    counted = lengths.by_length(np.array([0, 1, 49, 50, 99, 100, 200, 399, 400, 5000]), np.array([True, False] * 5))
+    assert (counted["bin_total"], counted["bin_right"]) == ([3, 2, 1, 2, 2], [2, 1, 0, 1, 1])
+    reviews = Corpus("reviews", tuple(f"review {number}" for number in range(60)), np.arange(60) % 2, ("bad", "good"))
+    monkeypatch.setattr(lengths, "load_imdb", lambda: TextSplits(reviews, reviews, reviews))
+    monkeypatch.setattr(lengths, "TRAINED", 20)
+    monkeypatch.setattr(lengths, "CHOSEN", 10)
+    parts = lengths.splits("reviews")
+    assert (parts.train.counts, parts.validation.counts) == ({"bad": 10, "good": 10}, {"bad": 5, "good": 5})
+    assert not set(parts.train.texts) & set(parts.validation.texts)
+
+
+# ---- Sequences, depth, films
+
+
+def test_turning_a_sign_finds_the_one_step_that_counts() -> None:
+    class Reads(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.stack([x[:, 2, 0], torch.zeros(len(x))], dim=1)
+
+    assert tasks._flips(Reads(), torch.ones(4, 5, 2)).tolist() == [0, 0, 2, 0, 0]
+
+
+def test_compared_stacks_have_nearly_as_many_parameters_each() -> None:
+    sizes = {name: learnable_parameters(deeper.ReviewReader(34, name).body) for name in deeper.STACKS}
+    equal = [size for name, size in sizes.items() if name != "2 × 42"]
+    assert max(equal) < 1.05 * min(equal)
+    assert learnable_parameters(deeper.Recaller("RNN")) == learnable_parameters(deeper.Recaller("dilated RNN"))
+
+
+def test_an_update_has_its_price_and_the_right_film_no_error() -> None:
+    net = deeper.PulseReader(RUNS["skip-rnn"][0])
+    output, kinds = net(torch.randn(6, 40, 2)), torch.zeros(6, dtype=torch.long)
+    gap = deeper.skip_loss(0.1)(output, kinds) - deeper.skip_loss(0.0)(output, kinds)
+    assert gap.item() == pytest.approx(0.1 * output[1].mean().item(), rel=1e-5)
+    frames = deeper._films(500, np.random.default_rng([2**31, *deeper.HALVES["right"]]), "right")
+    assert deeper.squared_error(lambda seen: frames[:, 1:], "right") == 0
+    assert deeper.squared_error(lambda seen: 1 - frames[:, 1:], "right") == deeper.SIDE**2
+
+
+@pytest.mark.parametrize("model", ["two frames", "CNN + LSTM", "ConvLSTM"])
+def test_a_forecaster_paints_a_frame_for_each_and_looks_at_no_later_one(model: str) -> None:
+    net, film = deeper.forecaster(model).eval(), torch.rand(2, 5, 1, deeper.SIDE, deeper.SIDE)
+    other = film.clone()
+    other[:, 3:] = 0
+    torch.testing.assert_close(net(film)[:, :3], net(other)[:, :3])
+    assert net(film).shape == film.shape
