@@ -1,16 +1,15 @@
-"""What can be done with each data set of the registry: fetch it, and read it whole and say what was found.
-
-The command line knows no data set by name; it looks here.
-"""
+"""What can be done with each data set: fetch it, and read it whole and say what was found."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
 from rnncourse.data.corpus import Corpus, TextSplits, TrainTest, shared_texts
+from rnncourse.data.downloads import fetch_archive
 from rnncourse.data.emotion import EMOTION, check_emotion, fetch_emotion, read_emotion_csv
-from rnncourse.data.imdb import IMDB, check_imdb, fetch_imdb
-from rnncourse.data.power import POWER, check_power, fetch_power
+from rnncourse.data.imdb import IMDB, check_imdb, read_reviews
+from rnncourse.data.power import POWER, check_power
 from rnncourse.data.registry import required
 from rnncourse.data.sentences import order_sentences
 from rnncourse.data.series import Series, gaps
@@ -68,5 +67,9 @@ REPORTS: Mapping[str, Callable[[Path | None], list[str]]] = {
 }
 """Reads a data set whole, from a file or, without one, from where it lies, and tells what was found, a line each."""
 
-FETCHES: Mapping[str, Callable[..., Path]] = {"power": fetch_power, "emotion": fetch_emotion, "imdb": fetch_imdb}
+FETCHES: Mapping[str, Callable[..., Path]] = {
+    "power": partial(fetch_archive, POWER, check_power),
+    "emotion": fetch_emotion,
+    "imdb": partial(fetch_archive, IMDB, read_reviews),
+}
 """Fetches a data set into the cache, its progress told to ``progress``."""

@@ -13,10 +13,7 @@ from rnncourse.data.errors import DataError
 
 @dataclass(frozen=True)
 class Duplicates:
-    """How the texts of a corpus repeat.
-
-    Of the rows with one text, the first is original and each later one is a repetition: exact if an earlier row has
-    the same text and the same label, in conflict if the earlier rows with its text all have other labels.
+    """How the texts of a corpus repeat; of the rows with one text, the first is original.
 
     Attributes:
         rows: rows of the corpus.
@@ -72,13 +69,12 @@ class Corpus:
 
     def __post_init__(self) -> None:
         texts, labels = tuple(self.texts), np.array(self.labels)
-        odd = "str" if isinstance(self.texts, str) else next((t for t in texts if not isinstance(t, str)), None)
-        if odd is not None:
-            raise DataError(f"the texts of {self.name} hold {odd!r} or are one text: give a list of strings.")
+        if isinstance(self.texts, str) or not all(isinstance(text, str) for text in texts):
+            raise DataError(f"the texts of {self.name} must be a list of strings.")
         if labels.shape != (len(texts),) or (labels.size and labels.dtype.kind not in "iu"):
             raise DataError(
-                f"{self.name} has {len(texts):,} texts and labels of shape {labels.shape}, {labels.dtype}: "
-                "give a whole number for each."
+                f"the labels of {self.name} must be {len(texts):,} whole numbers, one for each text, "
+                f"got the shape {labels.shape} of {labels.dtype}."
             )
         wrong = labels[(labels < 0) | (labels >= len(self.classes))]
         if wrong.size:
@@ -119,13 +115,13 @@ class Corpus:
         found: defaultdict[str, Counter[int]] = defaultdict(Counter)
         for text, label in zip(self.texts, self.labels.tolist(), strict=True):
             found[text][label] += 1
-        kinds = [len(labels) for labels in found.values()]
+        kinds = np.array([len(labels) for labels in found.values()])
         return Duplicates(
             rows=len(self),
             distinct=len(found),
-            exact=len(self) - sum(kinds),
-            conflicting=sum(kinds) - len(found),
-            conflicting_texts=sum(kind > 1 for kind in kinds),
+            exact=len(self) - int(kinds.sum()),
+            conflicting=int(kinds.sum()) - len(found),
+            conflicting_texts=int((kinds > 1).sum()),
             best=sum(max(labels.values()) for labels in found.values()),
         )
 

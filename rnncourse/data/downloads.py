@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rnncourse.data.errors import DataError
+from rnncourse.data.registry import Dataset, cache_folder
 
 Progress = Callable[[int, int | None], None]
 
@@ -70,6 +71,24 @@ def download(
             f"{path} cannot be written ({error.strerror or error}): see to that and fetch again."
         ) from error
     return path
+
+
+def fetch_archive(
+    dataset: Dataset,
+    check: Callable[[Path], object],
+    *,
+    url: str = "",
+    sha256: str | None = None,
+    progress: Progress = lambda have, total: None,
+) -> Path:
+    """Fetch an archive into the cache, unless one that ``check`` finds whole is there; see `download`."""
+    path = cache_folder() / dataset.files[0]
+    if path.is_file():
+        try:
+            check(path)
+        except DataError:
+            path.unlink()
+    return download(url or dataset.source, path, prepare=check, sha256=sha256, progress=progress)
 
 
 def _cause(error: BaseException) -> str:

@@ -23,8 +23,6 @@ EMOTIONS = ("sadness", "joy", "love", "anger", "fear", "surprise")
 """The classes, in the order of the larger set's numbers 0 to 5."""
 
 PARTS = {"train": "train.txt", "validation": "val.txt", "test": "test.txt"}
-"""The file of each part."""
-
 EMOTION = DATASETS["emotion"]
 # The data card's own files, which are JSON lines.
 _HUB = EMOTION.source + "/resolve/main/data/{part}.jsonl.gz"
@@ -34,14 +32,11 @@ _MAX_FILE, _MAX_TABLE = 16 * 2**20, 128 * 2**20
 
 
 def load_emotion(*, folder: Path | None = None) -> TextSplits:
-    """The authors' split: 16,000 messages to train on, 2,000 to choose by, 2,000 to test on.
+    """The authors' split: 16,000 messages to train on, 2,000 to choose by, 2,000 to test on, in the authors' order.
 
     Args:
         folder: a folder with ``train.txt``, ``val.txt`` and ``test.txt``; without it, the one below
             ``RNNCOURSE_DATA``, else the fetched one.
-
-    Returns:
-        The three parts, their rows in the authors' order, with the classes `EMOTIONS`.
 
     Raises:
         DataError: a file is not there, or it is malformed.
@@ -60,11 +55,7 @@ def check_emotion(folder: Path) -> TextSplits:
 
 
 def read_emotion(path: Path, *, name: str = "") -> Corpus:
-    """Read a file of ``text;label`` lines, the label one of `EMOTIONS`, the text without a semicolon.
-
-    Args:
-        path: the file, in UTF-8; a byte order mark may stand before it.
-        name: how to call the corpus; the name of the file if empty.
+    """Read a file of ``text;label`` lines in UTF-8, the label one of `EMOTIONS`, the text without a semicolon.
 
     Raises:
         DataError: there is no such file, it is empty or no UTF-8, or a line has no label, an unknown one, no text, a
@@ -74,16 +65,12 @@ def read_emotion(path: Path, *, name: str = "") -> Corpus:
     return _corpus(name or path.name, path, records, EMOTIONS)
 
 
-def read_emotion_csv(path: Path, *, name: str = "") -> Corpus:
+def read_emotion_csv(path: Path) -> Corpus:
     """Read the larger set, or any table of messages with numbered labels.
 
     Args:
         path: comma-separated rows in UTF-8 after a header ``text,label``; a first column that numbers the rows, its
             name empty, may stand before. The label is a number from 0 to 5, an index into `EMOTIONS`.
-        name: how to call the corpus; the name of the file if empty.
-
-    Returns:
-        The messages in the order of the rows. `Corpus.duplicates` tells how many of them conflict.
 
     Raises:
         DataError: there is no such file, its header is another, a quote is open, or as for `read_emotion`.
@@ -92,7 +79,7 @@ def read_emotion_csv(path: Path, *, name: str = "") -> Corpus:
     _, header = next(records, ("", []))
     if header not in (["text", "label"], ["", "text", "label"]):
         raise DataError(f"{path} begins with {_short(','.join(header))}, but a header text,label is expected.")
-    return _corpus(name or path.name, path, records, tuple(map(str, range(len(EMOTIONS)))), width=len(header))
+    return _corpus(path.name, path, records, tuple(map(str, range(len(EMOTIONS)))), width=len(header))
 
 
 def _records(path: Path, **dialect: Any) -> Iterator[tuple[str, list[str]]]:
@@ -142,14 +129,8 @@ def fetch_emotion(*, url: str = "", progress: Progress = lambda have, total: Non
     """Fetch the three files into the cache, unless whole ones are there; the folder with them.
 
     The data card on Hugging Face holds the messages as JSON lines; they are written as the authors' lines of
-    ``text;label`` again. A file takes its name only if it has the checksum of the authors' file.
-
-    Args:
-        url: a folder of the web with ``train.txt``, ``val.txt`` and ``test.txt``, to use instead.
-        progress: told the bytes at hand and the bytes expected, if the server says so.
-
-    Raises:
-        DataError: as for `download`; what was fetched before stays.
+    ``text;label`` again. A file takes its name only if it has the checksum of the authors' file. With ``url``, the
+    three files themselves are fetched from that folder of the web. Errors are those of `download`.
     """
     folder = cache_folder() / "emotion"
     for part, file in PARTS.items():

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from rnncourse.data.corpus import Corpus, TrainTest
-from rnncourse.data.downloads import Progress, download
 from rnncourse.data.errors import DataError
 from rnncourse.data.files import MAX_BYTES, expect_hash, unpacked
-from rnncourse.data.registry import DATASETS, cache_folder, required
+from rnncourse.data.registry import DATASETS, required
 
 IMDB = DATASETS["imdb"]
 FOLDERS = ("train/neg", "train/pos", "test/neg", "test/pos")
@@ -57,19 +56,6 @@ def check_imdb(path: Path) -> TrainTest:
     """As `load_imdb`; an archive whose name has a known checksum must have that one besides."""
     expect_hash(path, IMDB.sha256.get(path.name))
     return load_imdb(path=path)
-
-
-def fetch_imdb(
-    *, url: str = IMDB.source, sha256: str | None = None, progress: Progress = lambda have, total: None
-) -> Path:
-    """Fetch the official archive into the cache, unless a whole one is there; see `download`."""
-    path = cache_folder() / IMDB.files[0]
-    if path.is_file():
-        try:
-            read_reviews(path)
-        except DataError:
-            path.unlink()
-    return download(url, path, prepare=read_reviews, sha256=sha256, progress=progress)
 
 
 def read_reviews(path: Path, *, limit: int = MAX_BYTES) -> dict[tuple[str, str], bytes]:

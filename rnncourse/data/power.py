@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rnncourse.data.downloads import Progress, download
 from rnncourse.data.errors import DataError
 from rnncourse.data.files import expect_hash, read_file
-from rnncourse.data.registry import DATASETS, cache_folder, required
+from rnncourse.data.registry import DATASETS, required
 from rnncourse.data.series import Series
 
 POWER = DATASETS["power"]
@@ -65,19 +64,6 @@ def check_power(path: Path) -> tuple[str, Series]:
     if found not in known:
         raise DataError(f"{path.name} has {found}, but {' or '.join(known)} are expected: it is cut or altered.")
     return f"{known[found]}: {found}", series
-
-
-def fetch_power(
-    *, url: str = POWER.source, sha256: str | None = None, progress: Progress = lambda have, total: None
-) -> Path:
-    """Fetch the official archive into the cache, unless a whole one is there; see `download`."""
-    path = cache_folder() / POWER.files[0]
-    if path.is_file():
-        try:
-            check_power(path)
-        except DataError:
-            path.unlink()
-    return download(url, path, prepare=check_power, sha256=sha256, progress=progress)
 
 
 def parse_power(content: bytes, *, name: str = "household power") -> Series:

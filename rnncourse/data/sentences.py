@@ -2,13 +2,10 @@
 
 Each sentence holds two emotion words and is about the writer, who feels one of them and dismisses the other: "i am not
 sad but happy". Exchanging the two words gives its *twin*: "i am not happy but sad", the same words, another emotion.
-The twins stand in every corpus side by side. So a classifier that sees which words a sentence holds, and not their
-order, is right on at most one of the two.
 """
 
 import tomllib
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -32,43 +29,24 @@ EMOTION_WORDS: dict[str, tuple[str, ...]] = {emotion: tuple(PARTS["words"][emoti
 """Twelve words for each of the `EMOTIONS`."""
 
 
-class _Draw(NamedTuple):
-    """The choices behind one pair of twins, each an index."""
-
-    felt: int
-    other: int
-    felt_word: int
-    other_word: int
-    far: int
-    near: int
-    adverb: int
-    place: int
-    people: int
-    opener: int
-
-
-_SIZES = _Draw(6, 5, 12, 12, *(len(PARTS[kind]) for kind in ("far", "near", "adverbs", "places", "people", "openers")))
+_KINDS = ("far", "near", "adverbs", "places", "people", "openers")
 
 
 def order_sentences(count: int, *, seed: int) -> Corpus:
     """Generate sentences whose words leave two emotions open and whose order tells which one it is. Synthetic.
 
     The rows come in fours: two *far* twins, whose pairs of neighbouring words are the same too, and two *near* twins,
-    which differ in such pairs. Twins follow each other. All ordered pairs of different emotions are equally likely,
-    and so are all words of an emotion and all frames of a kind.
+    which differ in such pairs. All ordered pairs of different emotions are equally likely, and so are all words of an
+    emotion and all frames of a kind. To keep twins together, draw each part of a split with a seed of its own.
 
     Two ceilings hold exactly on each corpus. A classifier of the bag of words gives twins the same answer, so it is
     right on at most half of all rows (`WORD_CEILING`). A classifier of the bag of pairs of neighbours gives far twins
     the same answer; it is right on at most three quarters (`BIGRAM_CEILING`). Whoever reads in order can be right on
-    all. To keep twins together, draw each part of a split with a seed of its own, or cut at multiples of four.
-
-    Args:
-        count: number of sentences, a positive multiple of four.
-        seed: seed of the choices.
+    all.
 
     Returns:
-        Sentences of 4 to 20 lower-case words with blanks between them, and the emotion that the writer feels, with
-        the classes `EMOTIONS`. Rows ``4 k`` and ``4 k + 1`` are far twins, ``4 k + 2`` and ``4 k + 3`` near twins.
+        ``count`` sentences, a positive multiple of four, of 4 to 20 lower-case words, with the classes `EMOTIONS`.
+        Rows ``4 k`` and ``4 k + 1`` are far twins, ``4 k + 2`` and ``4 k + 3`` near twins.
 
     Raises:
         DataError: ``count`` is no positive multiple of four, or ``seed`` is negative.
@@ -77,29 +55,21 @@ def order_sentences(count: int, *, seed: int) -> Corpus:
         raise DataError(f"count must be a positive multiple of four, so that twins stay together, got {count}.")
     if seed < 0:
         raise DataError(f"seed must be zero or positive, got {seed}.")
-    draws = np.random.default_rng(seed).integers(0, _SIZES, size=(count // 2, len(_SIZES)), dtype=np.int64)
-    rows = [row for pair, draw in enumerate(draws.tolist()) for row in _twins(_Draw(*draw), far=pair % 2 == 0)]
+    sizes = (6, 5, 12, 12, *(len(PARTS[kind]) for kind in _KINDS))
+    draws = np.random.default_rng(seed).integers(0, sizes, size=(count // 2, len(sizes)), dtype=np.int64)
+    rows = [row for pair, draw in enumerate(draws.tolist()) for row in _twins(draw, far=pair % 2 == 0)]
     texts, labels = zip(*rows, strict=True)
     return Corpus("order sentences (synthetic)", texts, np.array(labels), EMOTIONS)
 
 
-def _twins(draw: _Draw, *, far: bool) -> list[tuple[str, int]]:
-    first = draw.felt
-    second = (first + 1 + draw.other) % len(EMOTIONS)
-    words = EMOTION_WORDS[EMOTIONS[first]][draw.felt_word], EMOTION_WORDS[EMOTIONS[second]][draw.other_word]
-    return [
-        (_sentence(draw, felt=words[0], dismissed=words[1], far=far), first),
-        (_sentence(draw, felt=words[1], dismissed=words[0], far=far), second),
-    ]
-
-
-def _sentence(draw: _Draw, *, felt: str, dismissed: str, far: bool) -> str:
-    place, people = PARTS["places"][draw.place], PARTS["people"][draw.people]
-    if far:
-        phrase = f"feel {PARTS['adverbs'][draw.adverb]} {{}} {place}"
-        text = PARTS["far"][draw.far].format(x=phrase.format(dismissed), y=phrase.format(felt), people=people)
-    else:
-        text = PARTS["near"][draw.near].format(x=dismissed, y=felt, people=people, place=place)
-    words = text.split()
-    opener = PARTS["openers"][draw.opener].split()
-    return " ".join(words if len(words) + len(opener) > MAX_WORDS else opener + words)
+def _twins(draw: list[int], *, far: bool) -> list[tuple[str, int]]:
+    one, two = draw[0], (draw[0] + 1 + draw[1]) % len(EMOTIONS)
+    words = {emotion: EMOTION_WORDS[EMOTIONS[emotion]][k] for emotion, k in ((one, draw[2]), (two, draw[3]))}
+    chosen = {kind: PARTS[kind][k] for kind, k in zip(_KINDS, draw[4:], strict=True)}
+    frame, place, opener = chosen["far" if far else "near"], chosen["places"], chosen["openers"].split()
+    say = f"feel {chosen['adverbs']} {{}} {place}".format if far else str
+    rows = []
+    for felt, other in ((one, two), (two, one)):
+        text = frame.format(x=say(words[other]), y=say(words[felt]), people=chosen["people"], place=place).split()
+        rows.append((" ".join(text if len(text) + len(opener) > MAX_WORDS else opener + text), felt))
+    return rows

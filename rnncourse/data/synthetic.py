@@ -1,13 +1,13 @@
 """A generated household: power by the minute, with the rhythms and the jumps of a real one. It is synthetic.
 
-A house is a sum of appliances. Each is switched on at random, more often at some hours and in some seasons, for a
-random time, and some go on and off by themselves while they run. What a minute shows is the mean power within it, so
-a switch in mid-minute spreads over two values.
+A house is a sum of appliances (``appliances.toml``), each switched on at random, more often at some hours and in some
+seasons, for a random time, and some go on and off by themselves while they run. What a minute shows is the mean power
+within it, so a switch in mid-minute spreads over two values.
 
-Its appliances (``appliances.toml``) were set by hand until a house of half a year came near the UCI household of early
-2007 in what a forecaster meets one minute ahead, standardised by the first 70 %: MSE / MAE of persistence 0.0609 /
-0.0728 (real: 0.0590 / 0.0740), of a linear autoregression over 60 lags 0.0564 / 0.0903 (real: 0.0553 / 0.0889); means
-of eight seeds, standard deviation 0.006 / 0.004. Nothing else about it is claimed to be real.
+The appliances were set by hand until a house of half a year came near the UCI household of early 2007 in what a
+forecaster meets one minute ahead, standardised by the first 70 %: MSE / MAE of persistence 0.0609 / 0.0728 (real:
+0.0590 / 0.0740), of a linear autoregression over 60 lags 0.0564 / 0.0903 (real: 0.0553 / 0.0889); means of eight
+seeds, standard deviation 0.006 / 0.004. Nothing else about it is claimed to be real.
 """
 
 import tomllib

@@ -1,10 +1,11 @@
 """Small sequence tasks made on the spot: sentences with an opinion, words with a tag, a value to keep. All synthetic.
 
 Each is built so that one question has one answer: what a model must see in order to be right is known beforehand.
-Token 0 is padding. A `DataError` names a count below 1.
 """
 
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,18 +13,21 @@ from numpy.typing import NDArray
 from rnncourse.data.errors import DataError
 
 Ints = NDArray[np.int64]
-Rng = np.random.Generator
+_Tagged = list[tuple[str, str, int]]
 
 PADDING = 0
+_WORDS = tomllib.loads(Path(__file__).with_name("toys.toml").read_text(encoding="utf-8"))
+_REVIEW, _TAG, _AMBIGUOUS = _WORDS["review"], _WORDS["tag"], _WORDS["ambiguous"]
+POSITIVE, NEGATIVE, TAGS = tuple(_REVIEW["positive"]), tuple(_REVIEW["negative"]), tuple(_TAG)
 
 
 @dataclass(frozen=True)
 class Sentences:
-    """Sentences with one label each.
+    """Sentences with labels.
 
     Attributes:
         words: the sentences, a tuple of words each.
-        labels: class of each sentence, ``(count,)``.
+        labels: class of each sentence, ``(count,)``, or of each word, ``(count, time)``, -1 for padding.
         vocabulary: every word that may occur; word number k has the token k + 1.
     """
 
@@ -43,7 +47,7 @@ class Sentences:
 
 @dataclass(frozen=True)
 class TaggedSentences(Sentences):
-    """Sentences with a tag for each word in the place of a label.
+    """Sentences with a tag for each word.
 
     Attributes:
         decided_by: what decides each tag, ``(count, time)``: 0 the word alone, 1 the words before it, 2 those after
@@ -56,13 +60,6 @@ class TaggedSentences(Sentences):
     def tags(self) -> Ints:
         """Index into `TAGS` of each word, -1 for padding, ``(count, time)``."""
         return self.labels
-
-
-_SUBJECTS = ("film", "plot", "cast", "score", "ending", "book", "story", "hero")
-POSITIVE = ("good", "great", "fine", "lovely", "clever", "funny", "warm", "brilliant")
-NEGATIVE = ("bad", "awful", "poor", "dull", "silly", "boring", "cold", "terrible")
-_DEGREES = ("very", "really", "rather", "quite")
-_REVIEW_WORDS = ("the", "was", "not", "and", "but", ".", *_SUBJECTS, *_DEGREES, *POSITIVE, *NEGATIVE)
 
 
 def synthetic_reviews(count: int, *, seed: int) -> Sentences:
@@ -82,34 +79,15 @@ def synthetic_reviews(count: int, *, seed: int) -> Sentences:
             opposite = kind < 0.4
             words = [*_clause(1 - label if opposite else label, rng), "but" if opposite else "and", *words]
         made.setdefault((*words, "."), label)
-    return Sentences(tuple(made), np.array(list(made.values())), _REVIEW_WORDS)
+    vocabulary = ("the", "was", "not", "and", "but", ".", *(word for kind in _REVIEW.values() for word in kind))
+    return Sentences(tuple(made), np.array(list(made.values())), vocabulary)
 
 
-def _clause(label: int, rng: Rng) -> list[str]:
+def _clause(label: int, rng: np.random.Generator) -> list[str]:
     turned = rng.random() < 0.4
-    degree = [_one(_DEGREES, rng)] if rng.random() < 0.5 else []
-    opinion = POSITIVE if label != turned else NEGATIVE
-    return ["the", _one(_SUBJECTS, rng), "was", *(["not"] if turned else []), *degree, _one(opinion, rng)]
-
-
-def _one(words: tuple[str, ...], rng: Rng) -> str:
-    return str(rng.choice(words))
-
-
-TAGS = ("DET", "ADJ", "NOUN", "VERB", "PRON", "ADV", "END")
-_PLAIN = {
-    "DET": ("the", "a", "this"),
-    "ADJ": ("wet", "tall", "red", "quiet"),
-    "NOUN": ("dog", "ship", "child", "tree", "house", "king"),
-    "VERB": ("sees", "finds", "likes", "hears"),
-    "PRON": ("they", "we", "you"),
-    "ADV": ("often", "never", "soon"),
-    "END": (".",),
-}
-_AFTER_KNOWN = ("old", "cold", "light", "rich")  # ADJ before another ADJ or a NOUN, NOUN before anything else
-_BEFORE_KNOWN = ("walk", "play", "answer", "watch")  # NOUN after DET or ADJ, VERB after PRON or ADV
-_TAG_WORDS = (*(word for words in _PLAIN.values() for word in words), *_AFTER_KNOWN, *_BEFORE_KNOWN, "her")
-_Word = tuple[str, str, int]
+    degree = [rng.choice(_REVIEW["degrees"])] if rng.random() < 0.5 else []
+    subject, opinion = rng.choice(_REVIEW["subjects"]), rng.choice(POSITIVE if label != turned else NEGATIVE)
+    return [str(word) for word in ("the", subject, "was", *(["not"] if turned else []), *degree, opinion)]
 
 
 def synthetic_tagging(count: int, *, seed: int) -> TaggedSentences:
@@ -126,45 +104,49 @@ def synthetic_tagging(count: int, *, seed: int) -> TaggedSentences:
         tags[row, : len(sentence)] = [TAGS.index(tag) for _, tag, _ in sentence]
         decided_by[row, : len(sentence)] = [decider for *_, decider in sentence]
     words = tuple(tuple(word for word, *_ in sentence) for sentence in sentences)
-    return TaggedSentences(words, tags, _TAG_WORDS, decided_by)
+    vocabulary = (word for kinds in (_TAG, _AMBIGUOUS) for kind in kinds.values() for word in kind)
+    return TaggedSentences(words, tags, tuple(vocabulary), decided_by)
 
 
-def _plain(tag: str, rng: Rng, most: int = 1) -> list[_Word]:
-    """One word of a tag, or up to ``most`` of them."""
-    return [(_one(_PLAIN[tag], rng), tag, 0) for _ in range(1 if most == 1 else rng.integers(most + 1))]
+def _plain(tag: str, rng: np.random.Generator, count: int = 1) -> _Tagged:
+    return [(str(rng.choice(_TAG[tag])), tag, 0) for _ in range(count)]
 
 
-def _sentence(rng: Rng) -> list[_Word]:
-    adverbs = _plain("ADV", rng, 2)
+def _either(kind: str, tag: str, rng: np.random.Generator) -> _Tagged:
+    return [(str(rng.choice(_AMBIGUOUS[kind])), tag, 1 if kind == "before" else 2)]
+
+
+def _sentence(rng: np.random.Generator) -> _Tagged:
+    adverbs = _plain("ADV", rng, int(rng.integers(3)))
     if rng.random() < 0.4:
         subject = _plain("PRON", rng)
-        verb = [(_one(_BEFORE_KNOWN, rng), "VERB", 1)] if rng.random() < 0.7 else _plain("VERB", rng)
+        verb = _either("before", "VERB", rng) if rng.random() < 0.7 else _plain("VERB", rng)
     else:
         subject, verb = _phrase(rng), _plain("VERB", rng)
-    return [*subject, *adverbs, *verb, *_object(rng), *_plain("END", rng)]
+    return subject + adverbs + verb + _object(rng) + _plain("END", rng)
 
 
-def _phrase(rng: Rng) -> list[_Word]:
-    """What a determiner opens: adjectives and a noun, or an adjective that is a noun here."""
-    determiner, adjectives = _plain("DET", rng), _plain("ADJ", rng, 2)
+def _phrase(rng: np.random.Generator) -> _Tagged:
+    """A determiner, adjectives and a noun, or an adjective that is a noun here."""
+    determiner, adjectives = _plain("DET", rng), _plain("ADJ", rng, int(rng.integers(3)))
     match rng.integers(4):
         case 0:
-            return [*determiner, (_one(_AFTER_KNOWN, rng), "NOUN", 2)]
+            return determiner + _either("after", "NOUN", rng)
         case 1:
-            return [*determiner, (_one(_AFTER_KNOWN, rng), "ADJ", 2), *adjectives, *_plain("NOUN", rng)]
+            return determiner + _either("after", "ADJ", rng) + adjectives + _plain("NOUN", rng)
         case 2:
-            return [*determiner, *adjectives, (_one(_BEFORE_KNOWN, rng), "NOUN", 1)]
+            return determiner + adjectives + _either("before", "NOUN", rng)
         case _:
-            return [*determiner, *adjectives, *_plain("NOUN", rng)]
+            return determiner + adjectives + _plain("NOUN", rng)
 
 
-def _object(rng: Rng) -> list[_Word]:
+def _object(rng: np.random.Generator) -> _Tagged:
     match rng.integers(4):
         case 0:
-            return [("her", "PRON", 2), *(_plain("ADV", rng) if rng.random() < 0.5 else [])]
+            return [("her", "PRON", 2), *_plain("ADV", rng, int(rng.random() < 0.5))]
         case 1:
             # An adjective or a plain noun follows, so that the next word alone tells which "her" it is.
-            return [("her", "DET", 2), *(_plain("ADJ", rng) if rng.random() < 0.5 else []), *_plain("NOUN", rng)]
+            return [("her", "DET", 2), *_plain("ADJ", rng, int(rng.random() < 0.5)), *_plain("NOUN", rng)]
         case 2:
             return _phrase(rng)
         case _:
@@ -179,9 +161,8 @@ def kept_value(count: int, *, distance: int, seed: int) -> tuple[NDArray[np.floa
         classes ``(count,)``, 1 where the first value is 1.
     """
     _need(count=count, distance=distance)
-    rng = np.random.default_rng(seed)
     x = np.zeros((count, distance + 1, 2), dtype=np.float32)
-    x[..., 0] = 2 * rng.integers(0, 2, (count, distance + 1)) - 1
+    x[..., 0] = 2 * np.random.default_rng(seed).integers(0, 2, (count, distance + 1)) - 1
     x[:, 0, 1] = 1
     return x, (x[:, 0, 0] > 0).astype(np.int64)
 

@@ -13,10 +13,10 @@ from rnncourse.data.series import Floats, Series
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """Windows of one series with their targets, in the order of time.
+    """Windows of one series with their targets, in the order of time; no row of an input and no target is missing.
 
     Window ``k`` reads rows ``starts[k] … starts[k] + window - 1`` and its target is ``horizon`` rows after its last
-    one. No row of an input and no target is missing. Nothing is copied until `inputs` has to gather across a gap.
+    one. Nothing is copied until `inputs` has to gather across a gap.
 
     Attributes:
         series: what the windows look at.
@@ -84,9 +84,6 @@ def make_windows(series: Series, *, window: int, horizon: int = 1, target: str |
         horizon: rows from the last row of a window to its target, at least 1.
         target: column to predict; without it, the first.
 
-    Returns:
-        The windows, ``inputs`` of shape ``(n, window, feature)`` and ``targets`` of shape ``(n, 1)``.
-
     Raises:
         DataError: a number is below 1, the series is shorter than a window and its target, or each window meets a gap.
     """
@@ -110,12 +107,7 @@ def make_windows(series: Series, *, window: int, horizon: int = 1, target: str |
 
 @dataclass(frozen=True, eq=False)
 class Scaler:
-    """Standardisation of each feature: ``(value - mean) / std``.
-
-    Attributes:
-        mean: mean of each feature, ``(feature,)``, in the units of the series.
-        std: standard deviation of each feature (divided by the number of values), ``(feature,)``, positive.
-    """
+    """Standardisation ``(value - mean) / std``, both ``(feature,)`` in the units of the series."""
 
     mean: Floats
     std: Floats
@@ -150,12 +142,9 @@ def fit_scaler(series: Series, *, rows: int) -> Scaler:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One forecasting task: three sets of windows that follow one another in time.
+    """One forecasting task: windows to fit on, to select by (perhaps none) and to score once, in the order of time.
 
     Attributes:
-        train: windows to fit on.
-        validation: windows to select a model on; may be empty.
-        test: windows to score once.
         scaler: standardisation, fitted on the rows of training alone.
         train_rows: number of rows that training saw: none of its inputs or targets lies at or after this row.
     """
@@ -183,14 +172,9 @@ def chronological(
 
     Args:
         series: ``(time, feature)``, in its own units.
-        window: rows of one window, at least 1.
-        horizon: rows from the last row of a window to its target, at least 1.
-        target: column to predict; without it, the first.
+        window: as for `make_windows`, as are ``horizon`` and ``target``.
         train: share of the rows for training.
         validation: share of the rows for validation, 0 for none; the rest is for the test.
-
-    Returns:
-        The windows of the three parts, standardised by the rows of training.
 
     Raises:
         DataError: the shares leave no row for training or test, a part holds no window, or as for `make_windows`.

@@ -90,13 +90,13 @@ def test_splits_name_their_parts() -> None:
 @pytest.mark.parametrize(
     ("make", "culprit"),
     [
-        (lambda: Corpus("s", ("x", "y"), np.array([0]), CLASSES), r"2 texts and labels of shape \(1,\)"),
-        (lambda: Corpus("s", ("x",), np.array([[0]]), CLASSES), r"labels of shape \(1, 1\)"),
+        (lambda: Corpus("s", ("x", "y"), np.array([0]), CLASSES), r"labels .* 2 whole .*\(1,\)"),
+        (lambda: Corpus("s", ("x",), np.array([[0]]), CLASSES), r"labels .*\(1, 1\)"),
         (lambda: Corpus("s", ("x", "y"), np.array([0, 3]), CLASSES), "label 3"),
         (lambda: Corpus("s", ("x",), np.array([-1]), CLASSES), "label -1"),
         (lambda: Corpus("s", ("x",), np.array([0.5]), CLASSES), "float64"),
         (lambda: Corpus("s", "x", np.array([0]), CLASSES), "texts of s"),
-        (lambda: Corpus("s", ("x", b"y"), np.array([0, 1]), CLASSES), "texts of s hold b'y'"),
+        (lambda: Corpus("s", ("x", b"y"), np.array([0, 1]), CLASSES), "texts of s"),
         (lambda: SMALL.take([8]), "index"),
         (lambda: SMALL.take([0.5]), "indices"),
         (lambda: SMALL.take([]).duplicates(), "small is empty"),

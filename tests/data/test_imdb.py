@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from served import serving
 
 from rnncourse.data import DataError, load_imdb
-from rnncourse.data.imdb import FOLDERS, IMDB, check_imdb, fetch_imdb, fingerprint, read_reviews
+from rnncourse.data.downloads import fetch_archive
+from rnncourse.data.imdb import FOLDERS, IMDB, check_imdb, fingerprint, read_reviews
 
 # What the official archive holds besides.
 OTHERS = {
@@ -184,11 +185,13 @@ def test_fetching_verifies_and_then_has_it(cache: Path) -> None:
     content = gzip.compress(archive())
     with serving(a_tgz=content, b_tgz=gzip.compress(archive(without=1))) as site:
         for _ in range(2):
-            path = fetch_imdb(url=f"{site.url}/a.tgz", sha256=hashlib.sha256(content).hexdigest())
+            path = fetch_archive(
+                IMDB, read_reviews, url=f"{site.url}/a.tgz", sha256=hashlib.sha256(content).hexdigest()
+            )
         assert (path, len(site.asked)) == (cache / IMDB.files[0], 1)
         path.write_bytes(content[:-40])
         with pytest.raises(DataError, match=r"aclImdb_v1\.tar\.gz holds 11 reviews"):
-            fetch_imdb(url=f"{site.url}/b.tgz")
+            fetch_archive(IMDB, read_reviews, url=f"{site.url}/b.tgz")
         assert list(path.parent.iterdir()) == []
-        fetch_imdb(url=f"{site.url}/a.tgz")
+        fetch_archive(IMDB, read_reviews, url=f"{site.url}/a.tgz")
     assert len(load_imdb().train) == 6

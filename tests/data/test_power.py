@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from served import serving
 
 from rnncourse.data import DataError, gaps, load_power
-from rnncourse.data.power import COLUMNS, HEADER, MEMBER, POWER, check_power, fetch_power, parse_power
+from rnncourse.data.downloads import fetch_archive
+from rnncourse.data.power import COLUMNS, HEADER, MEMBER, POWER, check_power, parse_power
 from rnncourse.data.registry import locate
 
 NAN = np.nan
@@ -168,10 +169,12 @@ def test_fetching_verifies_and_then_has_it(cache: Path) -> None:
     content = zipped((MEMBER, SMALL))
     with serving(a_zip=content) as site:
         for _ in range(2):
-            path = fetch_power(url=f"{site.url}/a.zip", sha256=hashlib.sha256(content).hexdigest())
+            path = fetch_archive(
+                POWER, check_power, url=f"{site.url}/a.zip", sha256=hashlib.sha256(content).hexdigest()
+            )
         assert (path, len(site.asked)) == (cache / POWER.files[0], 1)
         path.write_bytes(content[:-40])
-        assert fetch_power(url=f"{site.url}/a.zip").read_bytes() == content
+        assert fetch_archive(POWER, check_power, url=f"{site.url}/a.zip").read_bytes() == content
     assert len(load_power()) == 22
 
 
@@ -187,7 +190,7 @@ def test_fetching_verifies_and_then_has_it(cache: Path) -> None:
 )
 def test_a_wrong_archive_never_takes_the_name(cache: Path, content: bytes, culprit: str) -> None:
     with serving(a_zip=content) as site, pytest.raises(DataError, match=culprit):
-        fetch_power(url=f"{site.url}/a.zip")
+        fetch_archive(POWER, check_power, url=f"{site.url}/a.zip")
     assert list((cache / "power").iterdir()) == []
 
 
