@@ -6,9 +6,9 @@ as `CausalConvolutions`, between tokens and classes. Recurrent layers are untouc
 ``torch.manual_seed`` before building.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -38,9 +38,7 @@ Read = Literal["last", "ends", "each"]
 TextRead = Literal["last", "true-last", "packed", "max", "mean"]
 Recurrent = nn.RNN | nn.LSTM | nn.GRU
 
-_KINDS: Mapping[str, type[nn.RNN] | type[nn.LSTM] | type[nn.GRU]] = MappingProxyType(
-    {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
-)
+_KINDS: Mapping[str, type[Recurrent]] = MappingProxyType({"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU})
 
 
 # --- from windows to forecasts
@@ -83,7 +81,7 @@ class Forecaster(nn.Module):
         read: Read = "last",
     ) -> None:
         super().__init__()
-        _check_choice("read", read, ("last", "ends", "each"))
+        _check_choice("read", read, get_args(Read))
         _check_sizes(output_size=output_size)
         _check_shares(dropout=dropout)
         self.kind, self.read = kind, read
@@ -92,10 +90,7 @@ class Forecaster(nn.Module):
         self.head = nn.Linear(hidden_size * (1 + bidirectional), output_size)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Predict from windows ``(batch, time, feature)``.
-
-        Returns:
-            ``(batch, output_size)``; with ``read="each"`` ``(batch, time, output_size)``.
+        """From windows ``(batch, time, feature)`` to ``(batch, output_size)``, ``(batch, time, output_size)`` of each.
 
         Raises:
             ValueError: ``x`` has another shape, no step, or holds no floating-point numbers.
@@ -207,7 +202,7 @@ class TextClassifier(nn.Module):
         head: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        _check_choice("read", read, _TEXT_READS)
+        _check_choice("read", read, get_args(TextRead))
         _check_sizes(vocabulary_size=vocabulary_size, embedding_dim=embedding_dim, classes=classes)
         _check_shares(dropout=dropout, embedding_dropout=embedding_dropout)
         self.kind, self.read, self.classes = kind, read, classes
@@ -236,7 +231,7 @@ class TextClassifier(nn.Module):
         if lengths is not None:
             lengths = _checked_lengths(ids, lengths, anywhere=self.read == "last")
             lengths = None if int(lengths.min()) == ids.shape[1] else lengths  # no padding: nothing to pack
-        logits: Tensor = self.head(self.dropout(_TEXT_READS[self.read](self, ids, lengths)))
+        logits: Tensor = self.head(self.dropout(self._seen(ids, lengths)))
         return logits
 
     def vectors(self, ids: Tensor) -> Tensor:
@@ -244,67 +239,47 @@ class TextClassifier(nn.Module):
         dropped: Tensor = self.embedding_dropout(self.embedding(ids))
         return dropped
 
+    def _seen(self, ids: Tensor, lengths: Tensor | None) -> Tensor:
+        """What the head sees, ``(batch, directions · hidden)``."""
+        if self.read == "last" or (self.read == "packed" and lengths is None):
+            return self._final(self.vectors(ids))
+        if self.read == "true-last":
+            return self._at_the_end(ids, lengths)
+        if self.read == "packed" and lengths is not None:
+            if self.rnn.bidirectional:
+                return self._final(self._pack(ids, lengths))
+            return self._at_the_end(ids[:, : int(lengths.max())], lengths)
+        if lengths is None:
+            output: Tensor = self.rnn(self.vectors(ids))[0]
+            return output.amax(dim=1) if self.read == "max" else output.mean(dim=1)
+        padding = torch.arange(int(lengths.max())) >= lengths[:, None]
+        if self.rnn.bidirectional:
+            output = pad_packed_sequence(self.rnn(self._pack(ids, lengths))[0], batch_first=True)[0]
+        else:
+            output = self.rnn(self.vectors(ids[:, : padding.shape[1]]))[0]
+        padding = padding[..., None].to(ids.device)
+        if self.read == "max":
+            return output.masked_fill(padding, -torch.inf).amax(dim=1)
+        return output.masked_fill(padding, 0.0).sum(dim=1) / (~padding).sum(dim=1)
 
-def _last(net: TextClassifier, ids: Tensor, lengths: Tensor | None) -> Tensor:
-    return _final(net, net.vectors(ids))
+    def _final(self, source: Tensor | PackedSequence) -> Tensor:
+        """States of the last layer after the last step of each direction."""
+        final = self.rnn(source)[1]
+        hidden: Tensor = final[0] if isinstance(final, tuple) else final
+        return hidden[-(1 + self.rnn.bidirectional) :].transpose(0, 1).flatten(1)
 
+    def _at_the_end(self, ids: Tensor, lengths: Tensor | None) -> Tensor:
+        """Outputs at the last token, of the backward direction at the first step."""
+        output: Tensor = self.rnn(self.vectors(ids))[0]
+        forward, *backward = output.chunk(1 + self.rnn.bidirectional, dim=-1)
+        at_end = forward[:, -1] if lengths is None else forward[torch.arange(len(ids)), lengths - 1]
+        return torch.cat([at_end, *(states[:, 0] for states in backward)], dim=-1)
 
-def _true_last(net: TextClassifier, ids: Tensor, lengths: Tensor | None) -> Tensor:
-    output: Tensor = net.rnn(net.vectors(ids))[0]
-    forward, *backward = output.chunk(1 + net.rnn.bidirectional, dim=-1)
-    at_end = forward[:, -1] if lengths is None else forward[torch.arange(len(ids)), lengths - 1]
-    return torch.cat([at_end, *(states[:, 0] for states in backward)], dim=-1)
-
-
-def _packed(net: TextClassifier, ids: Tensor, lengths: Tensor | None) -> Tensor:
-    if lengths is None:
-        return _final(net, net.vectors(ids))
-    if net.rnn.bidirectional:
-        return _final(net, _pack(net, ids, lengths))
-    return _true_last(net, ids[:, : int(lengths.max())], lengths)
-
-
-def _max(net: TextClassifier, ids: Tensor, lengths: Tensor | None) -> Tensor:
-    output, padding = _outputs(net, ids, lengths)
-    return (output if padding is None else output.masked_fill(padding, -torch.inf)).amax(dim=1)
-
-
-def _mean(net: TextClassifier, ids: Tensor, lengths: Tensor | None) -> Tensor:
-    output, padding = _outputs(net, ids, lengths)
-    if padding is None:
-        return output.mean(dim=1)
-    return output.masked_fill(padding, 0.0).sum(dim=1) / (~padding).sum(dim=1)
-
-
-_TEXT_READS: Mapping[str, Callable[[TextClassifier, Tensor, Tensor | None], Tensor]] = MappingProxyType(
-    {"last": _last, "true-last": _true_last, "packed": _packed, "max": _max, "mean": _mean}
-)
-
-
-def _pack(net: TextClassifier, ids: Tensor, lengths: Tensor) -> PackedSequence:
-    """Word vectors without padding; the ids are packed rather than the vectors, which are many times as large."""
-    in_order = bool((lengths[1:] <= lengths[:-1]).all())  # as `TextBatches` draws them; others have to be sorted
-    packed = pack_padded_sequence(ids, lengths, batch_first=True, enforce_sorted=in_order)
-    return packed._replace(data=net.vectors(packed.data))
-
-
-def _final(net: TextClassifier, source: Tensor | PackedSequence) -> Tensor:
-    """States of the last layer after the last step of each direction, ``(batch, directions · hidden)``."""
-    final = net.rnn(source)[1]
-    hidden: Tensor = final[0] if isinstance(final, tuple) else final
-    return hidden[-(1 + net.rnn.bidirectional) :].transpose(0, 1).flatten(1)
-
-
-def _outputs(net: TextClassifier, ids: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """Outputs of the last layer, ``(batch, time, directions · hidden)``, and where there is none, if anywhere."""
-    if lengths is None:
-        return net.rnn(net.vectors(ids))[0], None
-    padding = torch.arange(int(lengths.max())) >= lengths[:, None]
-    if net.rnn.bidirectional:
-        output, _ = pad_packed_sequence(net.rnn(_pack(net, ids, lengths))[0], batch_first=True)
-    else:
-        output = net.rnn(net.vectors(ids[:, : padding.shape[1]]))[0]
-    return output, padding[..., None].to(ids.device)
+    def _pack(self, ids: Tensor, lengths: Tensor) -> PackedSequence:
+        """Word vectors without padding; the ids are packed rather than the vectors, which are many times as large."""
+        in_order = bool((lengths[1:] <= lengths[:-1]).all())  # as `TextBatches` draws them; others have to be sorted
+        packed = pack_padded_sequence(ids, lengths, batch_first=True, enforce_sorted=in_order)
+        return packed._replace(data=self.vectors(packed.data))
 
 
 def emotion_network(*, vocabulary_size: int = 60_000, classes: int = 6, read: TextRead = "last") -> TextClassifier:
@@ -452,14 +427,9 @@ class SequenceClassifier(nn.Module):
         self.body, self.head = body, nn.Linear(width, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Score the classes.
+        """Logits ``(batch, num_classes)``, or ``(batch, time, num_classes)`` with ``read="each"``.
 
-        Args:
-            x: tokens ``(batch, time)``, 0 for padding at the end, or features ``(batch, time, feature)`` without
-                padding.
-
-        Returns:
-            Logits ``(batch, num_classes)``; with ``read="each"`` ``(batch, time, num_classes)``.
+        From tokens ``(batch, time)``, 0 for padding at the end, or features ``(batch, time, feature)`` without padding.
         """
         if self.embedding is None:
             lengths, features = torch.full((len(x),), x.shape[1]), x
