@@ -21,7 +21,7 @@ from rnncourse.text import tokenise
 from rnncourse.widgets import SentenceReader, StateError
 from rnncourse.widgets.sentence_reader import MOST_CHARACTERS, MOST_WORDS, layout, split_words, unpack
 
-LIMITED = settings(max_examples=30, deadline=None)
+LIMITED = settings(max_examples=30)
 WORDS = ("i", "am", "not", "sad", "don't", "happy")
 ODD = (
     "",
@@ -57,15 +57,14 @@ def row() -> Any:
 # --- words
 
 
-@pytest.mark.parametrize("text", ODD)
-def test_words_are_those_of_the_package(text: str) -> None:
-    assert split_words(text) == tokenise(text)
-
-
 @LIMITED
 @given(st.text(max_size=60))
 def test_words_of_any_text_are_those_of_the_package(text: str) -> None:
     assert split_words(text) == tokenise(text)
+
+
+def test_words_of_odd_texts_are_those_of_the_package() -> None:
+    assert [split_words(text) for text in ODD] == [tokenise(text) for text in ODD]
 
 
 # --- reading
@@ -85,21 +84,14 @@ def test_every_beginning_is_read_as_torch_reads_it(text: list[str], at: int, see
     beginnings = [" ".join(text[: t + 1]) for t in range(count)]
     assert reading.beliefs == pytest.approx(probabilities(widget, beginnings), abs=1e-9)
     assert reading.beliefs.sum(axis=1) == pytest.approx(1.0)
-
-
-@LIMITED
-@given(text=st.lists(st.sampled_from([*WORDS, "wug"]), min_size=1, max_size=12), seed=st.integers(0, 99))
-def test_the_changes_are_those_of_torchs_states(text: list[str], seed: int) -> None:
-    widget = SentenceReader(text=" ".join(text), **state(seed))
     net = network_of(widget)
-    ids = torch.from_numpy(vocabulary_of(widget).encode([widget.text])[0].astype(np.int64))[None]
-    states = net.rnn(net.vectors(ids))[0][0].detach().numpy()
-    forward, backward = states[:, :5], states[:, 5:]
-    nothing = np.zeros((1, 5))
-    moved = np.linalg.norm(np.diff(np.vstack((nothing, forward)), axis=0), axis=1)
-    moved_back = np.linalg.norm(np.diff(np.vstack((backward, nothing)), axis=0), axis=1)
-    assert widget.reading.forward == pytest.approx(moved, abs=1e-9)
-    assert widget.reading.backward == pytest.approx(moved_back, abs=1e-9)
+    ids = torch.from_numpy(vocabulary_of(widget).encode([beginnings[-1]])[0].astype(np.int64))[None]
+    states, nothing = net.rnn(net.vectors(ids))[0][0].detach().numpy(), np.zeros((1, 5))
+    for moved, path in (
+        (reading.forward, np.vstack((nothing, states[:, :5]))),
+        (reading.backward, np.vstack((states[:, 5:], nothing))),
+    ):
+        assert moved == pytest.approx(np.linalg.norm(np.diff(path, axis=0), axis=1), abs=1e-9)
 
 
 def test_all_unknown_words_are_one() -> None:
@@ -110,33 +102,23 @@ def test_all_unknown_words_are_one() -> None:
     assert first.fallback_html().count("(unknown)") == 2
 
 
-@pytest.mark.parametrize("text", ["", "  ", "!?", "😀"])
-def test_a_text_without_words_has_no_belief(text: str) -> None:
-    widget = SentenceReader(text=text, at=3)
-    assert widget.reading.words == ()
-    assert widget.reading.beliefs.shape == (0, 6)
-    assert widget.summary() == "no words to read"
-    assert "No words to read" in widget.host_html()
-
-
-def test_a_long_text_is_read_to_its_64th_word() -> None:
-    text = ("i am not " * 4_000)[:MOST_CHARACTERS]
-    widget = SentenceReader(text=text, **state(1))
-    reading = widget.reading
-    assert (len(reading.words), reading.left_out) == (MOST_WORDS, len(tokenise(text)) - MOST_WORDS)
-    short = SentenceReader(text=" ".join(reading.words), **state(1))
-    assert np.array_equal(short.reading.beliefs, reading.beliefs)
-    with pytest.raises(StateError, match=r"SentenceReader.text must have at most 10,000 characters, but has 10,001; "):
-        widget.text = text + "x"
-
-
-def test_reading_fewer_words_is_reading_a_shorter_text() -> None:
-    widget = SentenceReader(text="I am not sad, I am happy", at=4, **state(2))
-    shorter = SentenceReader(text="I am not sad", **state(2)).reading
-    for name in ("forward", "backward", "beliefs"):
-        assert np.array_equal(getattr(widget.reading, name), getattr(shorter, name))
-    widget.at = 60
-    assert len(widget.reading.words) == 7
+def test_a_text_may_have_no_words_or_too_many_or_be_read_in_part() -> None:
+    for text in ("", "  ", "!?", "😀"):
+        widget = SentenceReader(text=text, at=3)
+        assert widget.reading.words == ()
+        assert widget.reading.beliefs.shape == (0, 6)
+        assert widget.summary() == "no words to read"
+        assert "No words to read" in widget.host_html()
+    long = ("i am not " * 4_000)[:MOST_CHARACTERS]
+    reading = SentenceReader(text=long, **state(1)).reading
+    assert (len(reading.words), reading.left_out) == (MOST_WORDS, len(tokenise(long)) - MOST_WORDS)
+    part = SentenceReader(text="I am not sad, I am happy", at=4, **state(1))
+    for whole, shorter in ((reading, " ".join(reading.words)), (part.reading, "I am not sad")):
+        again = SentenceReader(text=shorter, **state(1)).reading
+        for name in ("forward", "backward", "beliefs"):
+            assert np.array_equal(getattr(whole, name), getattr(again, name))
+    part.at = 60
+    assert len(part.reading.words) == 7
 
 
 def test_the_table_shows_each_word_read() -> None:
@@ -172,24 +154,22 @@ def test_weights_come_back_as_they_went() -> None:
 
 
 def test_weights_that_do_not_belong_to_the_words_are_refused() -> None:
-    given = state(0)
-    widget = SentenceReader(**given)
-    before = widget.state_json()
-    wrong = base64.b64decode(given["weights"])
+    given_state = state(0)
+    widget = SentenceReader(**given_state)
+    before, right = widget.state_json(), base64.b64decode(given_state["weights"])
     nan = np.array([np.nan], "<f4").tobytes()
     for trait, value, told in (
         ("weights", "no base64!", "be base64"),
-        ("weights", base64.b64encode(wrong[:-1]).decode(), "hold [0-9,]+ bytes for words 6, classes 6"),
-        ("weights", base64.b64encode(nan + wrong[4:]).decode(), "hold finite numbers, but embedding does not"),
+        ("weights", base64.b64encode(right[:-1]).decode(), "bytes for words 6, classes 6"),
+        ("weights", base64.b64encode(nan + right[4:]).decode(), "embedding does not"),
         ("words", (*WORDS, "more"), "bytes for words 7"),
-        ("hidden_size", 6, "hidden_size 6, but holds"),
+        ("hidden_size", 6, "hidden_size 6"),
     ):
         with pytest.raises(StateError, match=rf"SentenceReader\.weights must .*{told}.*; pass"):
             setattr(widget, trait, value)
         assert widget.state_json() == before
-    other = state(0, words=("one", "two"), hidden_size=2)
     with widget.hold_trait_notifications():
-        for trait, value in other.items():
+        for trait, value in state(0, words=("one", "two"), hidden_size=2).items():
             setattr(widget, trait, value)
     assert widget.words == ("one", "two")
 
