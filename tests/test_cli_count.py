@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import rnncourse
-from rnncourse import __main__ as cli
+from rnncourse import cli
 from rnncourse.counting import LayerChain, count, module_from_text
 
 HW5 = "Sequential(RNN(64,32), RNN(32,64), Last(), Linear(64,512), Linear(512,10))"
@@ -131,7 +131,7 @@ def test_a_failure_is_one_sentence_and_exit_code_1(
 )
 def test_a_command_loads_no_more_than_it_needs(arguments: list[str], shown: str, unwanted: str) -> None:
     script = (
-        f"import sys; from rnncourse.__main__ import run; code = run({arguments}); "
+        f"import sys; from rnncourse.cli import run; code = run({arguments}); "
         f"sys.exit(code + 10 * any(name in sys.modules for name in {unwanted.split()}))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

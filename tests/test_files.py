@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rnncourse.__main__ import run
 from rnncourse._files import write_whole
+from rnncourse.cli import run
 
 
 @pytest.fixture(autouse=True)

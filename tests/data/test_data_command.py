@@ -12,7 +12,7 @@ import pytest
 from archives import write, zipped
 from served import serving
 
-from rnncourse import __main__ as cli
+from rnncourse import cli
 from rnncourse.data.catalogue import FETCHES, REPORTS
 from rnncourse.data.emotion import EMOTION
 from rnncourse.data.power import HEADER, MEMBER, POWER
@@ -171,7 +171,7 @@ def test_misuse_is_one_sentence(run: Any, arguments: tuple[str, ...], culprit: s
 
 def test_help_needs_no_heavy_library() -> None:
     code = (
-        "import sys; from rnncourse.__main__ import run; run(['data', '--help']); "
+        "import sys; from rnncourse.cli import run; run(['data', '--help']); "
         "print({'torch', 'numpy', 'pandas', 'pooch', 'sklearn', 'requests'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)

@@ -9,8 +9,8 @@ import torch
 from sklearn.metrics import accuracy_score, f1_score, recall_score
 from torch import nn
 
-from rnncourse.__main__ import run
 from rnncourse.baselines import HarmonicRegression, LinearAutoregression, Persistence
+from rnncourse.cli import run
 from rnncourse.counting import count
 from rnncourse.data import Series, chronological, make_windows, seattle_weather, synthetic_power
 from rnncourse.exercises import check, draw, exercises

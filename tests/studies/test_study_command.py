@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rnncourse import __main__ as cli
+from rnncourse import cli
 
 
 @pytest.fixture(autouse=True)

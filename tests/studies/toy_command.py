@@ -2,7 +2,7 @@
 
 from toy_study import STUDY
 
-from rnncourse.__main__ import main
+from rnncourse.cli import main
 from rnncourse.studies import study
 
 if __name__ == "__main__":

@@ -1,35 +1,42 @@
 """``rnncourse study list | run | show``: the experiments, their runs and their recorded results."""
 
+import json
 import shutil
 import sys
-import time
-from collections.abc import Callable, Iterator
+from argparse import Namespace
+from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from rnncourse._misuse import Misuse
+from rnncourse.cli.common import Commands, Failure, Misuse, add_command, add_group, progress_line
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from rnncourse.studies import Progress, Record, Sweep
 
-study_app = typer.Typer(help="Run the experiments and show what is recorded.", no_args_is_help=False)
 
-LINE_SECONDS = 30.0
-
-_Name = Annotated[str, typer.Argument(help="Name of the study, as `rnncourse study list` shows it.", metavar="NAME")]
-
-
-class ScaleName(StrEnum):
-    """How large the experiment is."""
-
-    small = "small"
-    full = "full"
+def add_to(commands: Commands) -> None:
+    """Add the commands."""
+    group = add_group(commands, "study", "Run the experiments and show what is recorded.")
+    add_command(group, "list", list_studies).add_argument("--json", action="store_true", help="print JSON")
+    parser = add_command(group, "run", run)
+    parser.add_argument("name", metavar="NAME", help="name of the study, as `rnncourse study list` shows it")
+    parser.add_argument("--seeds", type=int, help="number of seeds; the study's own by default")
+    parser.add_argument("--workers", type=int, help="processes on this machine; one per core by default")
+    parser.add_argument("--scheduler", default="", metavar="ADDRESS", help="run on the cluster of this Dask scheduler")
+    parser.add_argument(
+        "--scale", choices=("small", "full"), default="small", help="data that ship with the book, or the real data"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument(
+        "--output", type=Path, metavar="PATH", help="results file; by default the book's, unless a full one is there"
+    )
+    parser = add_command(group, "show", show)
+    parser.add_argument("name", metavar="NAME", help="name of the study, as `rnncourse study list` shows it")
+    parser.add_argument("--json", action="store_true", help="print the results file")
+    parser.add_argument("--file", type=Path, metavar="FILE", help="show this results file")
 
 
 @contextmanager
@@ -43,20 +50,13 @@ def _failures() -> Iterator[None]:
     except StudyMisuse as error:
         raise Misuse(str(error)) from error
     except (StudyError, DataError) as error:
-        print(f"rnncourse: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error
+        raise Failure(str(error)) from error
     except KeyboardInterrupt:
-        print("rnncourse: interrupted; finished runs are stored, call again to go on", file=sys.stderr)
-        raise typer.Exit(1) from None
+        raise Failure("interrupted; finished runs are stored, call again to go on") from None
 
 
-@study_app.command("list")
-def list_command(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
-) -> None:
+def list_studies(given: Namespace) -> None:
     """List the studies, what each one asks, and what is recorded of it."""
-    import json
-
     from rnncourse.studies import study
 
     with _failures():
@@ -64,11 +64,11 @@ def list_command(
             {"name": one.name, "about": one.about, "seeds": one.seeds, "recorded": _recorded(one.name)}
             for one in study.studies().values()
         ]
-    if as_json:
-        typer.echo(json.dumps(listed, indent=2, ensure_ascii=False))
+    if given.json:
+        print(json.dumps(listed, indent=2, ensure_ascii=False))
         return
     for row in listed:
-        typer.echo(f"{row['name']}: {row['about']}\n    seeds     {row['seeds']}\n    recorded  {row['recorded']}")
+        print(f"{row['name']}: {row['about']}\n    seeds     {row['seeds']}\n    recorded  {row['recorded']}")
 
 
 def _recorded(name: str) -> str:
@@ -84,20 +84,7 @@ def _recorded(name: str) -> str:
     return f"{record.scale}, {made['runs']} runs, {made['seeds']} seeds, {made['date'][:10]}"
 
 
-@study_app.command("run")
-def run_command(
-    name: _Name,
-    seeds: Annotated[int | None, typer.Option(help="Number of seeds; the study's own by default.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes on this machine; one per core by default.")] = None,
-    scheduler: Annotated[str, typer.Option(help="Run on the cluster of this Dask scheduler.", metavar="ADDRESS")] = "",
-    scale: Annotated[
-        ScaleName, typer.Option(help="Data that ship with the book, or the real data in full.")
-    ] = ScaleName.small,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    output: Annotated[
-        Path | None, typer.Option(help="Results file; by default the book's record, unless a full one is there.")
-    ] = None,
-) -> None:
+def run(given: Namespace) -> None:
     """Do the runs of a study that are missing, and fold all of them into a results file.
 
     Each run is stored as it ends, in RNNCOURSE_RUNS or in the cache: call again after an interruption, and only what is
@@ -106,23 +93,22 @@ def run_command(
     from rnncourse.studies import study_named, sweep
     from rnncourse.studies.records import check_target, folded, write_record
 
-    with _failures():
+    name = given.name
+    with _failures(), progress_line(log=True) as line:
         study = study_named(name)
-        path = output or _default_output(name, scale)
-        check_target(path, study=name, scale=scale)
-        with _progress(name) as progress:
-            swept = sweep(
-                study,
-                scale=scale.value,
-                seeds=seeds,
-                workers=workers,
-                scheduler=scheduler,
-                device=device,
-                progress=progress,
-            )
+        path = given.output or _default_output(name, given.scale)
+        check_target(path, study=name, scale=given.scale)
+
+        def tell(state: "Progress") -> None:
+            failed = f", {state.failed} failed" if state.failed else ""
+            ended = state.done + state.failed == state.total
+            line(f"{name}: {state.done} of {state.total}{failed} {state.label}".rstrip(), ended)
+
+        options = {key: getattr(given, key) for key in ("scale", "seeds", "workers", "scheduler", "device")}
+        swept = sweep(study, progress=tell, **options)
         _report(swept)
         write_record(folded(swept), path)
-    typer.echo(f"{name}: {path}")
+    print(f"{name}: {path}")
 
 
 def _default_output(name: str, scale: str) -> Path:
@@ -130,7 +116,7 @@ def _default_output(name: str, scale: str) -> Path:
     from rnncourse.studies import recorded, results_folder
 
     folder = results_folder()
-    if folder == Path(__file__).parent / "results":
+    if folder == Path(__file__).parents[1] / "results":
         return Path(f"{name}.json")
     path = folder / f"{name}.json"
     return Path(f"{name}-small.json") if scale == "small" and path.exists() and recorded(name).scale == "full" else path
@@ -139,63 +125,21 @@ def _default_output(name: str, scale: str) -> Path:
 def _report(swept: "Sweep") -> None:
     """Say what the sweep did; end with 1 where runs failed."""
     total = len(swept.plan.runs)
-    typer.echo(f"{swept.plan.study.name}: {len(swept.runs)} of {total} runs, {swept.new} of them new")
+    print(f"{swept.plan.study.name}: {len(swept.runs)} of {total} runs, {swept.new} of them new")
     for failure in swept.failures:
         print(f"rnncourse: failed: {failure.label}: {failure.error} (see {failure.path})", file=sys.stderr)
     if swept.failures:
-        print(f"rnncourse: {len(swept.failures)} of {total} runs failed; call again to try them again", file=sys.stderr)
-        raise typer.Exit(1)
+        raise Failure(f"{len(swept.failures)} of {total} runs failed; call again to try them again")
 
 
-@contextmanager
-def _progress(name: str) -> Iterator[Callable[["Progress"], None]]:
-    """A bar on a terminal; elsewhere a line now and then, for a log."""
-    from rich import progress as bars
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield _Lines(name)
-        return
-    columns = (bars.BarColumn(), bars.MofNCompleteColumn(), bars.TimeElapsedColumn(), bars.TimeRemainingColumn())
-    with bars.Progress(bars.TextColumn("{task.description}", markup=False), *columns, console=console) as bar:
-        task = bar.add_task(name, total=None)
-
-        def show(state: "Progress") -> None:
-            failed = f", {state.failed} failed" if state.failed else ""
-            bar.update(task, total=state.total, completed=state.done + state.failed, description=f"{name}{failed}")
-
-        yield show
-
-
-class _Lines:
-    """Progress as lines of a log, one each half minute."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.last = -LINE_SECONDS
-
-    def __call__(self, state: "Progress") -> None:
-        if time.monotonic() - self.last < LINE_SECONDS and state.done + state.failed < state.total:
-            return
-        self.last = time.monotonic()
-        failed = f", {state.failed} failed" if state.failed else ""
-        print(f"{self.name}: {state.done} of {state.total}{failed} {state.label}".rstrip(), file=sys.stderr, flush=True)
-
-
-@study_app.command("show")
-def show_command(
-    name: _Name,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the results file.")] = False,
-    file: Annotated[Path | None, typer.Option(help="Show this results file.", metavar="FILE")] = None,
-) -> None:
+def show(given: Namespace) -> None:
     """Show the recorded results of a study: mean and standard deviation over seeds, and what they were made of."""
     from rnncourse.studies import read_record, recorded
 
     with _failures():
-        record = recorded(name) if file is None else read_record(file, study=name)
-    if as_json:
-        typer.echo(record.text, nl=False)
+        record = recorded(given.name) if given.file is None else read_record(given.file, study=given.name)
+    if given.json:
+        print(record.text, end="")
         return
     made = record.provenance
     lines = {
@@ -208,12 +152,12 @@ def show_command(
         "made by": " ".join(made.get("made_by", {}).values()),
         "notes": made["notes"],
     }
-    typer.echo(f"{record.study}: {made['about']}")
+    print(f"{record.study}: {made['about']}")
     for key, value in lines.items():
         if value:
-            typer.echo(f"    {key:8}  {value}")
+            print(f"    {key:8}  {value}")
     for line in _table(*_mean_and_spread(record), width=shutil.get_terminal_size().columns):
-        typer.echo(line)
+        print(line)
 
 
 def _mean_and_spread(record: "Record") -> tuple["pd.DataFrame", list[str]]:

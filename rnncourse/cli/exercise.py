@@ -1,0 +1,44 @@
+"""``rnncourse exercise [NAME] --seed N``: exercises with fresh numbers and their worked answers."""
+
+import errno
+from argparse import Namespace
+from pathlib import Path
+
+from rnncourse._files import write_whole
+from rnncourse.cli.common import Commands, Failure, Misuse, add_command
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    parser = add_command(commands, "exercise", exercise)
+    parser.add_argument("name", nargs="?", default="", help="name of the exercise; without it, all are listed")
+    parser.add_argument("--seed", type=int, default=0, help="which numbers; the same seed gives the same sheet")
+    parser.add_argument("--question-only", action="store_true", help="leave out working and answer")
+    parser.add_argument("--output", type=Path, metavar="PATH", help="write to this file instead")
+
+
+def exercise(given: Namespace) -> None:
+    """Draw an exercise with fresh numbers, as Markdown with TeX.
+
+    To make a PDF of it: rnncourse exercise lstm-step --seed 7 --output sheet.md, then pandoc sheet.md -o sheet.pdf.
+    """
+    from rnncourse.exercises import draw, exercises
+
+    if not given.name:
+        for one in filter(lambda one: one.sheet, exercises().values()):
+            print(f"{one.name:15}  chapter {one.chapter:2}  {one.sheet.get('title', one.title)}")
+        return
+    if given.seed < 0:
+        raise Misuse(f"--seed must be at least 0, got {given.seed}")
+    try:
+        text = draw(given.name, seed=given.seed).text(answer=not given.question_only)
+    except ValueError as error:
+        raise Misuse(str(error)) from error
+    if given.output is None:
+        print(text, end="")
+        return
+    try:
+        write_whole(given.output, text)
+    except OSError as error:
+        kind = Misuse if error.errno == errno.EINVAL else Failure  # what is no file cannot be meant
+        raise kind(f"--output {given.output} cannot be written: {error.strerror}.") from error
