@@ -38,7 +38,7 @@ $(VENV)/.book: pyproject.toml constraints.txt
 $(FULL): $(VENV)/.book
 	$(PIP) --no-deps --force-reinstall $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch==2.13.0
 	$(PIP) --group test
-	$(PIP) --no-build-isolation --editable .
+	$(PIP) --no-build-isolation --editable '.[book,cluster]'
 	rm -f $(VENV)/.full* && touch $@
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ lab: $(FULL) ## open the chapters in JupyterLab, text and notebook kept in step
 lock: $(VENV)/.book ## resolve every dependency again and write constraints.txt
 	$(BIN)/python -m pip --disable-pip-version-check install --quiet uv
 	echo '# Every version the book is built and tested with, written by `make lock`. Torch is pinned in pyproject.toml.' > constraints.new
-	$(BIN)/uv pip compile pyproject.toml --group test --universal --python-version 3.11 --no-emit-package torch \
+	$(BIN)/uv pip compile pyproject.toml --extra book --extra cluster --group test --universal --python-version 3.11 --no-emit-package torch \
 	  --no-header --no-annotate --quiet | grep -vE '^(nvidia-|cuda-|triton)' >> constraints.new
 	mv constraints.new constraints.txt
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import subprocess
 import sys
 from typing import Any
@@ -71,13 +72,13 @@ def test_token_ids(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "Missing argument 'LAYER'"),
-        (["LSTM(1,2)"], "Missing option '--input'"),
+        ([], "LAYER"),
+        (["LSTM(1,2)"], "--input"),
         (["LSTM(1,2)", "--input", "a,b"], "--input must be whole numbers joined by commas, such as 1,60,1, got 'a,b'"),
         (["LSTM(1,2)", "--input", "0,2,1"], "--input must be a tuple of positive integers"),
         (["LSTM(1,2)", "--input", "1,2,3"], "Expected 1, got 3; change --input"),
-        (["LSTM(1,2)", "--input", "1,2,1", "--convention", "macs"], "'gemm', 'coursework', 'all'"),
-        (["LSTM(1,2)", "--input", "1,2,1", "--bogus"], "No such option: --bogus"),
+        (["LSTM(1,2)", "--input", "1,2,1", "--convention", "macs"], "gemm"),
+        (["LSTM(1,2)", "--input", "1,2,1", "--bogus"], "--bogus"),
         (["Embedding(9,2)", "--input", "1,2"], "pass --dtype long"),
         (["LSTM(1,2)", "--input", "1,2,1", "--dtype", "long"], "pass --dtype float"),
         (["LSTM(input_size=1)", "--input", "1,2,1"], "cannot build LSTM(input_size=1, batch_first=True)"),
@@ -98,7 +99,7 @@ def test_misuse_is_one_sentence_and_exit_code_2(
 
 def test_an_unknown_command_is_misuse(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["x-y-z"]) == 2
-    assert capsys.readouterr().err == "rnncourse: No such command 'x-y-z'.\n"
+    assert re.fullmatch(r"rnncourse: .*x-y-z.*\n", capsys.readouterr().err)
 
 
 def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,16 +46,16 @@ def add_group(commands: Commands, name: str, text: str) -> Commands:
 
 
 @contextmanager
-def progress_line() -> Iterator[Callable[[str, bool], None]]:
-    """A function that shows a text on the error stream: on one line of a terminal, elsewhere now and then, for a log.
+def progress_line(*, log: bool = False) -> Iterator[Callable[[str, bool], None]]:
+    """A function that shows a text on one line of a terminal, and whether it is the last one.
 
-    Its second argument says whether the text is the last one.
+    Where the error stream is no terminal it shows nothing, or with ``log`` a line now and then.
     """
     terminal, shown = sys.stderr.isatty(), [-LOG_SECONDS, 0.0]
 
     def show(text: str, last: bool) -> None:
         now = time.monotonic()
-        if now - shown[0] < (0.1 if terminal else LOG_SECONDS) and not last:
+        if not (terminal or log) or (now - shown[0] < (0.1 if terminal else LOG_SECONDS) and not last):
             return
         width = int(shown[1])
         print(f"\r{text:{width}}" if terminal else text, end="" if terminal else "\n", file=sys.stderr, flush=True)

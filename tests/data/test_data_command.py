@@ -160,7 +160,7 @@ def test_what_is_generated_or_not_here(run: Any) -> None:
         (("check", "order-sentences", "--file", "x"), "--file"),
         (("check", "power", "--file", "nowhere.zip"), "nowhere.zip"),
         (("lst",), "lst"),
-        ((), "command"),
+        ((), "COMMAND"),
     ],
 )
 def test_misuse_is_one_sentence(run: Any, arguments: tuple[str, ...], culprit: str) -> None:

@@ -117,4 +117,4 @@ def test_a_record_that_is_missing_or_altered_exits_with_1(capsys: pytest.Capture
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str], command: tuple[str, ...]) -> None:
     code, out, _ = run(capsys, *command, "--help")
     assert code == 0
-    assert "Usage: rnncourse study" in out
+    assert "usage: rnncourse study" in out
