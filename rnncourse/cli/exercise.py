@@ -1,6 +1,5 @@
 """``rnncourse exercise [NAME] --seed N``: exercises with fresh numbers and their worked answers."""
 
-import errno
 from argparse import Namespace
 from pathlib import Path
 
@@ -40,5 +39,4 @@ def exercise(given: Namespace) -> None:
     try:
         write_whole(given.output, text)
     except OSError as error:
-        kind = Misuse if error.errno == errno.EINVAL else Failure  # what is no file cannot be meant
-        raise kind(f"--output {given.output} cannot be written: {error.strerror}.") from error
+        raise Failure(f"--output {given.output} cannot be written: {error.strerror}.") from error
