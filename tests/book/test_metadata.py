@@ -101,11 +101,8 @@ def test_a_chapter_is_learning_material_and_the_book_a_course(app, monkeypatch) 
     assert data_of(page_head(app, "genindex", monkeypatch)[1]) == {}
 
 
-def test_linked_data_cannot_end_its_script() -> None:
+def test_what_a_tag_or_linked_data_is_given_ends_neither() -> None:
     text = metadata.script({"name": "</script><script>alert(1)"})
     assert text.count("</script>") == 1
     assert data_of(text)["name"] == "</script><script>alert(1)"
-
-
-def test_a_tag_quotes_what_it_is_given() -> None:
     assert metadata.tag("og:title", 'a "b" <c>') == '<meta property="og:title" content="a &quot;b&quot; &lt;c&gt;" />'

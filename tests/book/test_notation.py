@@ -71,14 +71,11 @@ def other_shapes(text: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_notation_page_knows_every_symbol(page: Path) -> None:
-    missing = sorted(set(unknown(page.read_text(encoding="utf-8"), names_of(page.stem))))
+def test_the_notation_page_knows_every_symbol_and_none_has_a_second_shape(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    missing = sorted(set(unknown(text, names_of(page.stem))))
     assert not missing, f"{page.name} uses symbols that book/notation.md does not list: {missing}"
-
-
-@pytest.mark.parametrize("page", [*PAGES, PAGE], ids=lambda page: page.stem)
-def test_no_symbol_has_a_second_shape(page: Path) -> None:
-    assert list(other_shapes(page.read_text(encoding="utf-8"))) == []
+    assert list(other_shapes(text)) == []
 
 
 def test_the_notation_page_keeps_its_own_rules() -> None:
@@ -86,20 +83,17 @@ def test_the_notation_page_keeps_its_own_rules() -> None:
     assert heading
     assert set(CHAPTERS) <= {source.stem for source in pairs.chapters()}
     assert list(unknown(everywhere, BOOK)) == []
+    assert list(other_shapes(PAGE.read_text(encoding="utf-8"))) == []
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
-def test_a_letter_of_one_chapter_is_used_in_it(name: str) -> None:
-    text = (pairs.CHAPTERS / f"{name}.md").read_text(encoding="utf-8")
-    used = {each for use in declared(text) for each in use.names}
-    dead = [use.names[0] for use in declared(CHAPTERS[name]) if not used.intersection(use.names)]
-    assert not dead, f"book/notation.md lists letters that {name} does not use: {dead}"
-
-
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_a_letter_with_a_second_meaning_says_here(name: str) -> None:
+def test_a_letter_of_one_chapter_is_used_in_it_and_says_here_where_it_has_a_second_meaning(name: str) -> None:
+    used = {each for use in declared((pairs.CHAPTERS / f"{name}.md").read_text(encoding="utf-8")) for each in use.names}
     for item in CHAPTERS[name].split("; "):
-        second = [use.names[0] for use in declared(item) if use.names[0] in BOOK]
+        listed = declared(item)
+        dead = [use.names[0] for use in listed if not used.intersection(use.names)]
+        assert not dead, f"book/notation.md lists letters that {name} does not use: {dead}"
+        second = [use.names[0] for use in listed if use.names[0] in BOOK]
         assert not second or re.search(r"\bhere\b", item), f"{name}: {second} has a meaning in the book: {item}"
 
 

@@ -25,8 +25,11 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_named_one_comes_first(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program(bare, "chromium")
+def test_one_on_the_path_is_taken_and_the_named_one_comes_first(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_path = program(bare, "google-chrome")
+    assert chromium.find() == on_path
     (bare / "elsewhere").mkdir()
     named = program(bare / "elsewhere", "mine")
     monkeypatch.setenv("CHROMIUM", str(named))
@@ -38,11 +41,6 @@ def test_a_named_one_that_does_not_start_is_an_error(bare: Path, monkeypatch: py
     monkeypatch.setenv("CHROMIUM", str(bare / "nothing"))
     with pytest.raises(chromium.NoChromium, match="which does not start; unset it or correct it"):
         chromium.find()
-
-
-def test_one_on_the_search_path_is_taken(bare: Path) -> None:
-    only = program(bare, "google-chrome")
-    assert chromium.find() == only
 
 
 def test_a_broken_one_gives_way_to_a_download(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:

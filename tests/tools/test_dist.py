@@ -31,41 +31,30 @@ def contents(path: Path) -> dict[str, bytes]:
         return {name.split("/", 1)[1]: archive.read(name) for name in archive.namelist()}
 
 
-def test_the_site_is_packed_whole(site: Path, wheel: Path, tmp_path: Path) -> None:
-    packed, notebooks, _ = dist.dist(site, wheel, tmp_path / "out")
+def test_what_is_packed_is_whole_lies_in_one_folder_and_has_its_checksum(
+    site: Path, wheel: Path, tmp_path: Path
+) -> None:
+    packed, notebooks, sums = dist.dist(site, wheel, tmp_path / "out")
     assert contents(packed) == {"index.html": b"<p>book</p>", "notebooks/student/01-a.ipynb": b"{}"}
     inside = contents(notebooks)
-    assert inside["student/01-a.ipynb"] == b"{}"
-    assert inside[wheel.name] == b"wheel"
+    assert (inside["student/01-a.ipynb"], inside[wheel.name]) == (b"{}", b"wheel")
     assert f"install {wheel.name}" in inside["README.txt"].decode()
     assert "torch==2.13.0" in inside["README.txt"].decode()
-
-
-def test_each_archive_can_be_packed_alone(site: Path, wheel: Path, tmp_path: Path) -> None:
-    together = [path.read_bytes() for path in dist.dist(site, wheel, tmp_path / "both")[:2]]
-    alone = [dist.pack_site(site, tmp_path / "a"), dist.pack_notebooks(site, wheel, tmp_path / "b")]
-    assert [path.read_bytes() for path in alone] == together
-
-
-def test_an_archive_unpacks_into_one_folder_of_its_own(site: Path, wheel: Path, tmp_path: Path) -> None:
-    for path in dist.dist(site, wheel, tmp_path / "out")[:2]:
+    for path in (packed, notebooks):
         with zipfile.ZipFile(path) as archive:
             places = [PurePosixPath(name) for name in archive.namelist()]
         assert {place.parts[0] for place in places} == {path.stem}
         assert not [place for place in places if place.is_absolute() or ".." in place.parts]
+    told = dict(line.split("  ")[::-1] for line in sums.read_text(encoding="utf-8").splitlines())
+    assert told == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (packed, notebooks)}
 
 
-def test_the_checksums_are_those_of_the_archives(site: Path, wheel: Path, tmp_path: Path) -> None:
-    *archives, sums = dist.dist(site, wheel, tmp_path / "out")
-    told = dict(line.split("  ")[::-1] for line in sums.read_text().splitlines())
-    assert told == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in archives}
-
-
-def test_the_same_inputs_give_the_same_bytes(site: Path, wheel: Path, tmp_path: Path) -> None:
-    first = dist.dist(site, wheel, tmp_path / "a")[-1].read_text()
+def test_the_same_inputs_give_the_same_bytes_together_and_alone(site: Path, wheel: Path, tmp_path: Path) -> None:
+    together = [path.read_bytes() for path in dist.dist(site, wheel, tmp_path / "a")[:2]]
     page = site / "index.html"
-    page.write_text(page.read_text())  # another time of writing
-    assert dist.dist(site, wheel, tmp_path / "b")[-1].read_text() == first
+    page.write_text(page.read_text(encoding="utf-8"), encoding="utf-8")  # another time of writing
+    alone = [dist.pack_site(site, tmp_path / "b"), dist.pack_notebooks(site, wheel, tmp_path / "c")]
+    assert [path.read_bytes() for path in alone] == together
 
 
 def test_too_much_is_refused(site: Path, wheel: Path, tmp_path: Path) -> None:
