@@ -1,6 +1,6 @@
 """One call of a recurrent layer, watched where it reaches torch's kernel.
 
-What a layer computes is decided in the moment of the call: weights may be recomputed just before it, hooks and an
+What a layer computes is decided in the moment of the call: weights may be recomputed right before it, hooks and an
 overridden ``forward`` may change what goes in and what comes out. So the instruments call the module once, as anyone
 does, and read what the kernel was given. Afterwards the module and the random state are put back as they were.
 """

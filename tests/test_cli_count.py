@@ -135,7 +135,7 @@ def test_a_command_loads_no_more_than_it_needs(arguments: list[str], shown: str,
         f"import sys; from rnncourse.cli import run; code = run({arguments}); "
         f"sys.exit(code + 10 * any(name in sys.modules for name in {unwanted.split()}))"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8", check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert all(text in done.stdout for text in shown.split())
 

@@ -88,7 +88,7 @@ def test_what_is_no_file_is_refused_and_left_as_it_was(
     with pytest.raises(OSError, match="."):
         write_whole(path, "text")
     for command in (["exercise", "recall"], ["study", "run", "weather", "--seeds", "1"]):
-        assert run([*command, "--output", str(path)]) == 1
+        assert run([*command, "--output", str(path)]) > 0
         assert str(path) in capsys.readouterr().err
     assert (left(tmp_path), os.lstat(path).st_mode if os.path.lexists(path) else None) == before
 

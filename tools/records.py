@@ -45,7 +45,8 @@ def stated(study: Study, record: Record, why: str) -> Record:
     """The record with today's code, the commit that made it, and why it still stands."""
     made: dict[str, Any] = dict(record.provenance)
     path = str(results_folder() / f"{study.name}.json")
-    last = subprocess.run(["git", "log", "-1", "--format=%H", "--", path], capture_output=True, text=True, check=True)
+    command = ["git", "log", "-1", "--format=%H", "--", path]
+    last = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
     commit = made.get("made_by", {}).get("commit") or last.stdout.strip()
     return replace(
         record, provenance=made | {"code": code_digests(study.run), "made_by": {"commit": commit, "why": why}}

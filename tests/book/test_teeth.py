@@ -111,7 +111,7 @@ def replace(path: Path, old: str, new: str) -> None:
 def nbval(path: Path) -> subprocess.CompletedProcess[str]:
     options = ["-p", "no:cacheprovider", "--rootdir", str(path.parent), "-c", "/dev/null"]
     command = [sys.executable, "-m", "pytest", "--nbval", str(path), *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
 
 
 def test_a_sound_book_passes_and_runs_again_to_the_same_bytes(book: Path, executed: bytes) -> None:

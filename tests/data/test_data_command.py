@@ -174,7 +174,7 @@ def test_help_needs_no_heavy_library() -> None:
         "import sys; from rnncourse.cli import run; run(['data', '--help']); "
         "print({'torch', 'numpy', 'pandas', 'pooch', 'sklearn', 'requests'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=60, check=True)
     assert done.stdout.splitlines()[-1] == "set()"
     assert "fetch" in done.stdout
 

@@ -134,7 +134,7 @@ def test_a_wheel_brings_the_exercises(tmp_path: Path) -> None:
     shutil.copytree(pairs.BOOK / "exercises", tmp_path / shipped)
     code = "from rnncourse.exercises import check; print(check('hold-100', (-12, 10)))"
     run = [sys.executable, "-P", "-c", code]
-    said = subprocess.run(run, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True)
+    said = subprocess.run(run, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, encoding="utf-8")
     assert said.stdout.startswith("Correct. "), said.stderr
 
 

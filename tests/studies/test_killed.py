@@ -26,7 +26,7 @@ def start(seconds: float, *options: str) -> "subprocess.Popen[str]":
     environment = os.environ | {"TOY_SECONDS": str(seconds)}
     heard = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, process_group=0)
+        return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, encoding="utf-8", process_group=0)
     finally:
         signal.signal(signal.SIGINT, heard)
 

@@ -155,7 +155,7 @@ def test_a_claim_holds_against_other_processes_only_while_it_is_held(tmp_path: P
 
     def elsewhere() -> str:
         command = [sys.executable, "-c", script, str(store.folder)]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.strip()
 
     assert elsewhere() == "True"
     assert store.claim("ab" * 32)

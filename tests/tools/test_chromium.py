@@ -25,9 +25,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_one_on_the_path_is_taken_and_the_named_one_comes_first(
-    bare: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_on_the_path_is_taken_and_the_named_one_comes_first(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     on_path = program(bare, "google-chrome")
     assert chromium.find() == on_path
     (bare / "elsewhere").mkdir()
