@@ -18,8 +18,9 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
+from book.experiments.memory_tasks import kept_value
 from rnncourse import networks
-from rnncourse.data import toys
+from rnncourse.data.reviews import NEGATIVE, POSITIVE, Sentences, synthetic_reviews
 from rnncourse.initialisation import forget_bias_
 from rnncourse.networks import CausalConvolutions, SequenceClassifier
 from rnncourse.receptive_field import effective_width, input_influence
@@ -170,7 +171,7 @@ def _images(config: Config) -> Metrics:
 
 
 def _sentiment(config: Config) -> Metrics:
-    made = toys.synthetic_reviews(4000, seed=config.seed)
+    made = synthetic_reviews(4000, seed=config.seed)
     train, validation, test = _cut(*_tensors(made.ids, made.labels), 2000, 2500, 4000)
     sentences = made.words[2500:]
     geometry: dict[str, float] = {}
@@ -209,15 +210,101 @@ def _counts(ids: Tensor, words: int) -> NDArray[np.float64]:
 def same_opinion(net: SequenceClassifier, vocabulary: Sequence[str]) -> float:
     """Share of the adjectives, in per cent, whose nearest adjective by cosine is of the same opinion."""
     assert net.embedding is not None
-    opinions = [*toys.POSITIVE, *toys.NEGATIVE]
+    opinions = [*POSITIVE, *NEGATIVE]
     rows = torch.tensor([vocabulary.index(word) + 1 for word in opinions])
     vectors = nn.functional.normalize(net.embedding.weight.detach()[rows], dim=1)
     nearest = (vectors @ vectors.T).fill_diagonal_(-2).argmax(dim=1).numpy()
-    side = np.arange(len(opinions)) < len(toys.POSITIVE)
+    side = np.arange(len(opinions)) < len(POSITIVE)
     return 100 * float(np.mean(side == side[nearest]))
 
 
 # --- Many-to-many: a tag for every word
+
+
+_Tagged = list[tuple[str, str, int]]
+_TAG_WORDS = {
+    "DET": ("the", "a", "this"),
+    "ADJ": ("wet", "tall", "red", "quiet"),
+    "NOUN": ("dog", "ship", "child", "tree", "house", "king"),
+    "VERB": ("sees", "finds", "likes", "hears"),
+    "PRON": ("they", "we", "you"),
+    "ADV": ("often", "never", "soon"),
+    "END": (".",),
+}
+# "after" is ADJ before another ADJ or a NOUN, and NOUN before anything else; "before" is NOUN after DET or ADJ, and
+# VERB after PRON or ADV; "her" is DET before an ADJ or a NOUN, and PRON before anything else.
+_AMBIGUOUS = {
+    "after": ("old", "cold", "light", "rich"),
+    "before": ("walk", "play", "answer", "watch"),
+    "her": ("her",),
+}
+TAGS = tuple(_TAG_WORDS)
+
+
+def synthetic_tagging(count: int, *, seed: int) -> tuple[Sentences, NDArray[np.int64]]:
+    """Generated sentences with ambiguous words: "the old often hears her tall dog ."
+
+    "old", "cold", "light" and "rich" are ADJ or NOUN by the word *after* them, and "her" is DET or PRON likewise.
+    "walk", "play", "answer" and "watch" are NOUN or VERB by the words *before* them. One word to either side decides.
+
+    Returns:
+        The sentences, labelled by the tag of each word; and what decides each tag: 0 the word alone, 1 the words before
+        it, 2 those after it, -1 for padding.
+    """
+    rng = np.random.default_rng(seed)
+    sentences = [_sentence(rng) for _ in range(count)]
+    tags, decided_by = np.full((2, count, max(map(len, sentences))), -1, dtype=np.int64)
+    for row, sentence in enumerate(sentences):
+        tags[row, : len(sentence)] = [TAGS.index(tag) for _, tag, _ in sentence]
+        decided_by[row, : len(sentence)] = [decider for *_, decider in sentence]
+    words = tuple(tuple(word for word, *_ in sentence) for sentence in sentences)
+    vocabulary = (word for kinds in (_TAG_WORDS, _AMBIGUOUS) for kind in kinds.values() for word in kind)
+    return Sentences(words, tags, tuple(vocabulary)), decided_by
+
+
+def _plain(tag: str, rng: np.random.Generator, count: int = 1) -> _Tagged:
+    return [(str(rng.choice(_TAG_WORDS[tag])), tag, 0) for _ in range(count)]
+
+
+def _either(kind: str, tag: str, rng: np.random.Generator) -> _Tagged:
+    return [(str(rng.choice(_AMBIGUOUS[kind])), tag, 1 if kind == "before" else 2)]
+
+
+def _sentence(rng: np.random.Generator) -> _Tagged:
+    adverbs = _plain("ADV", rng, int(rng.integers(3)))
+    if rng.random() < 0.4:
+        subject = _plain("PRON", rng)
+        verb = _either("before", "VERB", rng) if rng.random() < 0.7 else _plain("VERB", rng)
+    else:
+        subject, verb = _phrase(rng), _plain("VERB", rng)
+    return subject + adverbs + verb + _object_of(rng) + _plain("END", rng)
+
+
+def _phrase(rng: np.random.Generator) -> _Tagged:
+    """A determiner, adjectives and a noun, or an adjective that is a noun here."""
+    determiner, adjectives = _plain("DET", rng), _plain("ADJ", rng, int(rng.integers(3)))
+    match rng.integers(4):
+        case 0:
+            return determiner + _either("after", "NOUN", rng)
+        case 1:
+            return determiner + _either("after", "ADJ", rng) + adjectives + _plain("NOUN", rng)
+        case 2:
+            return determiner + adjectives + _either("before", "NOUN", rng)
+        case _:
+            return determiner + adjectives + _plain("NOUN", rng)
+
+
+def _object_of(rng: np.random.Generator) -> _Tagged:
+    match rng.integers(4):
+        case 0:
+            return [("her", "PRON", 2), *_plain("ADV", rng, int(rng.random() < 0.5))]
+        case 1:
+            # An adjective or a plain noun follows, so that the next word alone tells which "her" it is.
+            return [("her", "DET", 2), *_plain("ADJ", rng, int(rng.random() < 0.5)), *_plain("NOUN", rng)]
+        case 2:
+            return _phrase(rng)
+        case _:
+            return []
 
 
 def _tag_loss(output: Tensor, tags: Tensor) -> Tensor:
@@ -225,13 +312,13 @@ def _tag_loss(output: Tensor, tags: Tensor) -> Tensor:
 
 
 def _tags(config: Config) -> Metrics:
-    made = toys.synthetic_tagging(2700, seed=config.seed)
-    ids, tags = _tensors(made.ids, made.tags)
+    made, decided_by = synthetic_tagging(2700, seed=config.seed)
+    ids, tags = _tensors(made.ids, made.labels)
     if config.model == "delayed":  # one more step to read, so that each tag may come one word late
         ids = nn.functional.pad(ids, (0, 1))
     train, validation, test = _cut(ids, tags, 1200, 1500, 2700)
     if config.model == "majority":
-        table = np.zeros((len(made.vocabulary) + 1, len(toys.TAGS)))
+        table = np.zeros((len(made.vocabulary) + 1, len(TAGS)))
         np.add.at(table, (train[0][train[1] >= 0], train[1][train[1] >= 0]), 1)
         named, size = table.argmax(axis=1)[test[0].numpy()], 0
     else:
@@ -241,13 +328,13 @@ def _tags(config: Config) -> Metrics:
         net = SequenceClassifier(
             body,
             width=units * (1 + both),
-            num_classes=len(toys.TAGS),
+            num_classes=len(TAGS),
             read="each",
             num_embeddings=len(made.vocabulary) + 1,
         )
         _learn(net, train, validation, seed=config.seed, epochs=6, loss=_tag_loss)
         named, size = _named(net, test[0]), _size(net)
-    decided = made.decided_by[1500:]
+    decided = decided_by[1500:]
     hits = 100.0 * (named[:, -tags.shape[1] :] == test[1].numpy())
     by = {name: float(hits[decided == kind].mean()) for kind, name in enumerate(("word", "left", "right"))}
     return {"accuracy": float(hits[decided >= 0].mean()), **by, "parameters": size}
@@ -348,7 +435,7 @@ def _to_the_end(ids: NDArray[np.int64]) -> NDArray[np.int64]:
 def _distance(config: Config) -> Metrics:
     distance = int(config.setting)
     train, validation, test = (
-        _tensors(*toys.kept_value(count, distance=distance, seed=3 * config.seed + part))
+        _tensors(*kept_value(count, distance=distance, seed=3 * config.seed + part))
         for part, count in enumerate((3200, 300, 1000))
     )
     set_seed(config.seed)

@@ -32,8 +32,8 @@ from book.experiments.text_training import (
 )
 from rnncourse.data.corpus import Corpus, TextSplits
 from rnncourse.data.imdb import load_imdb
+from rnncourse.data.reviews import synthetic_reviews
 from rnncourse.data.sentences import order_sentences
-from rnncourse.data.toys import synthetic_reviews
 from rnncourse.gates import trace_gates
 from rnncourse.gradients import gradient_flow
 from rnncourse.initialisation import chrono_, forget_bias_

@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from rnncourse.data.toys import PADDING, Sentences, kept_value, synthetic_reviews
+from book.experiments.memory_tasks import kept_value
+from rnncourse.data.reviews import PADDING, Sentences, synthetic_reviews
 from rnncourse.studies import Scale, Study
 from rnncourse.training import fit, one_cycle, predict, set_seed
 from rnncourse.variants import ConvLSTM, DilatedRNN, ResidualRNN, SkipGRU

@@ -253,3 +253,16 @@ def _embedded_grammar() -> tuple[Ints, Ints, Steps]:
         nodes.append(((REBER_SYMBOLS.index("E"), 0), (REBER_SYMBOLS.index("E"), 0)))
     table = np.array(nodes)
     return table[..., 0], table[..., 1], np.isin(np.arange(20), (9, 18))
+
+
+def kept_value(count: int, *, distance: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """A sign at the first step, noise of the same kind after it; the sign is asked for at the last step.
+
+    Returns:
+        Sequences ``(count, distance + 1, 2)``: a value of -1 or 1 and a mark, 1 at the first step and 0 elsewhere; and
+        classes ``(count,)``, 1 where the first value is 1.
+    """
+    x = np.zeros((count, distance + 1, 2), dtype=np.float32)
+    x[..., 0] = 2 * np.random.default_rng(seed).integers(0, 2, (count, distance + 1)) - 1
+    x[:, 0, 1] = 1
+    return x, (x[:, 0, 0] > 0).astype(np.int64)

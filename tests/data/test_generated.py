@@ -1,4 +1,4 @@
-"""The generated house and sentences: the same for a seed everywhere, and with the properties they are made for."""
+"""The generated house, sentences and reviews: the same for a seed everywhere, with the properties they are made for."""
 
 from collections import Counter, defaultdict
 from string import Formatter
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from rnncourse.baselines import LinearAutoregression, Persistence
 from rnncourse.data import EMOTIONS, Corpus, DataError, chronological, order_sentences, synthetic_power
+from rnncourse.data.reviews import NEGATIVE, PADDING, POSITIVE, synthetic_reviews
 from rnncourse.data.sentences import BIGRAM_CEILING, EMOTION_WORDS, MAX_WORDS, PARTS, WORD_CEILING
 from rnncourse.statistics import mae, mse
 
@@ -155,6 +156,48 @@ def test_any_multiple_of_four_is_served_and_nothing_else(count: int, seed: int) 
     corpus = order_sentences(count, seed=seed)
     assert len(corpus) == count
     assert ceiling(list(corpus.texts), corpus.labels.tolist(), 1) == 0.5
+
+
+def opinion(words: tuple[str, ...]) -> int:
+    """The rule, written from the sentence alone."""
+    joint = max((words.index(word) for word in ("and", "but") if word in words), default=-1)
+    last = words[joint + 1 :]
+    friendly = any(word in POSITIVE for word in last)
+    assert friendly != any(word in NEGATIVE for word in last)
+    return int(friendly != ("not" in last))
+
+
+@given(count=st.integers(1, 200), seed=st.integers(0, 2**31))
+def test_a_review_has_the_opinion_of_its_last_clause(count: int, seed: int) -> None:
+    made = synthetic_reviews(count, seed=seed)
+    assert [opinion(words) for words in made.words] == made.labels.tolist()
+    assert len(set(made.words)) == count
+    assert all(words[-1] == "." for words in made.words)
+    for words, row in zip(made.words, made.ids, strict=True):
+        assert [made.vocabulary[token - 1] for token in row if token != PADDING] == list(words)
+
+
+def test_after_but_comes_the_opposite_and_after_and_the_same() -> None:
+    for words in synthetic_reviews(500, seed=1).words:
+        for joint, differ in (("but", True), ("and", False)):
+            if joint in words:
+                at = words.index(joint)
+                assert (opinion(words[:at]) != opinion(words[at + 1 :])) == differ
+
+
+def test_reviews_are_balanced() -> None:
+    assert synthetic_reviews(4000, seed=0).labels.mean() == pytest.approx(0.5, abs=0.03)
+
+
+def test_the_same_seed_gives_the_same_reviews() -> None:
+    assert (
+        synthetic_reviews(30, seed=3).words
+        == synthetic_reviews(30, seed=3).words
+        != synthetic_reviews(30, seed=4).words
+    )
+    for wrong in (0, -1, 1.5):
+        with pytest.raises(DataError, match=f"count .* {wrong}"):
+            synthetic_reviews(wrong, seed=0)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("wrong", [{"days": 0}, {"days": -1}, {"days": 1.5}, {"start": "spring"}])
