@@ -42,6 +42,7 @@ def test_every_entry_is_well_formed() -> None:
     for entry in BOOK.values():
         assert re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+", entry.id), entry.id
         assert not entry.recorded or (pairs.BOOK / entry.recorded).is_file(), entry.id
+        assert entry.decimals is None or entry.digits is None, entry.id
         assert bool(entry.source) == (entry.reported is not None), f"{entry.id}: say where it was printed"
         assert entry.n or entry.bound <= float(entry.last_digit()), f"{entry.id}: its tolerance holds fewer digits"
 
