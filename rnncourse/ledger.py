@@ -1,12 +1,9 @@
 """The ledger: every number the book states, looked up, compared and displayed.
 
-``book/numbers.toml`` is written by people. Its tables are prefixes of ids; what a table says of unit, digits,
-tolerance, source or record holds for all below it. A line names an id, or a whole family: ``"{model}.mse"`` stands for
-one id per word of ``words.model``, and the same word fills ``what``. ``book/numbers.lock.json`` holds the values and is
-written by ``make accept`` alone. Each described id has a value there, and each value a description.
-
-A chapter computes a value and calls `number` with it. Outside the tolerance the run fails. Inside, the *ledger's* text
-is displayed, so that the output is the same on every machine and prose can link to it.
+``book/numbers.toml``, which people write, says what each number means; its head explains how. ``numbers.lock.json`` holds
+the values; ``make accept`` alone writes it. A chapter computes a value and calls `number` with it. Outside
+the tolerance the run fails. Inside, the *ledger's* text is displayed, so that the output is the same on every machine
+and prose can link to it.
 """
 
 import math
@@ -285,9 +282,8 @@ def number(id: str, value: object) -> None:
         value: a number, or an array or tensor of one; for an entry from seeds, all runs.
 
     Raises:
-        LedgerError: the id is not in the ledger.
         NumberMismatch: value, spread or number of runs lies outside the entry's tolerance.
-        TypeError: the value is neither.
+        LedgerError, TypeError: the id is not in the ledger, or the value is no number.
     """
     _display([shown(_checked(id, value))])
 
