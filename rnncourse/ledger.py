@@ -1,7 +1,7 @@
 """The ledger: every number the book states, looked up, compared and displayed.
 
-``book/numbers.toml``, which people write, says what each number means; its head explains how. ``numbers.lock.json`` holds
-the values; ``make accept`` alone writes it. A chapter computes a value and calls `number` with it. Outside
+``book/numbers.toml``, which people write, says what each number means; its head explains how. ``numbers.lock.json``
+holds the values; ``make accept`` alone writes it. A chapter computes a value and calls `number` with it. Outside
 the tolerance the run fails. Inside, the *ledger's* text is displayed, so that the output is the same on every machine
 and prose can link to it.
 """
