@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from book._ext.release import release, torch_asked_for
+from book._ext.release import pinned_torch, release
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "_build" / "html"
@@ -31,7 +31,7 @@ With Python 3.11 or newer:
 
     python -m venv env
     env/bin/pip install "{torch}" --extra-index-url https://download.pytorch.org/whl/cpu
-    env/bin/pip install {wheel} jupyterlab
+    env/bin/pip install "{wheel}[book]" jupyterlab
     env/bin/jupyter lab
 
 On Windows the programs lie in env\\Scripts.
@@ -108,7 +108,7 @@ def pack_notebooks(site: Path, wheel: Path, target: Path) -> Path:
     files = files_below(site / "notebooks", name)
     files |= {
         f"{name}/{wheel.name}": wheel.read_bytes(),
-        f"{name}/README.txt": READ_ME.format(torch=torch_asked_for(), wheel=wheel.name).encode(),
+        f"{name}/README.txt": READ_ME.format(torch=pinned_torch(), wheel=wheel.name).encode(),
     }
     pack(files, target / f"{name}.zip")
     return target / f"{name}.zip"

@@ -58,12 +58,12 @@ class Publisher:
         """First cell of a handout: where the package is missing, as on Colab, it installs it or says how to."""
         before = "# The package of this book, where it is not installed yet (on Colab, for example)."
         if self.repository:
-            missing = f"    %pip install --quiet --extra-index-url {TORCH} git+{self.repository}"
+            missing = f'    %pip install --quiet --extra-index-url {TORCH} "rnncourse[book] @ git+{self.repository}"'
         else:
             missing = (
                 "    raise ModuleNotFoundError(\n"
                 '        "This notebook needs the package of its book, a wheel in the same archive. In a cell: "\n'
-                f'        "%pip install --extra-index-url {TORCH} ../{wheel_name()}"\n'
+                f"        '%pip install --extra-index-url {TORCH} \"../{wheel_name()}[book]\"'\n"
                 "    ) from None"
             )
         return f"{before}\ntry:\n    import rnncourse\nexcept ModuleNotFoundError:\n{missing}"
@@ -84,7 +84,7 @@ class Publisher:
             return {}
         needs = (folder / "requirements.txt").read_text(encoding="utf-8").splitlines()
         moved = {
-            ".": f"rnncourse @ git+{self.repository}",
+            ".[book]": f"rnncourse[book] @ git+{self.repository}",
             "--constraint ../constraints.txt": "--constraint constraints.txt",
         }
         if missing := moved.keys() - set(needs):

@@ -1,22 +1,21 @@
-"""What the package is called where it travels, and what it asks for: both stand in ``pyproject.toml``."""
+"""What the package is called where it travels, and which torch it is tested with."""
 
+import re
 import tomllib
 from pathlib import Path
-from typing import Any
 
-
-def _project() -> dict[str, Any]:
-    text = (Path(__file__).resolve().parents[2] / "pyproject.toml").read_text(encoding="utf-8")
-    project: dict[str, Any] = tomllib.loads(text)["project"]
-    return project
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def release() -> str:
     """Name and version, such as ``rnncourse-1.0``: archives and wheel begin with it."""
-    project = _project()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return f"{project['name']}-{project['version']}"
 
 
-def torch_asked_for() -> str:
-    """The package's requirement of torch, such as ``torch==2.13.0``."""
-    return next(str(need) for need in _project()["dependencies"] if need.startswith("torch"))
+def pinned_torch() -> str:
+    """The requirement of exactly the torch that the environment has, such as ``torch==2.13.0``.
+
+    A range would take the newest, and with it another build than the index of CPU builds has.
+    """
+    return str(re.findall(r"torch==[\d.]+", (ROOT / "Makefile").read_text(encoding="utf-8"))[0])

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from book._ext.release import torch_asked_for
+from book._ext.release import pinned_torch
 from tools import dist
 
 
@@ -39,8 +39,8 @@ def test_what_is_packed_is_whole_lies_in_one_folder_and_has_its_checksum(
     assert contents(packed) == {"index.html": b"<p>book</p>", "notebooks/student/01-a.ipynb": b"{}"}
     inside = contents(notebooks)
     assert (inside["student/01-a.ipynb"], inside[wheel.name]) == (b"{}", b"wheel")
-    assert f"install {wheel.name}" in inside["README.txt"].decode()
-    assert torch_asked_for() in inside["README.txt"].decode()
+    assert f'install "{wheel.name}[book]"' in inside["README.txt"].decode()
+    assert pinned_torch() in inside["README.txt"].decode()
     for path in (packed, notebooks):
         with zipfile.ZipFile(path) as archive:
             places = [PurePosixPath(name) for name in archive.namelist()]
