@@ -14,6 +14,7 @@ COPIED = {
         *("synthetic_tagging", "plain", "either", "sentence", "phrase", "object_of", "TAG_WORDS", "AMBIGUOUS", "TAGS"),
         *("synthetic_tones", "spectrogram"),
     ),
+    "11-gates-at-work": ("WINDOW", "AT", "threshold", "find_events", "match"),
     "15-deeper-and-sideways": ("sparse_events", "moving_shapes", "SHAPES"),
 }
 

@@ -22,11 +22,11 @@ from book.experiments import ch13_emotion as emotion
 from book.experiments import ch14_sequence_length as lengths
 from book.experiments import ch15_deeper_and_sideways as deeper
 from book.experiments import text_training
+from book.experiments.ch11_gates_at_work import AFTER, AT, BEFORE, WINDOW, find_events, threshold
 from book.experiments.memory_tasks import Adding, ContinualReber, Copy
 from rnncourse.ablation import ablate, learnable_parameters
 from rnncourse.data import Series, Split, chronological, make_windows, synthetic_power
 from rnncourse.data.corpus import Corpus, TextSplits
-from rnncourse.data.jumps import AFTER, AT, BEFORE, WINDOW, find_events, threshold
 from rnncourse.gates import trace_gates
 from rnncourse.gradients import gradient_flow
 from rnncourse.studies import studies
