@@ -177,8 +177,7 @@ class _Names(dict[str, Any]):
         self[name] = self.of(self.let[name])
         return self[name]
 
-    def of(self, expression: Any) -> Any:
-        """The value of an expression; a value is its own."""
+    def of(self, expression: Any) -> Any:  # a value is its own
         return self.evaluator.value(expression) if isinstance(expression, str) else expression
 
 
@@ -205,8 +204,7 @@ def _judge(exercise: Exercise, names: _Names) -> Feedback:
 
 
 def _read(exercise: Exercise, names: _Names) -> Any:
-    """The answer given, as it is compared: words as a tuple, numbers as an array, code as it is."""
-    yours = names["yours"]
+    yours = names["yours"]  # words become a tuple, numbers an array, code stays as it is
     try:
         if exercise.kind in ("choice", "word"):
             words = tuple(str(word) if isinstance(word, str) else float(word) for word in yours)
