@@ -136,7 +136,8 @@ def watch(
     data = x.data if isinstance(x, PackedSequence) else x
     _check_numbers(data, "x.data" if isinstance(x, PackedSequence) else "x")
     watcher = _Watcher(run)
-    with unchanged(rnn), torch.no_grad(), torch.autocast(data.device.type, enabled=False):
+    # Tensors of inference mode do not tell whether a hook has written into them.
+    with torch.inference_mode(False), torch.no_grad(), torch.autocast(data.device.type, enabled=False), unchanged(rnn):
         with watcher:
             # Not rnn(...), which a compiled module would answer from code that nobody can watch.
             call: Callable[..., Any] = rnn._call_impl
@@ -147,7 +148,7 @@ def watch(
                 f"a call of rnn runs torch's kernel {len(watcher.calls)} times, expected once; its own forward or a "
                 "hook does something else than one recurrent layer: pass the plain layer."
             )
-        if not _equal(output.data if isinstance(output, PackedSequence) else output, watcher.output):
+        if not watcher.is_output(output.data if isinstance(output, PackedSequence) else output):
             raise ValueError(
                 "rnn returns something else than torch's kernel computes, because of its own forward or a forward "
                 "hook; remove the hook, or pass a plain layer of these weights."
@@ -155,19 +156,13 @@ def watch(
     return watcher.calls[0], output
 
 
-def _equal(returned: object, output: Tensor) -> bool:
-    """Whether the values are the same; the module may have dropped a batch axis of one."""
-    if not isinstance(returned, Tensor) or returned.numel() != output.numel() or returned.dtype != output.dtype:
-        return False
-    return torch.equal(returned.reshape(output.shape), output)
-
-
 class _Watcher(TorchFunctionMode):
     """Keeps what torch's kernels are given, and what they return."""
 
     def __init__(self, run: Callable[[KernelCall], Tensor] | None) -> None:
         super().__init__()
-        self.run, self.calls, self.output = run, list[KernelCall](), torch.empty(0)
+        self.run, self.calls = run, list[KernelCall]()
+        self.output, self.version = torch.empty(0), 0
 
     def __torch_function__(
         self, func: Callable[..., Any], types: object, args: Sequence[Any] = (), kwargs: Any = None
@@ -177,14 +172,22 @@ class _Watcher(TorchFunctionMode):
             return func(*args, **(kwargs or {}))
         call = _read_call(mode, *args)
         self.calls.append(call)
-        if self.run is None:
-            result = func(*args)
-            self.output = result[0]
-            return result
-        self.output = self.run(call).to(call.input.dtype)
-        if call.batch_first:
-            self.output = self.output.transpose(0, 1)
-        return self.output.clone(), *call.initial
+        result = func(*args) if self.run is None else (self._output_of_run(call), *call.initial)
+        self.output, self.version = result[0], result[0]._version
+        return result
+
+    def _output_of_run(self, call: KernelCall) -> Tensor:
+        assert self.run is not None
+        output = self.run(call).to(call.input.dtype)
+        return output.transpose(0, 1) if call.batch_first else output
+
+    def is_output(self, returned: object) -> bool:
+        """Whether these are the kernel's values still; the module may have dropped a batch axis of one."""
+        if not isinstance(returned, Tensor) or self.output._version != self.version:
+            return False
+        if returned.numel() != self.output.numel() or returned.dtype != self.output.dtype:
+            return False
+        return torch.equal(returned.reshape(self.output.shape), self.output)
 
 
 def _read_call(mode: str, input: Tensor, *given: Any) -> KernelCall:

@@ -1,322 +1,376 @@
 """One layer of ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU`` in float64: recorded forwards, differentiated backwards.
 
-Each cell is one affine map of the pair (input, last state), ``a_t = M [x_t, h_{t-1}] + b``, followed by
-elementwise work. So a step forwards is one product with ``M``, and a step backwards is one product with the
-same ``M`` that yields the gradients of ``x_t`` and ``h_{t-1}`` together. Of the elementwise work only its local
-derivatives are kept: the way back, and the Jacobians, need no more.
+In float64 the CPU has no fused kernel: ``torch.lstm`` itself runs step by step. Running the steps here costs no more
+than that, and needs no second product to recover the gates. A sequence is ``(time, feature, batch)``: with the batch
+last, each gate of a step is one piece of memory. Steps are worked off in runs that stay in the processor's cache.
 
-In float64 the CPU has no fused kernel: ``torch.lstm`` itself runs step by step. Running the steps here costs no
-more than that, and needs no second product to recover the gates.
-
-A sequence is a list of steps, each ``(batch, feature)``, and starts from states of zero. What is kept of a step are
-tensors of their own, and what is dropped at once goes to one buffer: large blocks are handed back to the operating
-system after use, and faulting their pages in again can take longer than the arithmetic on them.
+The way back is linear, so the gradient of each sequence is carried as numbers of ordinary size times a power of two,
+and never leaves the range of float64.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from rnncourse._kernel_call import Weights
 
 # Gradient through a sigmoid or tanh: from the gradient above it and its own output, in one pass.
-_through_sigmoid = torch.ops.aten.sigmoid_backward.default
-_through_tanh = torch.ops.aten.tanh_backward.default
+_through_sigmoid = torch.ops.aten.sigmoid_backward.grad_input
+_through_tanh = torch.ops.aten.tanh_backward.grad_input
+# Norms within these bounds have squares, and sums of squares, in the range of float64.
+_LOW, _HIGH = 2.0**-400, 2.0**400
 
 
-class Weights(NamedTuple):
-    """Weights of one layer in one direction, float64.
+class Scaled(NamedTuple):
+    """Numbers ``values * 2**exponents``: one whole float64 exponent, -inf for zeros, for each step and sequence."""
 
-    Attributes:
-        matrix: M, shape ``(rows, input + state)``; rows are stacked as the cell wants them.
-        bias: b, shape ``(rows,)``: the sum of torch's two biases, where the cell adds them.
-        input_size: columns of ``matrix`` that belong to the input.
-        projection: shape ``(state, hidden)`` for an LSTM with ``proj_size``, else None.
-    """
+    values: Tensor
+    exponents: Tensor
 
-    matrix: Tensor
-    bias: Tensor
-    input_size: int
-    projection: Tensor | None = None
-
-    @property
-    def recurrent(self) -> Tensor:
-        """Columns of the matrix that read the last state, shape ``(rows, state)``."""
-        return self.matrix[:, self.input_size :]
-
-
-Measure = Callable[[Tensor], Tensor]
+    def turned(self, direction: int) -> Scaled:
+        """From input order to the reading order of a direction, or back."""
+        return Scaled(self.values.flip(0), self.exponents.flip(0)) if direction else self
 
 
 class Adjoint(NamedTuple):
-    """Gradients of one layer in one direction, each a list over time in its reading order.
+    """Gradients of one layer in one direction, in its reading order.
 
     Attributes:
-        inputs: gradients of x_t, each ``(batch, input)``; no entries where not asked for.
-        hidden: measure of the total gradient of h_t at each step.
-        cell: measure of the total gradient of c_t at each step; no entries without a cell state.
+        hidden: norms of the gradient of h_t, ``(time, batch)``.
+        cell: norms of the gradient of c_t, ``(time, batch)``; None without a cell state.
+        inputs: gradients of x_t, ``(time, feature, batch)``; None where not asked for.
     """
 
-    inputs: list[Tensor]
-    hidden: list[Tensor]
-    cell: list[Tensor]
+    hidden: Scaled
+    cell: Scaled | None
+    inputs: Scaled | None
 
 
-class Tape(Protocol):
-    """What one layer did in one direction."""
+class Tape(ABC):
+    """What one layer did in one direction, from ``initial`` states ``(batch, units)`` over ``xs``.
 
-    @property
-    def weights(self) -> Weights:
-        """The weights it ran with."""
+    Attributes:
+        states: all h_t, ``(time, state, batch)``, in reading order.
+        to_state, to_input: matrices that take a step's gradient of the rows back to h_{t-1} and x_t.
+        rows, input_rows: how many rows a unit has, and which of them read the input.
+    """
 
-    @property
-    def states(self) -> list[Tensor]:
-        """All h_t, each ``(batch, state)``, in reading order."""
+    rows: int
+    input_rows: slice
+    to_state: Tensor
+    to_input: Tensor
 
-    def adjoint(self, upstream: Sequence[Tensor], matrix: Tensor, measure: Measure) -> Adjoint:
-        """Gradients of all states from those that reach them directly.
+    def __init__(self, weights: Weights, xs: Tensor, initial: Sequence[Tensor]) -> None:
+        zeros = xs.new_zeros(len(weights.w_ih))
+        self.w_ih, self.w_hh = weights.w_ih.double(), weights.w_hh.double()
+        self.b_ih, self.b_hh = (zeros if bias is None else bias.double() for bias in weights[2:4])
+        self.w_hr = None if weights.w_hr is None else weights.w_hr.double()
+        self.start = [state.double().t() for state in initial]
+        self.states = xs.new_empty(len(xs), self.w_hh.shape[1], xs.shape[2])
+        # About two megabytes of pre-activations at a time.
+        length = min(max(2**18 // (len(zeros) * xs.shape[2]), 4), 64)
+        self.runs = [slice(k, min(k + length, len(xs))) for k in range(0, len(xs), length)]
+        self.local: list[Tensor] = []
+        self.record(xs)
 
-        Args:
-            upstream: gradient that reaches each h_t from above, each ``(batch, state)``, in reading order.
-            matrix: ``weights.matrix``, or ``weights.recurrent`` where the input's gradient is not wanted.
-            measure: what to keep of a state's gradient, itself ``(batch, state)``.
+    @abstractmethod
+    def record(self, xs: Tensor) -> None:
+        """Run the layer, and keep for each run its local derivatives, ``(kind, time, hidden, batch)``."""
+
+    @abstractmethod
+    def jacobians(self) -> Tensor:
+        """Jacobian of each step of a single sequence, ``(time, full, full)``; an LSTM's full state is (h, c)."""
+
+    @abstractmethod
+    def walk_back(self, local: Tensor, direct: Sequence[Tensor] | None, dh: Tensor, dc: Tensor, rows: Tensor) -> None:
+        """From the last of some steps to the first: what follows from dL/dh_t for its rows, c_t and the step before.
+
+        ``dh[t + 1]``, ``dc[t + 1]`` belong to step t, and hold what later steps give, but for the last still to be
+        written. ``direct`` are gradients that reach h_t past them; ``rows`` are those of each step.
         """
 
+    def derivatives(self) -> Tensor:
+        """Local derivatives of all steps, ``(kind, time, hidden, batch)``."""
+        return torch.cat(self.local, dim=1)
+
+    def sums(self, xs: Tensor, w_ih: Tensor, bias: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        """Runs of steps, and what their input gives to the pre-activations, ``(time, rows, batch)``, until the next."""
+        room = xs.new_empty(self.runs[0].stop, len(w_ih), xs.shape[2])
+        for run in self.runs:
+            steps, matrices = xs[run], w_ih.expand(run.stop - run.start, -1, -1)
+            yield run, torch.baddbmm(bias.view(1, -1, 1), matrices, steps, out=room[: len(steps)])
+
+
+class RnnTape(Tape):
+    """``h_t = φ(a_t)`` with φ = tanh; the only local derivative is φ'(a_t)."""
+
+    rows, input_rows = 1, slice(0, 1)
+
+    def record(self, xs: Tensor) -> None:
+        self.to_state, self.to_input = self.w_hh.t(), self.w_ih.t()
+        h = self.start[0]
+        for run, sums in self.sums(xs, self.w_ih, self.b_ih + self.b_hh):
+            for a, state in zip(sums.unbind(), self.states[run].unbind(), strict=True):
+                h = self.squash(a.addmm_(self.w_hh, h), state)
+            self.local.append(self.slope(self.states[run]).unsqueeze(0))
+
+    def squash(self, a: Tensor, out: Tensor) -> Tensor:
+        return torch.tanh(a, out=out)
+
+    def slope(self, h: Tensor) -> Tensor:
+        return 1.0 - h.square()
+
+    def walk_back(self, local: Tensor, direct: Sequence[Tensor] | None, dh: Tensor, dc: Tensor, rows: Tensor) -> None:
+        slopes, states, row = local[0].unbind(), dh.unbind(), rows[:, 0].unbind()
+        for t in reversed(range(len(row))):
+            total = states[t + 1] if direct is None else states[t + 1].add_(direct[t])
+            torch.mul(total, slopes[t], out=row[t])
+            torch.mm(self.to_state, row[t], out=states[t])
+
     def jacobians(self) -> Tensor:
-        """Jacobian of each step, ``(time, batch, full, full)``; the full state is h, or (h, c) for an LSTM."""
+        return self.derivatives()[0] * self.w_hh
 
 
-def record(rnn: nn.RNN | nn.LSTM | nn.GRU, layer: int, direction: int, xs: Sequence[Tensor]) -> Tape:
-    """Run one layer in one direction over the steps ``xs``, each ``(batch, feature)``, in its reading order."""
-    suffix = f"l{layer}" + "_reverse" * direction
-    w_ih, w_hh = (getattr(rnn, f"weight_{part}_{suffix}").detach().double() for part in ("ih", "hh"))
-    if rnn.bias:
-        b_ih, b_hh = (getattr(rnn, f"bias_{part}_{suffix}").detach().double() for part in ("ih", "hh"))
-    else:
-        b_ih = b_hh = w_ih.new_zeros(w_ih.shape[0])
-    if isinstance(rnn, nn.GRU):
-        return GruTape.record(_gru_weights(w_ih, w_hh, b_ih, b_hh), xs)
-    weights = Weights(torch.cat([w_ih, w_hh], dim=1), b_ih + b_hh, w_ih.shape[1])
-    if isinstance(rnn, nn.LSTM):
-        projection = getattr(rnn, f"weight_hr_{suffix}").detach().double() if rnn.proj_size else None
-        return LstmTape.record(weights._replace(projection=projection), xs)
-    return RnnTape.record(weights, xs, rnn.nonlinearity)
+class ReluTape(RnnTape):
+    """``h_t = φ(a_t)`` with φ = relu; φ' is 0 at 0, as in torch."""
+
+    def squash(self, a: Tensor, out: Tensor) -> Tensor:
+        return torch.clamp(a, min=0, out=out)
+
+    def slope(self, h: Tensor) -> Tensor:
+        return (h > 0).double()
 
 
-def _gru_weights(w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor) -> Weights:
-    """Rows r, z, n of the input, n of the state: r multiplies only the last, so it stays apart."""
-    input_size, hidden_size = w_ih.shape[1], w_hh.shape[1]
-    gates = 2 * hidden_size
-    matrix = w_ih.new_zeros(4 * hidden_size, input_size + hidden_size)
-    matrix[: 3 * hidden_size, :input_size] = w_ih
-    matrix[:gates, input_size:] = w_hh[:gates]
-    matrix[3 * hidden_size :, input_size:] = w_hh[gates:]
-    bias = torch.cat([b_ih[:gates] + b_hh[:gates], b_ih[gates:], b_hh[gates:]])
-    return Weights(matrix, bias, input_size)
+class LstmTape(Tape):
+    """``c_t = f c_{t-1} + i g`` and ``h_t = o tanh(c_t)``, projected where there is a projection.
 
-
-def _zero_state(weights: Weights, xs: Sequence[Tensor]) -> Tensor:
-    return xs[0].new_zeros(xs[0].shape[0], weights.recurrent.shape[1])
-
-
-def _affine(weights: Weights, xs: Sequence[Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
-    """The map from x_t and h_{t-1} to ``M [x_t, h_{t-1}] + b``, ``(batch, rows)``: valid until the next call."""
-    bias, matrix = weights.bias, weights.matrix.t()
-    buffer = bias.new_empty(xs[0].shape[0], bias.numel())
-    return lambda x, h_prev: torch.addmm(bias, torch.cat([x, h_prev], dim=1), matrix, out=buffer)
-
-
-def _pull_back(upstream: Sequence[Tensor], matrix: Tensor) -> tuple[Tensor, int, Tensor]:
-    """Gradient of the pair after the last step, where its input ends and its state begins, and room for rows."""
-    batch_size, state_size = upstream[0].shape
-    rows, columns = matrix.shape
-    return matrix.new_zeros(batch_size, columns), columns - state_size, matrix.new_empty(batch_size, rows)
-
-
-def _diagonal(values: Tensor) -> Tensor:
-    """``(…, n)`` as ``(…, n, 1)``: times a matrix this is diag(values) @ matrix."""
-    return values.unsqueeze(-1)
-
-
-@dataclass(frozen=True, eq=False)
-class RnnTape:
-    """``h_t = φ(a_t)`` with φ = tanh or relu.
-
-    ``slopes`` holds φ'(a_t) of each step, ``(batch, hidden)``; for relu 0 at 0, as in torch.
+    Local derivatives: of c_t by the rows i, f, g; of o tanh(c_t) by the row o and by c_t; of c_t by c_{t-1}: f itself.
     """
 
-    weights: Weights
-    states: list[Tensor]
-    slopes: list[Tensor]
+    rows, input_rows = 4, slice(0, 4)
 
-    @classmethod
-    def record(cls, weights: Weights, xs: Sequence[Tensor], nonlinearity: str) -> RnnTape:
-        """Run the layer over ``xs``."""
-        squash, slope = (torch.tanh, _tanh_slope) if nonlinearity == "tanh" else (torch.relu, _relu_slope)
-        affine, h, tape = _affine(weights, xs), _zero_state(weights, xs), cls(weights, [], [])
-        for x in xs:
-            h = squash(affine(x, h))
-            tape.states.append(h)
-            tape.slopes.append(slope(h))
-        return tape
+    def record(self, xs: Tensor) -> None:
+        self.to_state, self.to_input = self.w_hh.t().contiguous(), self.w_ih.t()
+        # i, f, o, g: one sigmoid takes the first three.
+        w_ih, w_hh, bias = (
+            torch.cat([part[: len(part) // 2], *part[len(part) // 2 :].chunk(2)[::-1]])
+            for part in (self.w_ih, self.w_hh, self.b_ih + self.b_hh)
+        )
+        h, c = self.start
+        length = self.runs[0].stop
+        cells, squashed = xs.new_empty(length + 1, *c.shape), xs.new_empty(length, *c.shape)
+        cells[0] = c
+        for run, sums in self.sums(xs, w_ih, bias):
+            count = len(sums)
+            gates = sums.view(count, 4, *c.shape)
+            parts = sums, gates[:, :3], *gates.unbind(1), cells[1 : count + 1], squashed[:count], self.states[run]
+            for a, ifo, i, f, o, g, c_t, tanh_c, h_t in zip(*(part.unbind() for part in parts), strict=True):
+                a.addmm_(w_hh, h)
+                ifo.sigmoid_()
+                c = torch.mul(f, c, out=c_t).addcmul_(i, g.tanh_())
+                torch.tanh(c, out=tanh_c)
+                h = torch.mul(o, tanh_c, out=h_t) if self.w_hr is None else torch.mm(self.w_hr, o * tanh_c, out=h_t)
+            self.local.append(self.derivatives_of(gates, cells[:count], squashed[:count]))
+            cells[0] = c
 
-    def adjoint(self, upstream: Sequence[Tensor], matrix: Tensor, measure: Measure) -> Adjoint:
-        """``dL/dh_{t-1}`` gains ``W_hhᵀ (φ' ⊙ dL/dh_t)``."""
-        d_pair, columns, da = _pull_back(upstream, matrix)
-        inputs, hidden = [], []
-        for slope, direct in zip(reversed(self.slopes), reversed(upstream), strict=True):
-            dh = direct + d_pair[:, columns:]
-            d_pair = torch.mul(dh, slope, out=da) @ matrix
-            hidden.append(measure(dh))
-            inputs += [d_pair[:, :columns]] if columns else []
-        return Adjoint(inputs[::-1], hidden[::-1], [])
+    def derivatives_of(self, gates: Tensor, c_prev: Tensor, tanh_c: Tensor) -> Tensor:
+        i, f, o, g = gates.unbind(1)
+        local = i.new_empty(6, *i.shape)
+        _through_sigmoid(g, i, grad_input=local[0])
+        _through_sigmoid(c_prev, f, grad_input=local[1])
+        _through_tanh(i, g, grad_input=local[2])
+        _through_sigmoid(tanh_c, o, grad_input=local[3])
+        _through_tanh(o, tanh_c, grad_input=local[4])
+        local[5] = f
+        return local
+
+    def walk_back(self, local: Tensor, direct: Sequence[Tensor] | None, dh: Tensor, dc: Tensor, rows: Tensor) -> None:
+        states, cells = dh.unbind(), dc.unbind()
+        by_ifg, by_o, by_c, f = local[:3].unbind(1), local[3].unbind(), local[4].unbind(), local[5].unbind()
+        row_ifg, row_o, row = rows[:, :3].unbind(), rows[:, 3].unbind(), rows.flatten(1, 2).unbind()
+        for t in reversed(range(len(row))):
+            shown = states[t + 1] if direct is None else states[t + 1].add_(direct[t])
+            if self.w_hr is not None:
+                shown = torch.mm(self.w_hr.t(), shown)
+            total = cells[t + 1].addcmul_(shown, by_c[t])
+            torch.mul(total, f[t], out=cells[t])
+            torch.mul(total, by_ifg[t], out=row_ifg[t])
+            torch.mul(shown, by_o[t], out=row_o[t])
+            torch.mm(self.to_state, row[t], out=states[t])
 
     def jacobians(self) -> Tensor:
-        """``diag(φ') W_hh`` of each step, ``(time, batch, hidden, hidden)``."""
-        return _diagonal(torch.stack(self.slopes)) * self.weights.recurrent
+        by_i, by_f, by_g, by_o, by_c, f = self.derivatives()
+        w_i, w_f, w_g, w_o = self.w_hh.chunk(4)
+        cell_hidden = by_i * w_i + by_f * w_f + by_g * w_g
+        hidden = torch.cat([by_c * cell_hidden + by_o * w_o, torch.diag_embed((by_c * f).squeeze(2))], dim=2)
+        if self.w_hr is not None:
+            hidden = self.w_hr @ hidden
+        return torch.cat([hidden, torch.cat([cell_hidden, torch.diag_embed(f.squeeze(2))], dim=2)], dim=1)
 
 
-def _tanh_slope(h: Tensor) -> Tensor:
-    return 1.0 - h.square()
+class GruTape(Tape):
+    """``h_t = (1 - z) n + z h_{t-1}`` with ``n = tanh(W_in x_t + b_in + r q)``, ``q = W_hn h_{t-1} + b_hn``.
 
-
-def _relu_slope(h: Tensor) -> Tensor:
-    return (h > 0).to(h.dtype)
-
-
-class LstmStep(NamedTuple):
-    """Local derivatives of one step, each ``(batch, hidden)``; a_i to a_o are the gates' pre-activations.
-
-    Attributes:
-        by_i: ``∂c_t / ∂a_i = g i (1 - i)``.
-        by_f: ``∂c_t / ∂a_f = c_{t-1} f (1 - f)``.
-        by_g: ``∂c_t / ∂a_g = i (1 - g²)``.
-        by_o: of o tanh(c_t) by a_o, ``tanh(c_t) o (1 - o)``.
-        by_c: of o tanh(c_t) by c_t, ``o (1 - tanh² c_t)``.
-        f: ``∂c_t / ∂c_{t-1}``, the forget gate itself.
+    Local derivatives of h_t: by the rows n, r, z, by q, and by h_{t-1} directly: z itself.
     """
 
-    by_i: Tensor
-    by_f: Tensor
-    by_g: Tensor
-    by_o: Tensor
-    by_c: Tensor
-    f: Tensor
+    rows, input_rows = 4, slice(0, 3)
 
+    def record(self, xs: Tensor) -> None:
+        gates = 2 * len(self.w_hh) // 3
+        self.to_state = self.w_hh.t().contiguous()
+        self.to_input = torch.cat([self.w_ih[gates:], self.w_ih[:gates]]).t()
+        bias = torch.cat([self.b_ih[:gates] + self.b_hh[:gates], self.b_ih[gates:]])
+        both, w_hn, b_hn = self.w_hh[:gates], self.w_hh[gates:], self.b_hh[gates:].unsqueeze(1)
+        h, room = self.start[0], xs.new_empty(self.runs[0].stop, *self.start[0].shape)
+        for run, sums in self.sums(xs, self.w_ih, bias):
+            parts, recurrent = sums.view(len(sums), 3, *h.shape), room[: len(sums)]
+            before = h.unsqueeze(0), self.states[run][:-1]
+            steps = sums[:, :gates], *parts.unbind(1), recurrent, self.states[run]
+            for rz, r, z, n, q, h_t in zip(*(part.unbind() for part in steps), strict=True):
+                rz.addmm_(both, h).sigmoid_()
+                torch.addmm(b_hn, w_hn, h, out=q)
+                h = torch.lerp(n.addcmul_(r, q).tanh_(), h, z, out=h_t)
+            self.local.append(self.derivatives_of(parts, recurrent, torch.cat(before)))
 
-@dataclass(frozen=True, eq=False)
-class LstmTape:
-    """``c_t = f c_{t-1} + i g`` and ``h_t = o tanh(c_t)``, projected where there is a projection."""
+    def derivatives_of(self, gates: Tensor, q: Tensor, h_prev: Tensor) -> Tensor:
+        r, z, n = gates.unbind(1)
+        local = r.new_empty(5, *r.shape)
+        by_n = _through_tanh(1.0 - z, n, grad_input=local[0])
+        _through_sigmoid(by_n * q, r, grad_input=local[1])
+        _through_sigmoid(h_prev - n, z, grad_input=local[2])
+        torch.mul(by_n, r, out=local[3])
+        local[4] = z
+        return local
 
-    weights: Weights
-    states: list[Tensor]
-    steps: list[LstmStep]
-
-    @classmethod
-    def record(cls, weights: Weights, xs: Sequence[Tensor]) -> LstmTape:
-        """Run the layer over ``xs``."""
-        affine, projection = _affine(weights, xs), weights.projection
-        h, c = _zero_state(weights, xs), xs[0].new_zeros(xs[0].shape[0], weights.bias.numel() // 4)
-        tape = cls(weights, [], [])
-        for x in xs:
-            ai, af, ag, ao = affine(x, h).chunk(4, dim=1)
-            i, f, g, o = ai.sigmoid(), af.sigmoid(), ag.tanh(), ao.sigmoid()
-            by_f = _through_sigmoid(c, f)
-            c = (f * c).addcmul_(i, g)
-            tanh_c = c.tanh()
-            h = o * tanh_c if projection is None else (o * tanh_c) @ projection.t()
-            by_o, by_c = _through_sigmoid(tanh_c, o), _through_tanh(o, tanh_c)
-            tape.states.append(h)
-            tape.steps.append(LstmStep(_through_sigmoid(g, i), by_f, _through_tanh(i, g), by_o, by_c, f))
-        return tape
-
-    def adjoint(self, upstream: Sequence[Tensor], matrix: Tensor, measure: Measure) -> Adjoint:
-        """``dL/dc_t = o (1 - tanh² c_t) dL/dh_t + f_{t+1} dL/dc_{t+1}``; times the rest, the rows' gradients."""
-        d_pair, columns, da = _pull_back(upstream, matrix)
-        carry, projection = torch.zeros_like(self.steps[0].f), self.weights.projection
-        inputs, hidden, cell = [], [], []
-        for (by_i, by_f, by_g, by_o, by_c, f), direct in zip(reversed(self.steps), reversed(upstream), strict=True):
-            dh = direct + d_pair[:, columns:]
-            dm = dh if projection is None else dh @ projection
-            dc = torch.addcmul(carry, dm, by_c)
-            d_pair = torch.cat([dc * by_i, dc * by_f, dc * by_g, dm * by_o], dim=1, out=da) @ matrix
-            carry = dc * f
-            hidden.append(measure(dh))
-            cell.append(measure(dc))
-            inputs += [d_pair[:, :columns]] if columns else []
-        return Adjoint(inputs[::-1], hidden[::-1], cell[::-1])
+    def walk_back(self, local: Tensor, direct: Sequence[Tensor] | None, dh: Tensor, dc: Tensor, rows: Tensor) -> None:
+        states, by_rows, z = dh.unbind(), local[:4].unbind(1), local[4].unbind()
+        row, row_of_state = rows.unbind(), rows[:, 1:].flatten(1, 2).unbind()
+        for t in reversed(range(len(row))):
+            total = states[t + 1] if direct is None else states[t + 1].add_(direct[t])
+            torch.mul(total, by_rows[t], out=row[t])
+            torch.mul(total, z[t], out=states[t]).addmm_(self.to_state, row_of_state[t])
 
     def jacobians(self) -> Tensor:
-        """``∂(h_t, c_t) / ∂(h_{t-1}, c_{t-1})``, shape ``(time, batch, state + hidden, state + hidden)``."""
-        by_i, by_f, by_g, by_o, by_c, f = (torch.stack(part) for part in zip(*self.steps, strict=True))
-        w_i, w_f, w_g, w_o = self.weights.recurrent.chunk(4)
-        cell_hidden = _diagonal(by_i) * w_i + _diagonal(by_f) * w_f + _diagonal(by_g) * w_g
-        hidden_hidden = _diagonal(by_c) * cell_hidden + _diagonal(by_o) * w_o
-        hidden = torch.cat([hidden_hidden, torch.diag_embed(by_c * f)], dim=-1)
-        if self.weights.projection is not None:
-            hidden = self.weights.projection @ hidden
-        return torch.cat([hidden, torch.cat([cell_hidden, torch.diag_embed(f)], dim=-1)], dim=-2)
+        _, by_r, by_z, by_q, z = self.derivatives()
+        w_r, w_z, w_n = self.w_hh.chunk(3)
+        jacobians: Tensor = torch.diag_embed(z.squeeze(2)) + by_r * w_r + by_z * w_z + by_q * w_n
+        return jacobians
 
 
-class GruStep(NamedTuple):
-    """Local derivatives of h_t in one step, each ``(batch, hidden)``; a_r, a_z, a_n, q are the rows of M.
-
-    Attributes:
-        by_r: ``(1 - z)(1 - n²) q r (1 - r)``.
-        by_z: ``(h_{t-1} - n) z (1 - z)``.
-        by_n: ``(1 - z)(1 - n²)``.
-        by_q: ``(1 - z)(1 - n²) r``, by ``q = W_hn h_{t-1} + b_hn``.
-        z: by h_{t-1} directly, the update gate itself.
-    """
-
-    by_r: Tensor
-    by_z: Tensor
-    by_n: Tensor
-    by_q: Tensor
-    z: Tensor
+TAPES: Mapping[str, type[Tape]] = {"RNN_TANH": RnnTape, "RNN_RELU": ReluTape, "LSTM": LstmTape, "GRU": GruTape}
 
 
-@dataclass(frozen=True, eq=False)
-class GruTape:
-    """``h_t = (1 - z) n + z h_{t-1}`` with ``n = tanh(W_in x_t + b_in + r (W_hn h_{t-1} + b_hn))``."""
+def adjoint(tape: Tape, upstream: Scaled, *, inputs: bool) -> Adjoint:
+    """Gradients of all states from those that reach them directly, ``(time, state, batch)`` in reading order."""
+    return _WayBack(tape, upstream, inputs).walk()
 
-    weights: Weights
-    states: list[Tensor]
-    steps: list[GruStep]
 
-    @classmethod
-    def record(cls, weights: Weights, xs: Sequence[Tensor]) -> GruTape:
-        """Run the layer over ``xs``."""
-        affine, h, tape = _affine(weights, xs), _zero_state(weights, xs), cls(weights, [], [])
-        for x in xs:
-            ar, az, an, q = affine(x, h).chunk(4, dim=1)
-            r, z = ar.sigmoid(), az.sigmoid()
-            n = torch.addcmul(an, r, q).tanh_()
-            by_n = _through_tanh(1.0 - z, n)
-            by_r, by_z = _through_sigmoid(by_n * q, r), _through_sigmoid(h - n, z)
-            h = torch.lerp(n, h, z)
-            tape.states.append(h)
-            tape.steps.append(GruStep(by_r, by_z, by_n, by_n * r, z))
-        return tape
+class _Front(NamedTuple):
+    """How far the way back has come: what later steps give to h_t and c_t, each ``(units, batch)``."""
 
-    def adjoint(self, upstream: Sequence[Tensor], matrix: Tensor, measure: Measure) -> Adjoint:
-        """``dL/dh_{t-1}`` gains a part through the rows of M, and ``z dL/dh_t`` past them."""
-        d_pair, columns, da = _pull_back(upstream, matrix)
-        kept = torch.zeros_like(self.steps[0].z)
-        inputs, hidden = [], []
-        for (by_r, by_z, by_n, by_q, z), direct in zip(reversed(self.steps), reversed(upstream), strict=True):
-            dh = (direct + d_pair[:, columns:]).add_(kept)
-            d_pair = torch.cat([dh * by_r, dh * by_z, dh * by_n, dh * by_q], dim=1, out=da) @ matrix
-            kept = dh * z
-            hidden.append(measure(dh))
-            inputs += [d_pair[:, :columns]] if columns else []
-        return Adjoint(inputs[::-1], hidden[::-1], [])
+    hidden: Tensor
+    cell: Tensor
+    exponents: Tensor
 
-    def jacobians(self) -> Tensor:
-        """``∂h_t / ∂h_{t-1}`` of each step, shape ``(time, batch, hidden, hidden)``."""
-        by_r, by_z, _, by_q, z = (torch.stack(part) for part in zip(*self.steps, strict=True))
-        w_r, w_z, _, w_q = self.weights.recurrent.chunk(4)
-        return torch.diag_embed(z) + _diagonal(by_r) * w_r + _diagonal(by_z) * w_z + _diagonal(by_q) * w_q
+
+class _WayBack:
+    """One walk from the last step of a tape to its first."""
+
+    def __init__(self, tape: Tape, upstream: Scaled, inputs: bool) -> None:
+        self.tape, self.upstream, self.inputs = tape, upstream, inputs
+        self.has_cell = isinstance(tape, LstmTape)
+        largest = upstream.values.abs().amax(1)
+        # The size of what reaches a state directly, as an exponent.
+        self.reach = torch.where(largest > 0, torch.frexp(largest).exponent + upstream.exponents, -torch.inf)
+        self.reached = self.reach.flip(0).cummax(0).values.flip(0) > -torch.inf
+        self.found: list[list[Scaled]] = []
+
+    def walk(self) -> Adjoint:
+        tape = self.tape
+        hidden = tape.states.new_zeros(tape.states.shape[1:])
+        cell = hidden.new_zeros(tape.start[-1].shape if self.has_cell else (0, hidden.shape[1]))
+        front = _Front(hidden, cell, torch.full_like(hidden[0], -torch.inf))
+        for run in reversed(range(len(tape.runs))):
+            front = self._pass(tape.runs[run], tape.local[run], front)
+        whole = [Scaled(*map(torch.cat, zip(*parts[::-1], strict=True))) for parts in zip(*self.found, strict=True)]
+        return Adjoint(whole[0], whole[1] if self.has_cell else None, whole[-1] if self.inputs else None)
+
+    def _pass(self, steps: slice, local: Tensor, front: _Front) -> _Front:
+        """Walk over these steps; in halves, where the gradient leaves the range in which a norm is exact."""
+        count, reach = local.shape[1], self.reach[steps]
+        exponents = torch.maximum(front.exponents, reach.amax(0))
+        shift = _power(front.exponents - exponents)
+        dh, dc = (local.new_empty(count + 1, *part.shape) for part in front[:2])
+        torch.mul(front.hidden, shift, out=dh[-1])
+        torch.mul(front.cell, shift, out=dc[-1])
+        rows = local.new_empty(count if self.inputs else 1, self.tape.rows, *local.shape[2:])
+        self.tape.walk_back(local, self._direct(steps, exponents), dh, dc, rows.expand(count, -1, -1, -1))
+        parts = [dh[1:], dc[1:]] if self.has_cell else [dh[1:]]
+        norms = [Scaled(part.square().sum(1).sqrt(), exponents.expand(count, -1)) for part in parts]
+        expected = self.reached[steps] & (exponents > -torch.inf)
+        inside = [((norm.values > _LOW) & (norm.values < _HIGH) | ~expected).all() for norm in norms]
+        if not all(inside):
+            if count > 1:
+                middle = steps.start + count // 2
+                front = self._pass(slice(middle, steps.stop), local[:, count // 2 :], front)
+                return self._pass(slice(steps.start, middle), local[:, : count // 2], front)
+            norms = [_norm(part, exponents) for part in parts]
+        if self.inputs:
+            gradients = self.tape.to_input @ rows[:, self.tape.input_rows].flatten(1, 2)
+            norms.append(Scaled(gradients, exponents.expand(count, -1)))
+        self.found.append(norms)
+        return _rescaled(dh[0], dc[0], exponents)
+
+    def _direct(self, steps: slice, exponents: Tensor) -> Sequence[Tensor] | None:
+        """What reaches these states directly, in units of ``2**exponents``."""
+        if not (self.reach[steps] > -torch.inf).any():
+            return None
+        values, scales = self.upstream.values[steps], _power(self.upstream.exponents[steps] - exponents)
+        return torch.mul(values, scales.unsqueeze(1), out=values.new_empty(values.shape)).unbind()
+
+
+def _rescaled(hidden: Tensor, cell: Tensor, exponents: Tensor) -> _Front:
+    """The same in numbers near 1."""
+    largest = torch.cat([hidden, cell]).abs().amax(0)
+    size = torch.frexp(largest).exponent.double()
+    scale = _power(-size)
+    return _Front(hidden * scale, cell * scale, torch.where(largest > 0, exponents + size, -torch.inf))
+
+
+def _norm(gradient: Tensor, exponents: Tensor) -> Scaled:
+    """Norms of gradients ``(time, units, batch)`` that may be as small as a float64 gets."""
+    size = torch.frexp(gradient.abs().amax(1)).exponent.double()
+    return Scaled(torch.linalg.vector_norm(gradient * _power(-size).unsqueeze(1), dim=1), exponents + size)
+
+
+def added(parts: Sequence[Scaled]) -> Scaled:
+    """Sum of values ``(time, units, batch)``."""
+    if len(parts) == 1:
+        return parts[0]
+    exponents = torch.stack([part.exponents for part in parts]).amax(0)
+    terms = [part.values * _power(part.exponents - exponents).unsqueeze(1) for part in parts]
+    return Scaled(torch.stack(terms).sum(0), exponents)
+
+
+def _power(exponents: Tensor) -> Tensor:
+    """``2**exponents`` for whole numbers, exactly; 0 below the range of float64, and where both sides were -inf."""
+    bits = (exponents.clamp(-1022, 1023).nan_to_num(-1022.0).long() + 1023) << 52
+    return torch.where(exponents >= -1022, bits.view(torch.float64), 0.0)
+
+
+def total(norms: Scaled) -> tuple[Tensor, Tensor]:
+    """Frobenius norm over all sequences, ``(time,)``: 0 or inf beyond the range of float64; and its log10."""
+    values, sizes = torch.frexp(norms.values)
+    exponents = torch.where(norms.values > 0, norms.exponents + sizes, -torch.inf)
+    largest = exponents.amax(1)
+    sums = torch.linalg.vector_norm(values * _power(exponents - largest.unsqueeze(1)), dim=1)
+    half = (largest / 2).floor().nan_to_num(neginf=0.0)
+    value = sums * _power(half) * _power(largest - half)
+    return value, sums.log10() + largest.nan_to_num(neginf=0.0) * math.log10(2)
