@@ -6,16 +6,15 @@ the ratio within a round, not the time of one round with that of another.
 
 from __future__ import annotations
 
-import os
 import platform
 import statistics
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 import torch
+
+from rnncourse import _surroundings
 
 
 def interleaved(
@@ -74,12 +73,10 @@ def ratios(times: Mapping[str, Sequence[float]], base: str) -> dict[str, tuple[f
 def machine() -> dict[str, object]:
     """What was measured on: processor, cores, threads, versions and date; no host names, no paths."""
     return {
-        "cpu": _cpu_name(),
-        "cores": os.cpu_count(),
+        **_surroundings.machine(),
         "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),
         "python": platform.python_version(),
-        "os": f"{platform.system()} {platform.machine()}",
         "date": datetime.now(UTC).date().isoformat(),
     }
 
@@ -100,16 +97,3 @@ def _quartiles(values: Sequence[float]) -> tuple[float, float, float]:
         return values[0], values[0], values[0]
     first, median, third = statistics.quantiles(values, n=4, method="inclusive")
     return median, first, third
-
-
-def _cpu_name() -> str:
-    """The processor's model name, from wherever the system keeps it."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    if platform.system() == "Darwin":
-        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
-        return subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.strip()
-    return platform.processor() or "unknown"

@@ -14,14 +14,12 @@ task                         what must be kept                      score       
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-from rnncourse.data.errors import DataError
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -61,50 +59,21 @@ class MemoryTask(ABC):
 
     kind: ClassVar[Literal["number", "class"]] = "class"
     best: ClassVar[float] = 1.0
-    least: ClassVar[dict[str, int]]
     input_size: int
     output_size: int
     chance: float
 
-    def __post_init__(self) -> None:
-        for field in fields(self):  # type: ignore[arg-type]
-            _whole(field.name, getattr(self, field.name), self.least[field.name])
-
+    @abstractmethod
     def sample(self, count: int, rng: np.random.Generator) -> Sequences:
-        """Draw ``count`` sequences, at least one; a `DataError` if that is no number or ``rng`` no generator."""
-        _whole("count", count, 1)
-        if not isinstance(rng, np.random.Generator):
-            raise DataError(f"rng must be a NumPy generator such as numpy.random.default_rng(0), got {rng!r}.")
-        return self._draw(count, rng)
+        """Draw ``count`` sequences."""
 
     def score(self, outputs: ArrayLike, sequences: Sequences) -> float:
-        """Score a network's outputs over the scored steps.
-
-        Args:
-            outputs: ``(batch, time, output_size)``: numbers, or scores of the classes before the softmax.
-            sequences: what the network has read.
-
-        Raises:
-            DataError: ``outputs`` has another shape or holds NaN or infinity, or no step is scored.
-        """
-        said, wanted = np.asarray(outputs, dtype=np.float64), (*sequences.targets.shape, self.output_size)
-        if said.shape != wanted:
-            raise DataError(f"outputs has shape {said.shape}; expected (batch, time, output_size) = {wanted}.")
-        said = said[sequences.scored]
-        if not len(said) or not np.isfinite(said).all():
-            raise DataError("outputs has no scored step, or holds NaN or infinity there: take more, or train anew.")
+        """Score a network's outputs ``(batch, time, output_size)`` over the scored steps of what it has read."""
+        said = np.asarray(outputs, dtype=np.float64)[sequences.scored]
         return float(self._mean_score(said, sequences.targets[sequences.scored]))
-
-    @abstractmethod
-    def _draw(self, count: int, rng: np.random.Generator) -> Sequences: ...
 
     def _mean_score(self, said: Floats, targets: NDArray[Any]) -> Any:
         return np.mean(said.argmax(axis=1) == targets)
-
-
-def _whole(what: str, value: int, least: int) -> None:
-    if not isinstance(value, int | np.integer) or value < least:
-        raise DataError(f"{what} must be a whole number, at least {least}, got {value!r}.")
 
 
 def _last_steps(count: int, seq_len: int, steps: int = 1) -> Steps:
@@ -127,10 +96,10 @@ class Adding(MemoryTask):
     """
 
     seq_len: int = 50
-    kind, best, chance, least = "number", 0.0, 1 / 6, {"seq_len": 2}
+    kind, best, chance = "number", 0.0, 1 / 6
     input_size, output_size = 2, 1
 
-    def _draw(self, count: int, rng: np.random.Generator) -> Sequences:
+    def sample(self, count: int, rng: np.random.Generator) -> Sequences:
         half, rows = self.seq_len // 2, np.arange(count)
         inputs = np.zeros((count, self.seq_len, 2), dtype=np.float32)
         inputs[..., 0] = rng.random((count, self.seq_len), dtype=np.float32)
@@ -157,14 +126,14 @@ class Copy(MemoryTask):
     symbols: int = 8
     length: int = 5
     delay: int = 20
-    best, least = 0.0, {"symbols": 2, "length": 1, "delay": 0}
+    best = 0.0
 
     input_size = property(lambda self: self.symbols + 2)
     output_size = property(lambda self: self.symbols)
     chance = property(lambda self: float(np.log2(self.symbols)))
     seq_len = property(lambda self: 2 * self.length + self.delay)
 
-    def _draw(self, count: int, rng: np.random.Generator) -> Sequences:
+    def sample(self, count: int, rng: np.random.Generator) -> Sequences:
         listed = rng.integers(self.symbols, size=(count, self.length))
         said = np.full((count, self.seq_len), self.symbols)
         said[:, : self.length] = listed
@@ -194,10 +163,10 @@ class TemporalOrder(MemoryTask):
     """
 
     seq_len: int = 50
-    chance, least = 1 / 4, {"seq_len": 20}
+    chance = 1 / 4
     input_size, output_size = 8, 4
 
-    def _draw(self, count: int, rng: np.random.Generator) -> Sequences:
+    def sample(self, count: int, rng: np.random.Generator) -> Sequences:
         tenth, rows = self.seq_len // 10, np.arange(count)
         said = rng.integers(2, 6, size=(count, self.seq_len))
         said[:, 0], said[:, -1] = 6, 7
@@ -222,10 +191,10 @@ class ContinualReber(MemoryTask):
 
     seq_len: int = 60
     # The shortest string has 9 symbols; much shorter streams would close none.
-    chance, least = 1 / 2, {"seq_len": 12}
+    chance = 1 / 2
     input_size, output_size = 7, 7
 
-    def _draw(self, count: int, rng: np.random.Generator) -> Sequences:
+    def sample(self, count: int, rng: np.random.Generator) -> Sequences:
         says, goes, closes = _embedded_grammar()
         node, said, closing = np.zeros(count, dtype=np.int64), [], []
         for coin in rng.integers(2, size=(self.seq_len + 1, count)):

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnncourse._files import target_of, write_whole
+from rnncourse.studies.store import Run
 from rnncourse.studies.values import StudyError, canonical, checksum, unsealed
 
 if TYPE_CHECKING:
@@ -104,9 +105,9 @@ def folded(sweep: "Sweep") -> Record:
         "seeds": len({run["config"]["seed"] for run in runs}),
         "data": sweep.plan.data,
         "code": sweep.plan.code,
-        "versions": _distinct(run["versions"] for run in runs),
-        "machines": _distinct(run["machine"] for run in runs),
-        "devices": sorted({run["device"] for run in runs}),
+        "versions": _distinct(runs, "versions"),
+        "machines": _distinct(runs, "machine"),
+        "devices": _distinct(runs, "device"),
         "date": max(run["date"] for run in runs),
         "seconds": round(sum(run["seconds"] for run in runs), 1),
     }
@@ -115,8 +116,8 @@ def folded(sweep: "Sweep") -> Record:
     return Record(study.name, sweep.plan.scale, provenance, columns, [run["config"] | run["metrics"] for run in runs])
 
 
-def _distinct(mappings: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [json.loads(text) for text in sorted({canonical(mapping) for mapping in mappings})]
+def _distinct(runs: list[Run], name: str) -> list[Any]:
+    return [json.loads(text) for text in sorted({canonical(run[name]) for run in runs})]
 
 
 def write_record(record: Record, path: Path) -> None:

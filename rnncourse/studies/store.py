@@ -1,7 +1,6 @@
 """Finished runs on disk: one file each, whole or not there, proved by a checksum, claimed by one process at a time."""
 
 import errno
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rnncourse._files import write_whole
-from rnncourse.studies.values import StudyError, checksum, unsealed
+from rnncourse.studies.values import StudyError, sealed, unsealed
 
 try:
     import fcntl
@@ -41,18 +40,12 @@ class Store:
             return None
         return run if run.get("key") == key else None
 
-    def write(self, run: Run) -> None:
-        """Store a run in one step."""
-        self._write(f"{run['key']}.json", json.dumps(run | {"sha256": checksum(run)}, indent=1) + "\n")
-
-    def note_failure(self, key: str, text: str) -> Path:
-        """Note why a run failed, and return the path of the note."""
-        return self._write(f"{key}.failed", text)
-
-    def _write(self, name: str, text: str) -> Path:
+    def write(self, key: str, outcome: Run | str) -> Path:
+        """Store a run, or a note why there is none, in one step, and return its path."""
+        path = self.folder / f"{key}.{'failed' if isinstance(outcome, str) else 'json'}"
         with self._disk():
-            write_whole(self.folder / name, text)
-        return self.folder / name
+            write_whole(path, outcome if isinstance(outcome, str) else sealed(outcome))
+        return path
 
     def claim(self, key: str, *, release: bool = False) -> bool:
         """Take a run for this process until it is released or the process ends; False where another has it.

@@ -111,13 +111,12 @@ class _State:
                     yield planned
 
     def record(self, planned: Planned, outcome: Outcome) -> None:
-        if isinstance(outcome, dict):
-            self.store.write(outcome)
+        path = self.store.write(planned.key, outcome)
+        if isinstance(outcome, str):
+            self.failures[planned.key] = Failure(str(planned), outcome.splitlines()[0], path)
+        else:
             self.found[planned.key] = outcome
             self.new += 1
-        else:
-            path = self.store.note_failure(planned.key, f"{planned}\n{outcome}")
-            self.failures[planned.key] = Failure(str(planned), outcome.splitlines()[0], path)
         self.store.claim(planned.key, release=True)
         self._tell(str(planned))
 

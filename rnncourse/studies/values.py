@@ -42,6 +42,11 @@ def checksum(value: Any) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
+def sealed(document: dict[str, Any]) -> str:
+    """A JSON object with its checksum."""
+    return json.dumps(document | {"sha256": checksum(document)}, indent=1) + "\n"
+
+
 def unsealed(text: str) -> dict[str, Any]:
     """The content of a JSON object whose ``sha256`` is the checksum of all else in it; else ValueError."""
     try:

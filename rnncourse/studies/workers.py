@@ -88,7 +88,7 @@ def execute(run: Callable[[Any, str], Any], code: Mapping[str, str], device: str
                 "metrics": as_json(metrics),
                 "seconds": seconds,
                 "device": place,
-                "machine": _surroundings.machine() | _gpu(place),
+                "machine": _surroundings.machine(place),
                 "versions": _surroundings.versions(),
                 "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             }
@@ -96,12 +96,6 @@ def execute(run: Callable[[Any, str], Any], code: Mapping[str, str], device: str
             return f"{_in_words(problem)}\n{traceback.format_exc()}"
         finally:
             torch.set_num_threads(threads)
-
-
-def _gpu(device: str) -> dict[str, str]:
-    import torch
-
-    return {"gpu": torch.cuda.get_device_name(device)} if device.startswith("cuda") else {}
 
 
 def _in_words(error: BaseException) -> str:

@@ -13,20 +13,11 @@ from hypothesis import strategies as st
 from toy_study import STUDY
 
 from rnncourse._reached import code_digests
-from rnncourse.studies import (
-    StudyError,
-    Sweep,
-    check_target,
-    folded,
-    read_record,
-    recorded,
-    results_folder,
-    studies,
-    sweep,
-    write_record,
-)
+from rnncourse.studies import StudyError, Sweep, read_record, recorded, results_folder, studies, sweep
 from rnncourse.studies import records as module
+from rnncourse.studies.records import check_target, folded, write_record
 from rnncourse.studies.study import plan
+from tools.records import changed
 
 BOOK = Path(__file__).parents[2] / "book"
 
@@ -115,11 +106,9 @@ def test_the_records_of_a_clone_then_of_the_installed_package(tmp_path: Path, mo
 @pytest.mark.parametrize("name", list(studies()))
 def test_no_record_is_stale(name: str) -> None:
     """A record is of today's code, or says which commit made it and why it still stands: see `tools.records`."""
-    study, made = studies()[name], recorded(name).provenance
-    code = code_digests(study.run)
-    changed = sorted(one for one in code.keys() | made["code"].keys() if code.get(one) != made["code"].get(one))
-    assert not changed, f"{name} is stale: {', '.join(changed)} changed; see `python -m tools.records`"
-    if by := made.get("made_by"):
+    since = changed(studies()[name], recorded(name))
+    assert not since, f"{name} is stale: {', '.join(since)} changed; see `python -m tools.records`"
+    if by := recorded(name).provenance.get("made_by"):
         assert re.fullmatch("[0-9a-f]{40}", by["commit"])
         assert by["why"]
 
