@@ -100,12 +100,9 @@ def test_nothing_and_nonsense_are_refused_in_words(exercise: Exercise) -> None:
     assert re.fullmatch(pattern(exercise.form), tried(exercise, object()).message)
 
 
-def test_feedback_is_a_sentence_in_a_notebook() -> None:
+def test_feedback_is_a_sentence_and_an_answer_may_be_an_array_or_a_tensor() -> None:
     assert repr(check("idle-biases", 14)).startswith("Correct. The second biases")
     assert repr(check("idle-biases", 2)).startswith("Not yet. Two gates")
-
-
-def test_an_answer_may_be_an_array_or_a_tensor() -> None:
     assert check("rows-behind-bar", np.array([19_969, 20_032])).passed
     assert check("rows-behind-bar", torch.tensor([19_969.0, 20_032.0])).passed
     assert "type Tensor" in check("rows-behind-bar", torch.ones(2, requires_grad=True)).message
@@ -116,6 +113,15 @@ def test_an_unknown_name_is_told_its_neighbours() -> None:
         check("hold-10", 1)
     with pytest.raises(ValueError, match="did you mean"):
         check("!", 1)
+
+
+def test_a_function_cannot_change_what_it_is_judged_on() -> None:
+    def spoils(values, days):
+        values[:] = 0.0
+        return values[:, -1]
+
+    assert "worse than persistence" in check("beat-ar", spoils).message
+    assert check("beat-ar", coded.seasonal).passed
 
 
 def test_the_reader_may_choose_any_numbers_but_not_any_name_or_shape() -> None:

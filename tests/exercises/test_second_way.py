@@ -17,6 +17,7 @@ from rnncourse.exercises import check, draw, exercises
 from rnncourse.statistics import holm, sign_flip_test
 from rnncourse.variants import ConvLSTM, SkipGRU
 
+JUMPS = np.repeat([1.0, 0.0], [3, 97])
 WEEK = chronological(synthetic_power(days=7, seed=1), window=60)
 WEATHER = make_windows(seattle_weather().select("temp_max"), window=10)
 TRUTH = np.repeat([0, 1, 2], [50, 40, 10])  # of the emotion chapter's classes, and how each text was named
@@ -65,6 +66,7 @@ AGAIN = {
     "two-constants": lambda: [best_constant(2), best_constant(1)],
     "cost-ratio": lambda: macs(nn.LSTM, 1, 64, 2, bidirectional=True) / macs(nn.LSTM, 1, 64, 2),
     "equal-units": lambda: first(lambda h: size(nn.LSTM(2, h)) + h == size(nn.LSTM(2, 15, bidirectional=True)) + 30),
+    "jump-ratios": lambda: [np.mean(abs(JUMPS - 0.03) ** power) / np.mean(JUMPS**power) for power in (2, 1)],
     "which-events": quiet_changes,
     "learning-parameters": lambda: size(nn.LSTM(1, 64, 2), nn.Linear(64, 1)) - 2 * 64 * (67 + 130),
     "holm": lambda: holm([0.004, 0.03, 0.02, 0.5]),
@@ -245,6 +247,8 @@ def test_a_sheet_is_whole_keeps_its_answer_to_itself_and_is_the_same_again(name:
     assert full.count("$$") % 2 == 0
     assert not re.search(r"nan|inf\b|-0\.0+\b", full)
     assert len({draw(name, seed=seed).question for seed in SEEDS}) > len(SEEDS) * 3 / 4
+    with pytest.raises(ValueError, match="seed is -1"):
+        draw(name, seed=-1)
 
 
 def test_the_command_lists_prints_and_writes_sheets(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -279,8 +283,3 @@ def test_a_command_that_fails_says_so_in_a_sentence(arguments, code, word, capsy
     assert said.startswith("rnncourse: ")
     assert word in said
     assert said.count("\n") == 1
-
-
-def test_a_negative_seed_is_refused() -> None:
-    with pytest.raises(ValueError, match="seed is -1"):
-        draw("vanishing", seed=-1)
