@@ -28,14 +28,8 @@ Cut = Literal["front", "back"]
 Layout = Literal["packed", "right", "left"]
 Ints = Sequence[int] | NDArray[Any]
 
-PADDING = 0
-"""The id that fills a row up; no token has it."""
-
-UNKNOWN = 1
-"""The id of every word that the vocabulary does not hold."""
-
+PADDING, UNKNOWN = 0, 1
 LAYOUTS: tuple[str, ...] = get_args(Layout)
-"""Where the padding goes: ``"packed"`` and ``"right"`` behind a text, ``"left"`` in front of it."""
 
 _SPECIAL = ("<pad>", "<unk>")
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
@@ -43,10 +37,9 @@ _POOL = 100  # batches that are sorted by length together: enough to be tight, f
 
 
 def tokenise(text: str) -> list[str]:
-    """Words of a text, in lower case.
+    """Words of a text, in lower case: runs of letters and digits, with apostrophes of either kind inside them.
 
-    A word is a run of letters and digits, with apostrophes inside it: ``"Don't stop -- me!"`` has the words
-    ``don't``, ``stop`` and ``me``. Everything else separates words. The typographic apostrophe counts as the plain one.
+    ``"Don't stop -- me!"`` has the words ``don't``, ``stop`` and ``me``.
     """
     if not isinstance(text, str):
         raise TypeError(f"text is a {type(text).__name__}; expected a string.")
@@ -55,15 +48,11 @@ def tokenise(text: str) -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """Texts as token ids, end to end: no padding, and any length each.
+    """Texts as token ids, end to end: no padding, and any length each. Bad ids and offsets are named.
 
     Attributes:
-        ids: tokens of all texts, one text after the other, ``(tokens,)``, int32.
+        ids: tokens of all texts, one text after the other, ``(tokens,)``, int32, at least 1.
         offsets: where each text begins in ``ids``, and where the last one ends, ``(n + 1,)``, int64.
-
-    Raises:
-        TypeError: the ids or offsets are no whole numbers.
-        ValueError: the offsets do not cut ``ids`` into texts, or an id is padding or negative.
     """
 
     ids: NDArray[np.int32]
@@ -129,14 +118,7 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Words and their ids.
-
-    Attributes:
-        words: the word of each id; the first two are ``<pad>`` and ``<unk>``, which no text contains.
-
-    Raises:
-        ValueError: the first two are others, or a word comes twice.
-    """
+    """Words and their ids; the first two words are ``<pad>`` and ``<unk>``, which no text contains."""
 
     words: tuple[str, ...]
     ids: Mapping[str, int] = field(init=False, repr=False, compare=False)
@@ -159,10 +141,6 @@ class Vocabulary:
             texts: training texts.
             size: ids at most, padding and unknown included: what an embedding has rows. None keeps all words.
             min_count: how often a word has to occur to get an id.
-
-        Raises:
-            TypeError: ``texts`` is one string, or holds something else than strings.
-            ValueError: ``size`` is below 2, or ``min_count`` below 1.
         """
         if min_count < 1 or (size is not None and size < len(_SPECIAL)):
             raise ValueError(f"size is {size} and min_count {min_count}; expected at least 2 and 1.")
@@ -215,13 +193,10 @@ def pad(encoded: Encoded, *, layout: Layout = "right", length: int | None = None
     Args:
         encoded: texts, at least one.
         layout: ``"right"`` or ``"packed"`` to pad behind the text, ``"left"`` to pad in front of it.
-        length: steps of the rectangle; None takes those of the longest text.
+        length: steps of the rectangle, enough for every text; None takes those of the longest text.
 
     Returns:
         Ids ``(n, time)``, `PADDING` where there is no token, and the tokens of each text, ``(n,)``, both int64.
-
-    Raises:
-        ValueError: there is no text, one is longer than ``length``, or there is no such layout.
     """
     if layout not in LAYOUTS:
         raise ValueError(f"layout is {layout!r}; expected one of {', '.join(map(repr, LAYOUTS))}.")
@@ -252,14 +227,9 @@ class TextBatches:
         encoded: the texts, at least one.
         labels: the class of each, ``(n,)``, from 0.
         batch_size: texts per batch, at most.
-        layout: ``"right"`` pads behind the texts, ``"left"`` in front of them. ``"packed"`` pads behind them and, where
-            the order is drawn, puts the longest text of a batch first, so that packing has nothing to reorder.
+        layout: as for `pad`; ``"packed"`` also puts the longest text of a drawn batch first, as packing wants it.
         length: steps of every batch; None takes those of its longest text.
         bucket: put texts of similar length together where the order is drawn; False draws batches blindly.
-
-    Raises:
-        TypeError: the texts are not encoded, or the labels no whole numbers.
-        ValueError: texts and labels differ in number, a label is negative, the batch size is below 1, or as for `pad`.
     """
 
     encoded: Encoded
@@ -284,11 +254,7 @@ class TextBatches:
         return -(-len(self.encoded) // self.batch_size)
 
     def batches(self, generator: torch.Generator | None) -> Iterator[tuple[tuple[Tensor, Tensor], Tensor]]:
-        """The batches of one epoch, ``((ids, lengths), labels)``, all int64; None keeps the order of the texts.
-
-        Yields:
-            Ids ``(batch, time)``, tokens of each text ``(batch,)`` and labels ``(batch,)``.
-        """
+        """The batches of one epoch, ids ``(batch, time)``, tokens and labels ``(batch,)``, all int64."""
         for which in self.order(generator):
             inputs = pad(self.encoded.take(which), layout=self.layout, length=self.length)
             yield inputs, torch.from_numpy(self.labels[which])

@@ -20,16 +20,10 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class FittedTexts:
-    """A text baseline after training.
-
-    Attributes:
-        name: what to call it in a table.
-        parameters: how many numbers it learned; the document frequencies of TF-IDF among them.
-        predict: from texts to classes, ``(n,)``.
-    """
+    """A text baseline after training: its name, how many numbers it learned, and its way from texts to classes."""
 
     name: str
-    parameters: int
+    parameters: int  # the document frequencies of TF-IDF among them
     predict: Callable[[Sequence[str]], Labels]
 
 
@@ -61,9 +55,7 @@ class Majority:
 class LogisticBagOfWords:
     """TF-IDF of the words and logistic regression: which words occur, and nothing of their order.
 
-    Attributes:
-        min_texts: training texts in which a word has to occur to count.
-        strength: inverse strength of the L2 penalty, scikit-learn's ``C``.
+    A word counts that occurs in ``min_texts`` training texts; ``strength`` is scikit-learn's ``C``.
     """
 
     min_texts: int = 1
@@ -79,14 +71,10 @@ class LogisticBagOfWords:
 
 @dataclass(frozen=True)
 class LinearSVM:
-    """TF-IDF of words and pairs of neighbours, and a linear support vector machine.
+    """TF-IDF of words and pairs of neighbours, such as ``not happy``, and a linear support vector machine.
 
-    A pair such as ``not happy`` is all that it knows of order.
-
-    Attributes:
-        longest: words in the longest n-gram; 1 for words alone.
-        min_texts: training texts in which an n-gram has to occur to count.
-        strength: inverse strength of the L2 penalty, scikit-learn's ``C``.
+    An n-gram of up to ``longest`` words counts that occurs in ``min_texts`` training texts; ``strength`` is
+    scikit-learn's ``C``.
     """
 
     longest: int = 2

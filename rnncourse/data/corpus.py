@@ -32,11 +32,6 @@ class Duplicates:
     best: int
 
     @property
-    def repeated(self) -> int:
-        """Rows whose text occurs in an earlier row; the sum of ``exact`` and ``conflicting``."""
-        return self.exact + self.conflicting
-
-    @property
     def ceiling(self) -> float:
         """Largest accuracy, as a share of the rows, that a classifier of the text alone can reach on these rows."""
         return self.best / self.rows
@@ -57,9 +52,6 @@ class Corpus:
         texts: the texts.
         labels: index into ``classes`` of each text, ``(n,)``, int64, read-only.
         classes: names of the classes.
-
-    Raises:
-        DataError: a text is no string, texts and labels differ in number, or a label is no index into ``classes``.
     """
 
     name: str
@@ -72,17 +64,15 @@ class Corpus:
         if isinstance(self.texts, str) or not all(isinstance(text, str) for text in texts):
             raise DataError(f"the texts of {self.name} must be a list of strings.")
         if labels.shape != (len(texts),) or (labels.size and labels.dtype.kind not in "iu"):
-            raise DataError(
-                f"the labels of {self.name} must be {len(texts):,} whole numbers, one for each text, "
-                f"got the shape {labels.shape} of {labels.dtype}."
-            )
+            wanted, given = f"{len(texts):,} whole numbers, one for each text", f"{labels.shape} of {labels.dtype}"
+            raise DataError(f"the labels of {self.name} must be {wanted}, got the shape {given}.")
         wrong = labels[(labels < 0) | (labels >= len(self.classes))]
         if wrong.size:
             raise DataError(f"{self.name} has the label {wrong[0]}, but 0 to {len(self.classes) - 1} are expected.")
-        labels = labels.astype(np.int64)
-        labels.setflags(write=False)
-        for field, value in {"texts": texts, "labels": labels, "classes": tuple(self.classes)}.items():
-            object.__setattr__(self, field, value)
+        object.__setattr__(self, "texts", texts)
+        object.__setattr__(self, "labels", labels.astype(np.int64))
+        object.__setattr__(self, "classes", tuple(self.classes))
+        self.labels.setflags(write=False)
 
     def __len__(self) -> int:
         return len(self.texts)

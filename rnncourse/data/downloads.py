@@ -22,7 +22,7 @@ def download(
     progress: Progress = lambda have, total: None,
     limit: int = MAX_DOWNLOAD,
 ) -> Path:
-    """Fetch one file into the cache, unless it is there.
+    """Fetch one file to ``path``, unless it is there.
 
     Args:
         url: its address, http or https.
@@ -31,9 +31,6 @@ def download(
         sha256: checksum that the file must have after that; without it, ``prepare`` alone decides.
         progress: told the bytes at hand and the bytes expected, if the server says so.
         limit: largest file, in bytes.
-
-    Returns:
-        ``path``, complete and verified.
 
     Raises:
         DataError: the server refuses, the transfer breaks, the disk is full, the file is too large, its checksum is
@@ -74,21 +71,16 @@ def download(
 
 
 def fetch_archive(
-    dataset: Dataset,
-    check: Callable[[Path], object],
-    *,
-    url: str = "",
-    sha256: str | None = None,
-    progress: Progress = lambda have, total: None,
+    dataset: Dataset, check: Callable[[Path], object], *, url: str = "", sha256: str | None = None, **options: Any
 ) -> Path:
-    """Fetch an archive into the cache, unless one that ``check`` finds whole is there; see `download`."""
+    """Fetch an archive into the cache, unless one that ``check`` finds whole is there; options as for `download`."""
     path = cache_folder() / dataset.files[0]
     if path.is_file():
         try:
             check(path)
         except DataError:
             path.unlink()
-    return download(url or dataset.source, path, prepare=check, sha256=sha256, progress=progress)
+    return download(url or dataset.source, path, prepare=check, sha256=sha256, **options)
 
 
 def _cause(error: BaseException) -> str:

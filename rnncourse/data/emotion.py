@@ -26,9 +26,7 @@ PARTS = {"train": "train.txt", "validation": "val.txt", "test": "test.txt"}
 EMOTION = DATASETS["emotion"]
 # The data card's own files, which are JSON lines.
 _HUB = EMOTION.source + "/resolve/main/data/{part}.jsonl.gz"
-# The longest message of the authors' split has 300 characters.
-MAX_TEXT = 10_000
-_MAX_FILE, _MAX_TABLE = 16 * 2**20, 128 * 2**20
+MAX_TEXT = 10_000  # the longest message of the authors' split has 300 characters
 
 
 def load_emotion(*, folder: Path | None = None) -> TextSplits:
@@ -78,13 +76,13 @@ def read_emotion_csv(path: Path) -> Corpus:
     records = _records(path)
     _, header = next(records, ("", []))
     if header not in (["text", "label"], ["", "text", "label"]):
-        raise DataError(f"{path} begins with {_short(','.join(header))}, but a header text,label is expected.")
+        raise DataError(f"{path} begins with {','.join(header)[:40]!r}, but a header text,label is expected.")
     return _corpus(path.name, path, records, tuple(map(str, range(len(EMOTIONS)))), width=len(header))
 
 
 def _records(path: Path, **dialect: Any) -> Iterator[tuple[str, list[str]]]:
     """Where each record begins, and its fields; a text in quotes may run over several lines."""
-    content = read_file(path, limit=_MAX_TABLE)
+    content = read_file(path)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -110,7 +108,7 @@ def _corpus(
             raise DataError(f"{where} has {len(fields)} fields, but {width} are expected.")
         text, label = fields[-2:]
         if label not in labels:
-            raise DataError(f"{where} has the label {_short(label)}: one of {', '.join(labels)} is expected.")
+            raise DataError(f"{where} has the label {label[:40]!r}: one of {', '.join(labels)} is expected.")
         if not text.strip() or len(text) > MAX_TEXT:
             raise DataError(f"{where} has a text of {len(text):,} characters, but 1 to {MAX_TEXT:,} are expected.")
         rows.append((text, labels.index(label)))
@@ -118,11 +116,6 @@ def _corpus(
         raise DataError(f"{path} is empty: messages with a label each are expected.")
     texts, numbers = zip(*rows, strict=True)
     return Corpus(name, texts, np.array(numbers), EMOTIONS)
-
-
-def _short(text: str) -> str:
-    """A quotation that fits into one sentence."""
-    return repr(text if len(text) <= 40 else text[:40] + "…")
 
 
 def fetch_emotion(*, url: str = "", progress: Progress = lambda have, total: None) -> Path:
@@ -135,9 +128,8 @@ def fetch_emotion(*, url: str = "", progress: Progress = lambda have, total: Non
     folder = cache_folder() / "emotion"
     for part, file in PARTS.items():
         source, prepare = (f"{url.rstrip('/')}/{file}", read_file) if url else (_HUB.format(part=part), _as_lines)
-        sha256 = EMOTION.sha256[file]
         try:
-            download(source, folder / file, prepare=prepare, sha256=sha256, progress=progress, limit=_MAX_FILE)
+            download(source, folder / file, prepare=prepare, sha256=EMOTION.sha256[file], progress=progress)
         except DataError as error:
             remedy = f"Or put {file} from {EMOTION.source} into a folder that {FOLDER_VARIABLE} names."
             raise DataError(f"{error} {remedy}") from error
@@ -147,7 +139,7 @@ def fetch_emotion(*, url: str = "", progress: Progress = lambda have, total: Non
 def _as_lines(part: Path) -> None:
     """Rewrite JSON lines ``{"text": …, "label": 0 to 5}`` as the authors' lines of ``text;label``."""
     lines: list[bytes] = []
-    for number, line in enumerate(read_file(part, limit=_MAX_FILE).splitlines(), 1):
+    for number, line in enumerate(read_file(part).splitlines(), 1):
         try:
             row = json.loads(line)
             lines.append(f"{row['text']};{EMOTIONS[range(len(EMOTIONS)).index(row['label'])]}\n".encode())

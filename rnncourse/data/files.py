@@ -48,15 +48,10 @@ def refusing_damage(path: Path) -> Iterator[None]:
 
 @contextmanager
 def unpacked(path: Path, *, member: str = "", limit: int = MAX_BYTES) -> Iterator["Limited"]:
-    """The content of a plain, gzip or xz file, or of the one member of a zip archive, as a stream.
+    """The content of a plain, gzip or xz file, or of the only member of a zip archive, named ``member``, as a stream.
 
-    Args:
-        path: the file.
-        member: name that the only member of a zip archive must have; any if empty.
-        limit: largest content, in bytes; a compressed one may also be no more than a hundred times its file.
-
-    Raises:
-        DataError: there is no such file, it is damaged or cut short, too large, or an archive of something else.
+    It may hold ``limit`` bytes, and a compressed one no more than a hundred times its file. A `DataError` says that
+    there is no such file, or that it is damaged, cut short, too large, or an archive of something else.
     """
     with refusing_damage(path), path.open("rb") as file:
         head = file.read(len(_XZ))

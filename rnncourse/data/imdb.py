@@ -27,14 +27,12 @@ _OTHER = re.compile(
 def load_imdb(*, path: Path | None = None) -> TrainTest:
     """Film reviews: 25,000 to train on, 25,000 to test on, half of each negative. The reading takes some seconds.
 
+    Negative and positive reviews alternate, sorted by number; those of one film have neighbouring numbers, so draw
+    samples at random. Line breaks (``<br />`` in the archive) are spaces.
+
     Args:
         path: the official ``.tar.gz``, or a ``.tar.xz`` with its labelled reviews; without it, the one below
             ``RNNCOURSE_DATA``, else the fetched one.
-
-    Returns:
-        Train and test part, with the classes ``negative`` and ``positive``, which alternate, sorted by number.
-        Reviews of one film have neighbouring numbers, so draw samples at random. Line breaks (``<br />`` in the
-        archive) are spaces.
 
     Raises:
         DataError: there is no such archive, or its content is not that of the official one.
@@ -61,16 +59,12 @@ def check_imdb(path: Path) -> TrainTest:
 def read_reviews(path: Path, *, limit: int = MAX_BYTES) -> dict[tuple[str, str], bytes]:
     """Read the labelled reviews of an archive in one pass, and compare them with the official ones.
 
-    Args:
-        path: a tar file, plain or compressed by gzip or xz.
-        limit: largest size of the unpacked archive, in bytes.
-
     Returns:
         The texts by folder and ``NUMBER_RATING``, sorted by number, then in the order of `FOLDERS`.
 
     Raises:
-        DataError: the archive is no tar file, damaged, cut short or too large; a member is foreign, a link or a
-            device, too large, empty, or there twice; or the reviews are not the official ones.
+        DataError: the archive is no tar file, damaged, cut short or unpacks to more than ``limit`` bytes; a member is
+            foreign, a link or a device, too large, empty, or there twice; or the reviews are not the official ones.
     """
     found: dict[tuple[int, int], tuple[str, bytes]] = {}
     with unpacked(path, limit=limit) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:  # type: ignore[call-overload]

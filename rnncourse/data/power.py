@@ -29,15 +29,12 @@ MAX_MINUTES = 20 * 366 * 1440
 
 
 def load_power(*columns: str, path: Path | None = None) -> Series:
-    """The minutes of household power, gaps left as they are.
+    """The minutes of household power, gaps left as they are: NaN where the meter said nothing.
 
     Args:
-        columns: columns to keep, in that order; without any, ``Global_active_power`` alone.
+        columns: columns to keep, in that order; without any, ``Global_active_power`` alone, in kW.
         path: a file in the official format, plain, as the official ``.zip``, or as ``.xz`` or ``.gz``; without it, the
             file below ``RNNCOURSE_DATA``, else the fetched one.
-
-    Returns:
-        A series ``(minutes, len(columns))``; ``Global_active_power`` is in kW. NaN where the meter said nothing.
 
     Raises:
         DataError: there is no such file, it cannot be read, or it is damaged or malformed.
@@ -50,11 +47,7 @@ def load_power(*columns: str, path: Path | None = None) -> Series:
 
 
 def check_power(path: Path) -> tuple[str, Series]:
-    """Which of the known contents a file has, by its rows and its first and last time stamp, and all of its columns.
-
-    Raises:
-        DataError: it is damaged or malformed, its checksum is another, or its content is none of the known ones.
-    """
+    """Which of the known contents a file has, and all its columns; a `DataError` if it is damaged or none of them."""
     expect_hash(path, POWER.sha256.get(path.name))
     content = read_file(path, member=MEMBER)
     series = parse_power(content, name=path.name)
@@ -67,14 +60,11 @@ def check_power(path: Path) -> tuple[str, Series]:
 
 
 def parse_power(content: bytes, *, name: str = "household power") -> Series:
-    """Read minutes of household power.
+    """Read minutes of household power, ``(minutes, 7)`` from first to last stamp; NaN for ``?`` and absent ones.
 
     Args:
         content: the text of the file, its header first; a byte order mark may stand before it.
         name: how to call it in the series and in complaints.
-
-    Returns:
-        A series ``(minutes, 7)`` from the first stamp to the last. Rows of ``?`` and absent minutes are NaN.
 
     Raises:
         DataError: the separator or a column is wrong, a line is cut short or holds what is no number, a stamp is

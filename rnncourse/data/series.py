@@ -95,19 +95,14 @@ def gaps(series: Series) -> str:
 
 
 def fill_short_gaps(series: Series, *, limit: int, method: Literal["previous", "linear"] = "previous") -> Series:
-    """Fill gaps of at most ``limit`` rows; longer ones, and those at either end, stay missing.
+    """Fill gaps of at most ``limit`` rows, 1 or more; longer ones, and those at either end, stay missing.
 
     ``previous`` repeats the last value before the gap: it knows nothing of what follows. ``linear`` draws a line to
     the first value *after* the gap. A window that ends in such a gap has seen a part of its own target, so a score on
     linearly filled windows is too good.
-
-    Raises:
-        DataError: ``limit`` is below 1, or the method is unknown.
     """
-    if limit < 1:
-        raise DataError(f"limit must be at least 1 row, got {limit}.")
-    if method not in ("previous", "linear"):
-        raise DataError(f"method must be 'previous' or 'linear', got {method!r}.")
+    if limit < 1 or method not in ("previous", "linear"):
+        raise DataError(f"limit must be at least 1 and method 'previous' or 'linear', got {limit} and {method!r}.")
     values = series.values.copy()
     for column in values.T:
         for start, length in zip(*_stretches(np.isnan(column)), strict=True):

@@ -15,13 +15,10 @@ DAYS = np.arange(np.datetime64("2012-01-01"), np.datetime64("2016-01-01"))
 
 
 def seattle_weather(*, path: Path | None = None) -> Series:
-    """The Seattle series, one row a day, nothing missing.
+    """The Seattle series ``(1461, 4)``, a row a day, none missing: degrees in °C, precipitation in mm, wind in m/s.
 
     Args:
         path: a CSV file with a ``date`` and the four columns; without it, the one that the package vega_datasets ships.
-
-    Returns:
-        A series ``(1461, 4)``: ``temp_max`` and ``temp_min`` in °C, ``precipitation`` in mm, ``wind`` in m/s.
 
     Raises:
         DataError: there is no such file, a column is missing or holds what is no number, or the days are not those of

@@ -87,15 +87,12 @@ def make_windows(series: Series, *, window: int, horizon: int = 1, target: str |
     Raises:
         DataError: a number is below 1, the series is shorter than a window and its target, or each window meets a gap.
     """
-    for name, value in (("window", window), ("horizon", horizon)):
+    for name, value in {"window": window, "horizon": horizon}.items():
         if not isinstance(value, int | np.integer) or value < 1:
             raise DataError(f"{name} must be a whole number of rows, at least 1, got {value!r}.")
     needed = window + horizon
     if needed > len(series):
-        raise DataError(
-            f"a window of {window} rows with its target {horizon} ahead needs {needed} rows, "
-            f"but {series.name} has {len(series)}: choose a shorter window."
-        )
+        raise DataError(f"a window and its target need {needed} rows, but {series.name} has {len(series)}: shorten it.")
     column = 0 if target is None else series.index(target)
     known = np.isfinite(series.values)
     complete = sliding_window_view(known.all(axis=1), window)[: len(series) - needed + 1].all(axis=1)
@@ -127,16 +124,16 @@ def fit_scaler(series: Series, *, rows: int) -> Scaler:
     """Mean and standard deviation of the first ``rows`` rows, those of training; missing entries do not count.
 
     Raises:
-        DataError: there are not that many rows, or a feature is constant or missing in all of them.
+        DataError: there are not that many rows, or a feature does not vary in them.
     """
     if not 1 <= rows <= len(series):
         raise DataError(f"rows must lie between 1 and the {len(series)} rows of {series.name}, got {rows}.")
     seen = series.values[:rows]
     for name, column in zip(series.columns, seen.T, strict=True):
-        known = column[np.isfinite(column)]
-        if not len(known) or known.min() == known.max():
-            what = "constant" if len(known) else "missing"
-            raise DataError(f"{name} is {what} in the first {rows} rows of {series.name}: it cannot be standardised.")
+        if len(np.unique(column[np.isfinite(column)])) < 2:
+            raise DataError(
+                f"{name} does not vary in the first {rows} rows of {series.name}: it cannot be standardised."
+            )
     return Scaler(np.nanmean(seen, axis=0), np.nanstd(seen, axis=0))
 
 
@@ -173,8 +170,8 @@ def chronological(
     Args:
         series: ``(time, feature)``, in its own units.
         window: as for `make_windows`, as are ``horizon`` and ``target``.
-        train: share of the rows for training.
-        validation: share of the rows for validation, 0 for none; the rest is for the test.
+        train: share of the rows for training; the rest after it and ``validation`` is for the test.
+        validation: share of the rows for validation, 0 for none.
 
     Raises:
         DataError: the shares leave no row for training or test, a part holds no window, or as for `make_windows`.

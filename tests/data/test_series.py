@@ -172,22 +172,22 @@ TEN, FIFTY = series(np.arange(10)), series(np.arange(50))
         (lambda: series([[1.0, NAN], [2.0, NAN]]), "no value in b"),
         (lambda: TEN.select("z"), "no column 'z': choose from a"),
         (lambda: fill_short_gaps(TEN, limit=0), "limit"),
-        (lambda: fill_short_gaps(TEN, limit=1, method="cubic"), "method .* 'cubic'"),  # type: ignore[arg-type]
+        (lambda: fill_short_gaps(TEN, limit=1, method="cubic"), "method .*'cubic'"),  # type: ignore[arg-type]
         (lambda: make_windows(TEN, window=0), "window .* 0"),
         (lambda: make_windows(TEN, window=2.5), "window .* 2.5"),  # type: ignore[arg-type]
         (lambda: make_windows(TEN, window=3, horizon=0), "horizon .* 0"),
         (lambda: make_windows(TEN, window=3, horizon=-1), "horizon .* -1"),
-        (lambda: make_windows(TEN, window=10), "needs 11 rows, but house has 10"),
-        (lambda: make_windows(TEN, window=3, horizon=8), "needs 11 rows"),
+        (lambda: make_windows(TEN, window=10), "need 11 rows, but house has 10"),
+        (lambda: make_windows(TEN, window=3, horizon=8), "need 11 rows"),
         (lambda: make_windows(TEN, window=2, target="voltage"), "no column 'voltage'"),
         *(
             (lambda shares=shares: chronological(FIFTY, window=3, train=shares[0], validation=shares[1]), "shares")  # type: ignore[misc]
             for shares in ((0.0, 0.1), (1.0, 0.0), (0.7, 0.3), (0.5, -0.1))
         ),
         (lambda: chronological(FIFTY, window=40), "in the train part"),
-        (lambda: chronological(FIFTY, window=60), "needs 61 rows"),
-        (lambda: chronological(FLAT, window=3), "a is constant in the first 35 rows"),
-        (lambda: fit_scaler(series([NAN] * 40 + [1.0] * 10), rows=35), "a is missing in the first 35 rows"),
+        (lambda: chronological(FIFTY, window=60), "need 61 rows"),
+        (lambda: chronological(FLAT, window=3), "a does not vary in the first 35 rows"),
+        (lambda: fit_scaler(series([NAN] * 40 + [1.0] * 10), rows=35), "a does not vary in the first 35 rows"),
         (lambda: fit_scaler(FLAT, rows=51), "rows must lie between 1 and the 50 rows"),
     ],
 )
