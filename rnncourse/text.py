@@ -226,7 +226,7 @@ class TextBatches:
     Attributes:
         encoded: the texts, at least one.
         labels: the class of each, ``(n,)``, from 0.
-        batch_size: texts per batch, at most.
+        batch_size: texts per batch, at most; of pairs, one may be a triple.
         layout: as for `pad`; ``"packed"`` also puts the longest text of a drawn batch first, as packing wants it.
         length: steps of every batch; None takes those of its longest text.
         bucket: put texts of similar length together where the order is drawn; False draws batches blindly.
@@ -251,7 +251,8 @@ class TextBatches:
         pad(self.encoded.take(np.argsort(self.encoded.lengths)[-1:]), layout=self.layout, length=self.length)
 
     def __len__(self) -> int:
-        return -(-len(self.encoded) // self.batch_size)
+        n = len(self.encoded)
+        return max(n // 2, 1) if self.batch_size == 2 else -(-n // self.batch_size)  # pairs and an odd one: a triple
 
     def batches(self, generator: torch.Generator | None) -> Iterator[tuple[tuple[Tensor, Tensor], Tensor]]:
         """The batches of one epoch, ids ``(batch, time)``, tokens and labels ``(batch,)``, all int64."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rnncourse.text import LAYOUTS, PADDING, UNKNOWN, Encoded, TextBatches, Vocabulary, pad, tokenise
@@ -193,6 +193,7 @@ def test_a_rectangle_holds_its_texts_and_padding(lengths: list[int], layout: Any
 
 
 @given(LENGTHS, st.integers(1, 12), st.sampled_from(LAYOUTS), st.booleans(), st.one_of(st.none(), st.integers(0, 9)))
+@example([1, 2, 3], 2, "packed", True, 0)
 def test_an_epoch_has_every_text_once_with_its_label(
     lengths: list[int], size: int, layout: Any, bucket: bool, seed: int | None
 ) -> None:
@@ -206,11 +207,12 @@ def test_an_epoch_has_every_text_once_with_its_label(
             assert row[row != 0].tolist() == [int(label) + 2] * int(tokens)
             assert int(tokens) == len(encoded[int(label)])
         seen += labels.tolist()
-    assert len(yielded) == len(batches) == -(-len(lengths) // size)
+    assert len(yielded) == len(batches) == (max(len(lengths) // 2, 1) if size == 2 else -(-len(lengths) // size))
     assert sorted(seen) == list(range(len(lengths)))
     assert seed is not None or seen == sorted(seen)
     sizes = [len(labels) for _, labels in yielded]
-    assert max(sizes) <= size
+    assert max(sizes) <= size + (size == 2)
+    assert min(sizes) > 1 or 1 in (len(encoded), size)
     assert max(sizes) - min(sizes) <= 1
 
 
