@@ -117,14 +117,6 @@ def test_losses_are_means_over_targets_however_the_batches_fall(n, batch_size):
     assert history.validation_loss == pytest.approx([expected], rel=1e-5)
 
 
-def test_the_gradient_is_clipped():
-    net, (x, y) = network(), windows(32)
-    before = torch.cat([p.detach().flatten().clone() for p in net.parameters()])
-    run(net, (x, 1000 * y), epochs=1, optimiser=lambda p: torch.optim.SGD(p, 1.0), clip_norm=0.01)
-    moved = torch.cat([p.detach().flatten() for p in net.parameters()]) - before
-    assert float(moved.norm()) == pytest.approx(0.01, rel=1e-3)
-
-
 def test_the_rate_of_a_cycle_rises_and_falls():
     weight, rates = nn.Parameter(torch.zeros(1)), []
     optimiser = one_cycle(0.5, 100)([weight])
@@ -201,12 +193,9 @@ def test_fresh_windows_are_other_windows_in_each_epoch():
 def test_the_kind_of_array_does_not_matter_nor_an_axis_of_length_one(change):
     x, y = windows()
     assert run(train=(change(x), change(y[:, 0]))).train_loss == run(train=(x, y)).train_loss
-
-
-def test_a_double_network_is_fed_doubles():
     net = network().double()
-    run(net)
-    assert predict(net, X).dtype == np.float64
+    run(net, (change(x), change(y)))
+    assert predict(net, change(x)).dtype == np.float64
 
 
 def test_windows_are_never_copied_whole():

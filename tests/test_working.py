@@ -87,20 +87,10 @@ def test_hw5_logits() -> None:
 
 def test_the_block_a_notebook_shows() -> None:
     working = linear_working(cells.linear_step([0.5], [[2.0]], [-1.0]))
-    assert working._repr_latex_() == (
-        "$$\n"
-        "\\begin{aligned}\n"
-        "&\\text{The state through the output weights} \\\\\n"
-        "W_{hy} h_t &= \\begin{bmatrix} 2 \\end{bmatrix} \\begin{bmatrix} 0.5 \\end{bmatrix} \\\\\n"
-        "&= \\begin{bmatrix} (2)(0.5) \\end{bmatrix} \\\\\n"
-        "&= \\begin{bmatrix} 1 \\end{bmatrix} \\\\[0.8em]\n"
-        "&\\text{The bias added: the logits} \\\\\n"
-        "y_t &= W_{hy} h_t + b_y \\\\\n"
-        "&= \\begin{bmatrix} 1 \\end{bmatrix} + \\begin{bmatrix} -1 \\end{bmatrix} \\\\\n"
-        "&= \\begin{bmatrix} 0 \\end{bmatrix}\n"
-        "\\end{aligned}\n"
-        "$$"
-    )
+    first, last = working.latex.split("\\\\[0.8em]\n")
+    assert first.startswith("\\begin{aligned}\n&\\text{The state through the output weights} \\\\\nW_{hy} h_t &= ")
+    assert last.endswith("&= \\begin{bmatrix} 0 \\end{bmatrix}\n\\end{aligned}")
+    assert working._repr_latex_() == f"$$\n{working.latex}\n$$"
 
 
 def test_the_text_a_terminal_shows() -> None:
@@ -387,32 +377,22 @@ def test_equal_logits_share_exactly() -> None:
 
 
 def test_long_vectors_are_elided() -> None:
-    h, d = 9, 8
-    arrays = normal(4, 1.0, (d,), (h,), (h, d), (h, h), (h,))
+    arrays = normal(4, 1.0, (8,), (9,), (9, 8), (9, 9), (9,))
     step = cells.rnn_step(*arrays)
     lines = rnn_working(step, digits=2).lines
     result = [row[0] for row in matrices(lines[3].expressions[-1][1])[0]]
-    assert result[3] == r"\vdots"
-    np.testing.assert_allclose(
-        [float(text) for k, text in enumerate(result) if k != 3], step.h[[0, 1, 2, 8]], atol=0.005
-    )
+    assert result.pop(3) == r"\vdots"
+    np.testing.assert_allclose([float(text) for text in result], step.h[[0, 1, 2, 8]], atol=0.005)
     matrix, vector = matrices(lines[0].expressions[0][1])
     assert [len(matrix), len(matrix[0]), len(vector)] == [5, 5, 5]
     assert matrix[3] == [r"\vdots", r"\vdots", r"\vdots", r"\ddots", r"\vdots"]
     assert [row[3] for row in matrix] == [r"\cdots", r"\cdots", r"\cdots", r"\ddots", r"\cdots"]
     terms = matrices(lines[0].expressions[1][1])[0][0][0].split(" + ")
-    assert [term for term in terms if term != r"\cdots"] == [
-        f"({w})({x})" for w, x in zip(matrix[0], [row[0] for row in vector], strict=True) if w != r"\cdots"
-    ]
-    check_latex(rnn_working(step))
-    check_latex(rnn_backward_working(cells.rnn_step_backward(step, arrays[1])))
-    check_latex(softmax_working(arrays[1]))
-
-
-def test_limit_decides_what_is_long() -> None:
-    step = cells.rnn_step(*normal(4, 1.0, (2,), (7,), (7, 2), (7, 7), (7,)))
-    assert r"\vdots" in rnn_working(step).latex
-    whole = rnn_working(step, limit=7)
+    pairs = zip(matrix[0], [row[0] for row in vector], strict=True)
+    assert [t for t in terms if t != r"\cdots"] == [f"({w})({x})" for w, x in pairs if w != r"\cdots"]
+    for working in (rnn_working(step), rnn_backward_working(cells.rnn_step_backward(step, arrays[1]))):
+        check_latex(working)
+    whole = rnn_working(step, limit=9)
     assert r"\vdots" not in whole.latex
     check(whole, 4)
 
