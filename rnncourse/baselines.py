@@ -5,17 +5,14 @@ window. A forecast of a window uses nothing after its last row, which is when th
 range, or training without a window, is a ``ValueError``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from rnncourse.data import Windows
+from rnncourse.data import Windows
 
 __all__ = ["Baseline", "Fitted", "HarmonicRegression", "LinearAutoregression", "Mean", "Persistence", "SeasonalNaive"]
 

@@ -24,7 +24,7 @@ class ForecastExplorer(PageWidget):
     module: ClassVar[str] = "forecast_explorer"
 
     days = Numbers((None,), _MADE_UP, most=MOST)  #: the series, 11 to 120 numbers, such as daily maxima in °C
-    #: recorded forecasts of a network for ``days[10]``, ``days[11]``, …: ten numbers fewer
+    #: recorded forecasts of a network for ``days[10]``, ``days[11]``, …, ten numbers fewer
     network = Numbers((None,), (18.0,) * (len(_MADE_UP) - WINDOW), most=MOST - WINDOW)
     weights = Numbers((WINDOW,), (0.8, 0.1, 0, 0, 0, 0, 0, 0, 0, 0.05))  #: of the autoregression, the latest day first
     intercept = RealNumber(-50.0, 50.0, 0.9)  #: its constant

@@ -57,7 +57,7 @@ class GradientExplorer(PageWidget):
 
     module: ClassVar[str] = "gradient_explorer"
 
-    radius = RealNumber(0.5, 1.5, 1.0)  #: spectral radius of the recurrent weights; Q is orthogonal: also their norm
+    radius = RealNumber(0.5, 1.5, 1.0)  #: spectral radius of the recurrent weights, and their norm
     nonlinearity = Choice(("tanh", "relu", "linear"))
     seq_len = WholeNumber(2, LONGEST, 100)  #: time steps
     input_scale = RealNumber(0.05, 2.0, 0.5)  #: factor on the input

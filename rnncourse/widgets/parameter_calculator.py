@@ -15,7 +15,7 @@ class StackCounts:
     """Counts of a whole stack, for one sequence."""
 
     pytorch: int  #: parameters with PyTorch's two biases per gate
-    keras: int  #: parameters with Keras's biases: one per gate, two for a GRU
+    keras: int  #: parameters with Keras's biases, one per gate and two for a GRU
     macs_per_step: int  #: multiply-accumulates of one time step
     macs: int  #: multiply-accumulates of all steps
 

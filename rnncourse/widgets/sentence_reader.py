@@ -117,7 +117,7 @@ class SentenceReader(PageWidget):
 
     module: ClassVar[str] = "sentence_reader"
 
-    text = Text("I am not happy", most=MOST_CHARACTERS)  #: what is read: its first 64 words
+    text = Text("I am not happy", most=MOST_CHARACTERS)  #: what is read, up to its 64th word
     at = WholeNumber(0, MOST_WORDS, 0)  #: how many words are read; 0, or more than there are, for all
     #: texts on buttons
     examples = Texts(("you are not sad, i am", "i am not sad, you are"), least=0, most=8, longest=200)
