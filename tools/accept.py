@@ -71,7 +71,7 @@ def accept(source: Path, numbers: Path) -> None:
         gone = {*checked_by(source)} - {*ran} - elsewhere | old.keys() - described.keys()
         lock_path(copy).write_text(lock_text(merged(old, new, ran, gone)), encoding="utf-8")
         book = load(copy, whole=False)
-        for line in changes(old, book):
+        for line in list(changes(old, book)) or [f"{source.name}: no number changed"]:
             print(line)
         for id in described.keys() - book.keys():
             print(f"{id}: described, and computed by no chapter that ran")
