@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from benchmarks._measure import interleaved, machine, markdown_table, ratios
 from rnncourse.ablation import VARIANTS, ablate, learnable_parameters
-from rnncourse.lstm_variants import LoopLSTM
 
 STEPS, BATCH, FEATURES, HIDDEN, LAYERS, THREADS = 60, 64, 1, 64, 2, 2
 GOAL = 1.05  # fused variants, relative to the plain LSTM
@@ -74,7 +73,6 @@ def candidates() -> dict[str, tuple[str, nn.Module]]:
     loops = {
         "LSTMCell loop": ("loop", CellLoop()),
         "explicit-gate loop": ("loop", ExplicitGates()),
-        "plain, own loop": ("loop", LoopLSTM(lstm, "plain")),
     }
     return {BASE: ("fused", lstm), **fused, **loops, **cells}
 

@@ -43,9 +43,10 @@ from typing import Any, Literal, overload
 import torch
 from torch import Tensor, nn
 
-from rnncourse.lstm_variants import LoopLSTM
+from rnncourse._kernel_call import check_layer
+from rnncourse._loop_lstm import LoopLSTM
 
-__all__ = ["VARIANTS", "AblatedLSTM", "Variant", "ablate", "learnable_parameters"]
+__all__ = ["VARIANTS", "AblatedLSTM", "LoopLSTM", "Variant", "ablate", "learnable_parameters"]
 
 KernelVariant = Literal[
     "full",
@@ -241,13 +242,14 @@ def ablate(lstm: nn.LSTM, variant: str) -> AblatedLSTM | LoopLSTM:
 
     Returns:
         For a fused variant an :class:`AblatedLSTM`, which is an ``nn.LSTM``; for one the kernel cannot express
-        a :class:`~rnncourse.lstm_variants.LoopLSTM`. Both are called like ``lstm`` and return
+        a :class:`LoopLSTM`. Both are called like ``lstm`` and return
         ``output, (h_n, c_n)``.
 
     Raises:
         TypeError: ``lstm`` is not a plain ``nn.LSTM``, or already ablated.
-        ValueError: ``variant`` is unknown, a weight is not finite or on the meta device, a gate is to be held
-            open in an LSTM without biases, or a projection meets a variant off the kernel.
+        ValueError: ``variant`` is unknown, a weight is not finite, on the meta device, shared, or computed from other
+            parameters, ``lstm`` has hooks, a gate is to be held open in an LSTM without biases, or a projection meets
+            a variant off the kernel.
 
     Source: Greff et al. (2017), LSTM: a search space odyssey, section IV; Jozefowicz, Zaremba & Sutskever (2015).
     """
@@ -284,19 +286,31 @@ def _find_variant(name: str) -> Variant:
     raise ValueError(f"unknown variant {name!r}{hint} The variants are {', '.join(VARIANTS)}.")
 
 
-def _check_module(lstm: nn.Module) -> None:
+def _check_module(lstm: object) -> None:
     if isinstance(lstm, AblatedLSTM | LoopLSTM):
         done = lstm.variant if isinstance(lstm, AblatedLSTM) else lstm.form
         raise TypeError(f"the module is already ablated ({done}); ablate the nn.LSTM it was made from")
+    check_layer(lstm, "an nn.LSTM")
     if type(lstm) is not nn.LSTM:
         raise TypeError(
             f"expected an nn.LSTM, got {type(lstm).__name__}; only torch's own LSTM has the rows this changes "
             "(remove parametrizations, and pass the LSTM inside a larger model)"
         )
+    if lstm._forward_pre_hooks or lstm._forward_hooks:
+        raise ValueError(
+            "the LSTM has forward hooks, which its ablated copy would not have; remove them, also those of "
+            "torch.nn.utils (remove_weight_norm, prune.remove, …)"
+        )
 
 
 def _check_weights(lstm: nn.LSTM) -> None:
-    for name, weight in lstm.named_parameters():
+    own = dict(lstm.named_parameters(remove_duplicate=False))
+    if own.keys() != set(lstm._flat_weights_names) or len({id(weight) for weight in own.values()}) < len(own):
+        raise ValueError(
+            f"the LSTM has the parameters {', '.join(dict(lstm.named_parameters()))}; expected one for each of its "
+            "matrices and biases, since rows of one that is shared or computed cannot be taken away: give it its own"
+        )
+    for name, weight in own.items():
         if weight.is_meta:
             raise ValueError(
                 f"{name} is on the meta device and has no values to start from; "
