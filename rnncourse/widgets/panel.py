@@ -21,45 +21,37 @@ class Panel:
     A notebook shows it as two outputs. Each carries a live view, which Jupyter prefers, and something that
     remains where there is no kernel: the picture for the first, a caption for the second. The picture is no
     part of the caption's HTML, because its bytes differ between machines and the HTML may not. ``controls`` are the
-    ipywidgets controls by the name of the function's argument, ``view`` holds them above the picture.
+    ipywidgets controls by the name of the function's argument.
     """
 
     def __init__(self, function: Callable[..., Figure], needs: str, controls: dict[str, Any]) -> None:
-        self._function, self._needs = function, needs
-        self._failure: Exception | None = None
-        self._picture = ipywidgets.Image(format="png")
-        # interactive() reads the controls' defaults off the signature, which wraps() hands on. Its output area
-        # shows errors alone: what it captures would be a plain output to a front end that knows no widgets.
-        draw = functools.wraps(function)(self._drawer())
-        self._interactive = ipywidgets.interactive(draw, clear_output=False, **controls)
-        if self._failure is not None:
-            raise self._failure
-        self.controls = {widget._kwarg: widget for widget in self._interactive.kwargs_widgets}
+        self._needs, self._picture = needs, ipywidgets.Image(format="png")
+        failures: list[Exception] = []
+
+        @functools.wraps(function)  # interactive() reads the controls' defaults off the signature
+        def draw(**values: Any) -> None:
+            try:
+                self._picture.value = _png(function(**values))
+            except Exception as error:
+                # interactive() prints an error and goes on; the first run must fail the cell, so it is kept.
+                failures.append(error)
+                raise
+
+        # Its output area shows errors alone: what it captures would be a plain output to a front end without widgets.
+        interactive = ipywidgets.interactive(draw, clear_output=False, **controls)
+        if failures:
+            raise failures[0]
+        self.controls = {widget._kwarg: widget for widget in interactive.kwargs_widgets}
         for control in self.controls.values():
             # The function may take seconds: it runs when a slider is let go, not all along the way.
             if control.has_trait("continuous_update"):
                 control.continuous_update = False
-        self.view = ipywidgets.VBox([self._interactive, self._picture])
-
-    def _drawer(self) -> Callable[..., None]:
-        def draw(**values: Any) -> None:
-            self._failure = None
-            try:
-                self._picture.value = _png(self._function(**values))
-            except Exception as error:
-                # interactive() prints an error and goes on; the first run must fail the cell, so it is kept.
-                self._failure = error
-                raise
-
-        return draw
+        self._view = ipywidgets.VBox([interactive, self._picture])
 
     @property
     def values(self) -> dict[str, Any]:
         """The controls' present values, by the name of the function's argument."""
         return {name: control.value for name, control in self.controls.items()}
-
-    def _described(self) -> str:
-        return ", ".join(f"{name} = {value}" for name, value in self.values.items())
 
     def caption_html(self) -> str:
         """What stands under the still picture."""
@@ -68,13 +60,16 @@ class Panel:
             f"The picture shows {html.escape(self._described())}.</p>"
         )
 
+    def _described(self) -> str:
+        return ", ".join(f"{name} = {value}" for name, value in self.values.items())
+
     def _ipython_display_(self) -> None:
-        plain = f"Panel: {self._described()}"
-        picture = {**_view(self.view), "image/png": b64encode(self._picture.value).decode(), "text/plain": plain}
+        picture = {"image/png": b64encode(self._picture.value).decode(), "text/plain": f"Panel: {self._described()}"}
+        caption = {"text/html": self.caption_html(), "text/plain": "Needs Jupyter."}
         # In Jupyter the empty box hides the caption, which would deny the live panel above it.
-        caption = {**_view(ipywidgets.Box()), "text/html": self.caption_html(), "text/plain": "Needs Jupyter."}
-        _show(picture)
-        _show(caption)
+        for widget, data in ((self._view, picture), (ipywidgets.Box(), caption)):
+            view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+            publish_display_data({VIEW: view, **data})  # type: ignore[no-untyped-call]
 
 
 def panel(function: Callable[..., Figure], *, needs: str = "trains again", **controls: Any) -> Panel:
@@ -98,11 +93,3 @@ def _png(figure: Figure) -> bytes:
     figure.savefig(buffer, format="png")
     plt.close(figure)  # else the inline backend shows it a second time
     return buffer.getvalue()
-
-
-def _show(bundle: dict[str, Any]) -> None:
-    publish_display_data(bundle)  # type: ignore[no-untyped-call]
-
-
-def _view(widget: ipywidgets.Widget) -> dict[str, Any]:
-    return {VIEW: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}}
