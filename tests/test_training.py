@@ -156,12 +156,29 @@ def test_an_epoch_has_every_sample_once_and_no_single_one_is_left_over(n, batch_
     assert len(drawn[-1]) > 1 or 1 in (n, batch_size)
 
 
-@settings(max_examples=20)
-@given(batch_size=st.integers(2, 12), full=st.integers(1, 4), rest=st.integers(0, 2))
-def test_batch_normalisation_learns_whatever_the_rest(batch_size, full, rest):
+NORMED = {
+    "batch": lambda: nn.Sequential(nn.Flatten(), nn.Linear(8, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)),
+    "instance": lambda: nn.Sequential(nn.InstanceNorm1d(8), nn.BatchNorm1d(8), nn.Flatten(), nn.Linear(16, 1)),
+    "recurrent": lambda: Forecaster("lstm", hidden_size=3),
+}
+
+
+@settings(max_examples=30)
+@given(
+    kind=st.sampled_from(sorted(NORMED)), batch_size=st.integers(2, 12), full=st.integers(1, 4), rest=st.integers(0, 2)
+)
+@example(kind="batch", batch_size=64, full=1, rest=1)
+def test_normalised_networks_learn_whatever_the_rest(kind, batch_size, full, rest):
     set_seed(0)
-    net = nn.Sequential(nn.Flatten(), nn.Linear(8, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
-    assert len(run(net, windows(full * batch_size + rest), epochs=2, batch_size=batch_size)) == 2
+    x, y = windows(full * batch_size + rest)
+    x = np.repeat(x, 2, axis=2) if kind == "instance" else x
+    assert len(fit(NORMED[kind](), (x, y), epochs=2, batch_size=batch_size, device="cpu")) == 2
+
+
+def test_a_single_sample_has_no_batch_statistics():
+    for options in ({"train": (X[:1], Y[:1])}, {"batch_size": 1}):
+        with pytest.raises(ValueError, match="more than 1 value per channel"):
+            run(NORMED["batch"](), **options)
 
 
 def test_fresh_windows_are_other_windows_in_each_epoch():
