@@ -24,14 +24,9 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
 
 
 def copied(module: nn.Module, *, shapes_only: bool) -> nn.Module:
-    """Copy a module in evaluation mode, without its hooks; shared parameters stay shared.
+    """Copy a module in evaluation mode, without its hooks; with ``shapes_only`` to ``meta``, without its numbers.
 
-    Args:
-        module: any module; it is not changed.
-        shapes_only: whether the copy's tensors are on ``meta``, which copies no number and takes no memory.
-
-    Raises:
-        CountError: the module cannot be copied.
+    Shared parameters stay shared. A module that cannot be copied raises CountError.
     """
     memo: dict[int, Any] = {}
     parts = list(module.modules())

@@ -81,9 +81,6 @@ def module_from_text(text: str) -> nn.Module:
     Args:
         text: the expression, such as ``"Sequential(RNN(64, 32), Last(), Linear(32, 10))"``.
 
-    Returns:
-        The module, its parameters on ``meta``.
-
     Raises:
         ValueError: the text is not such an expression; the message says what is wrong with it.
     """
@@ -104,9 +101,7 @@ def _build(node: ast.expr) -> nn.Module:
     name = node.func.id
     if name == "Sequential":
         if node.keywords or not node.args:
-            raise ValueError(
-                "Sequential takes one or more layers and no keyword; write Sequential(RNN(64, 32), Last())"
-            )
+            raise ValueError("Sequential takes one or more layers and no keyword; write Sequential(RNN(64, 32))")
         return LayerChain(*[_build(argument) for argument in node.args])
     kind = Last if name == "Last" else LAYERS.get(name)
     if kind is None:

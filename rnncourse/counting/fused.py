@@ -4,7 +4,7 @@ On a CPU, ``nn.LSTM`` in float32 runs as one oneDNN operator per layer and direc
 runs as one cuDNN operator. ``torch.utils.flop_counter`` has no formula for either and counts 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -18,31 +18,18 @@ def _products(input_shape: Shape, weights: Sequence[Shape]) -> int:
     return 2 * prod(input_shape[:-1]) * sum(prod(shape) for shape in weights if len(shape) == 2)
 
 
-def _onednn(input_shape: Shape, w_ih: Shape, w_hh: Shape, *_: Any, **__: Any) -> int:
-    """One direction of one layer; the input is ``(time, batch, feature)``."""
-    return _products(input_shape, (w_ih, w_hh))
-
-
-def _onednn_backward(input_shape: Shape, w_ih: Shape, w_hh: Shape, *_: Any, **__: Any) -> int:
-    """The kernel always computes all gradients, those of the input and of the initial state included."""
-    return 2 * _products(input_shape, (w_ih, w_hh))
-
-
-def _cudnn(input_shape: Shape, weights: Sequence[Shape], *_: Any, **__: Any) -> int:
-    """The whole stack, for any layout of the input, packed sequences included."""
-    return _products(input_shape, weights)
-
-
-def _cudnn_backward(input_shape: Shape, weights: Sequence[Shape], *args: Any, **__: Any) -> int:
+def _cudnn_backward(x: Shape, weights: Sequence[Shape], *args: Any, **_: Any) -> int:
     """Input and states always have a gradient, the weights where the output mask, the last argument, asks for it."""
     wanted = args[-1][3] if args and isinstance(args[-1], list | tuple) else True
-    return _products(input_shape, weights) * (2 if wanted else 1)
+    return _products(x, weights) * (2 if wanted else 1)
 
 
-_FORMULAS = {
-    "mkldnn_rnn_layer": _onednn,
-    "mkldnn_rnn_layer_backward": _onednn_backward,
-    "_cudnn_rnn": _cudnn,
+# oneDNN runs one direction of one layer over (time, batch, feature), and always computes all gradients; cuDNN runs the
+# whole stack, whatever the layout, packed sequences included.
+_FORMULAS: dict[str, Callable[..., int]] = {
+    "mkldnn_rnn_layer": lambda x, w_ih, w_hh, *_, **__: _products(x, (w_ih, w_hh)),
+    "mkldnn_rnn_layer_backward": lambda x, w_ih, w_hh, *_, **__: 2 * _products(x, (w_ih, w_hh)),
+    "_cudnn_rnn": lambda x, weights, *_, **__: _products(x, weights),
     "_cudnn_rnn_backward": _cudnn_backward,
 }
 

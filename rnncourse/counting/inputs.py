@@ -3,7 +3,6 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from operator import index
 from typing import Any
 
@@ -17,27 +16,6 @@ Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 _WRONG = "input_size must be a tuple of positive integers such as (1, 50, 64), or a list or dict of them, got "
 
 
-@dataclass(frozen=True)
-class _Maker:
-    """How a size becomes a tensor that has a shape and no numbers."""
-
-    dtype: torch.dtype
-    tracked: bool
-
-    def tensor(self, size: tuple[int, ...]) -> Tensor:
-        try:
-            # The clone is no leaf, so an in-place activation may act on it.
-            return torch.empty(size, dtype=self.dtype, device="meta", requires_grad=self.tracked).clone()
-        except (RuntimeError, TypeError, OverflowError):
-            raise ValueError(f"input_size {size} has more elements than a tensor can hold; make it smaller") from None
-
-    def stand_in(self, given: Tensor) -> Tensor:
-        """A tensor in place of a size lends its shape and dtype, and its numbers where they are whole."""
-        if not given.is_floating_point():
-            return given.detach().clone()
-        return torch.empty_like(given, device="meta", requires_grad=self.tracked).clone()
-
-
 def arguments_from_sizes(
     module: nn.Module,
     input_size: Any,
@@ -46,12 +24,7 @@ def arguments_from_sizes(
     lengths: Sequence[int] | None,
     input_requires_grad: bool,
 ) -> Arguments:
-    """Arguments by shape alone; `count` says what each of these is.
-
-    Raises:
-        TypeError: an argument is of the wrong kind.
-        ValueError: a size is not positive, or nothing takes the lengths.
-    """
+    """Arguments by shape alone; `count` says what each of these is, and what it raises."""
     floats = (p.dtype for p in module.parameters() if p.is_floating_point())
     default = next(floats, torch.get_default_dtype())
     named = isinstance(input_size, Mapping)
@@ -63,7 +36,7 @@ def arguments_from_sizes(
     for key, item in items:
         if input_requires_grad and not dtypes[key].is_floating_point:
             raise ValueError(f"an input of {dtypes[key]} has no gradient; leave input_requires_grad False")
-        made[key] = _made(item, _Maker(dtypes[key], input_requires_grad), inside=named)
+        made[key] = _mapped(item, _shape_only(dtypes[key], tracked=input_requires_grad), options=named)
     if lengths is not None:
         _place_lengths(module, made, _checked_lengths(lengths))
     return tuple(made[key] for key in made if isinstance(key, int)), {
@@ -74,7 +47,9 @@ def arguments_from_sizes(
 def arguments_from_data(data: Any, *, input_requires_grad: bool) -> Arguments:
     """Copies of the data given: a tensor, a list of positional or a dict of keyword arguments."""
 
-    def copied(given: Tensor) -> Tensor:
+    def copied(given: Any) -> Any:
+        if not isinstance(given, Tensor):
+            return given if isinstance(given, PackedSequence) else None
         tracked = input_requires_grad and given.is_floating_point()
         return given.detach().clone().requires_grad_(tracked).clone()
 
@@ -86,13 +61,9 @@ def arguments_from_data(data: Any, *, input_requires_grad: bool) -> Arguments:
 
 def is_callable_bare(module: nn.Module) -> bool:
     """Whether a module has a forward that needs no input."""
-    if module.forward.__name__ == "_forward_unimplemented":
-        return False
-    try:
-        inspect.signature(module.forward).bind()
-    except TypeError:
-        return False
-    return True
+    given = inspect.signature(module.forward).parameters.values()
+    required = [one for one in given if one.default is one.empty and not one.kind.name.startswith("VAR_")]
+    return not required and module.forward.__name__ != "_forward_unimplemented"
 
 
 def _positional(input_size: Any) -> Sequence[Any]:
@@ -112,22 +83,40 @@ def _is_size(value: Any) -> bool:
     return all(hasattr(one, "__index__") and not isinstance(one, bool | Tensor) for one in value)
 
 
-def _made(item: Any, maker: _Maker, *, inside: bool) -> Any:
-    if isinstance(item, Tensor):
-        return maker.stand_in(item)
-    if _is_size(item):
+def _shape_only(dtype: torch.dtype, *, tracked: bool) -> Callable[[Any], Tensor | None]:
+    """How a size, or a tensor in its place, becomes a tensor without numbers; whole numbers are kept."""
+
+    def made(item: Any) -> Tensor | None:
+        if isinstance(item, Tensor):
+            floats = item.is_floating_point()
+            return torch.empty_like(item, device="meta", requires_grad=tracked).clone() if floats else item.clone()
+        if not _is_size(item):
+            return None
         size = tuple(index(one) for one in item)
         if min(size) < 1:
             raise ValueError(f"{_WRONG}{item!r}")
-        return maker.tensor(size)
-    if isinstance(item, Mapping):
-        return {key: _made(value, maker, inside=True) for key, value in item.items()}
-    if isinstance(item, list | tuple) and item:
-        return [_made(value, maker, inside=inside) for value in item]
-    # Beside a name, a number or a word is an option of forward.
-    if inside:
-        return item
-    raise TypeError(f"{_WRONG}{item!r}")
+        try:
+            # The clone is no leaf, so an in-place activation may act on it.
+            return torch.empty(size, dtype=dtype, device="meta", requires_grad=tracked).clone()
+        except (RuntimeError, TypeError, OverflowError):
+            raise ValueError(f"input_size {size} has more elements than a tensor can hold; make it smaller") from None
+
+    return made
+
+
+def _mapped(value: Any, function: Callable[[Any], Any], *, options: bool = True) -> Any:
+    """Nested arguments, ``function`` applied where it gives something; ``options``: whether the rest may stay."""
+    made = function(value)
+    if made is not None:
+        return made
+    if isinstance(value, Mapping):
+        return {key: _mapped(one, function) for key, one in value.items()}
+    if isinstance(value, list | tuple) and (value or options):
+        several: Any = getattr(type(value), "_make", type(value))  # a named tuple keeps its names
+        return several([_mapped(one, function, options=options) for one in value])
+    if not options:
+        raise TypeError(f"{_WRONG}{value!r}")
+    return value
 
 
 def _dtypes(dtype: Any, keys: list[Any], default: torch.dtype) -> dict[Any, torch.dtype]:
@@ -175,13 +164,3 @@ def _packed(x: Any, lengths: list[int], *, batch_first: bool) -> PackedSequence:
     sizes = torch.tensor([sum(length > step for length in lengths) for step in range(max(lengths))])
     data = torch.empty(sum(lengths), *shape[2:], dtype=x.dtype, device="meta", requires_grad=x.requires_grad)
     return PackedSequence(data.clone(), sizes)
-
-
-def _mapped(value: Any, function: Callable[[Tensor], Tensor]) -> Any:
-    if isinstance(value, Tensor):
-        return function(value)
-    if isinstance(value, Mapping):
-        return {key: _mapped(one, function) for key, one in value.items()}
-    if type(value) in (list, tuple):
-        return type(value)(_mapped(one, function) for one in value)
-    return value

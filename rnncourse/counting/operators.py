@@ -1,5 +1,6 @@
 """What one ATen operator costs when a module calls it."""
 
+import re
 from math import prod
 from typing import Any
 
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rnncourse.counting.copying import tensors_in
-from rnncourse.counting.records import Operations
+from rnncourse.counting.records import NOTHING, Operations
 
 # Positions of the addend, where there is one, and of the two factors.
 _PRODUCTS: dict[str, tuple[int | None, int, int]] = {
@@ -36,6 +37,11 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def base_name(name: str) -> str:
+    """The name of an operator without marks of privacy, of work in place, and of the number of dimensions."""
+    return re.sub("_?[123]d$", "", name.strip("_"))
+
+
 _FREE = _names(
     # Creating and drawing.
     "zeros ones full empty arange range linspace logspace eye scalar_tensor tril_indices triu_indices rand randn "
@@ -43,38 +49,35 @@ _FREE = _names(
     "rand_like randn_like randint_like new_zeros new_ones new_full new_empty new_empty_strided empty_strided "
     "empty_permuted fill zero "
     # Moving, looking up and changing the shape.
-    "clone copy _to_copy cat stack _unsafe_view unsafe_split unsafe_split_with_sizes unsafe_chunk _reshape_copy "
-    "_reshape_alias index index_select gather scatter take embedding flip roll rot90 repeat repeat_interleave tril "
-    "triu constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d "
-    "replication_pad3d slice_scatter select_scatter diagonal_scatter as_strided_scatter index_put index_copy "
-    "index_fill masked_fill masked_scatter masked_select where nonzero squeeze unsqueeze transpose t as_strided "
-    "detach resize resize_as set pixel_shuffle pixel_unshuffle channel_shuffle im2col max_unpool2d max_unpool3d "
-    "diag_embed block_diag upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d "
-    "_upsample_nearest_exact2d _upsample_nearest_exact3d _pack_padded_sequence unfold "
+    "clone copy to_copy cat stack unsafe_view unsafe_split unsafe_split_with_sizes unsafe_chunk reshape_copy "
+    "reshape_alias index index_select gather scatter take embedding flip roll rot90 repeat repeat_interleave tril "
+    "triu constant_pad_nd reflection_pad replication_pad slice_scatter select_scatter diagonal_scatter "
+    "as_strided_scatter index_put index_copy index_fill masked_fill masked_scatter masked_select where nonzero "
+    "squeeze unsqueeze transpose t as_strided detach resize resize_as set pixel_shuffle pixel_unshuffle "
+    "channel_shuffle im2col max_unpool diag_embed block_diag upsample_nearest upsample_nearest_exact "
+    "pack_padded_sequence unfold "
     # Asking.
-    "_local_scalar_dense _assert_async _assert_scalar _assert_tensor_metadata is_same_size _fused_sdp_choice"
+    "local_scalar_dense assert_async assert_scalar assert_tensor_metadata is_same_size fused_sdp_choice"
 )
 # One operation per element of the input, also where a version of PyTorch lacks the tag.
 _REDUCTIONS = _names(
-    "cumsum cumprod cummax cummin _cummax_helper _cummin_helper logcumsumexp _logcumsumexp mean sum nansum prod max "
-    "min amax amin aminmax _aminmax argmax argmin any all _is_all_true _is_any_true var std var_mean std_mean norm "
-    "linalg_vector_norm logsumexp count_nonzero trace _adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_max_pool2d "
-    "adaptive_max_pool3d"
+    "cumsum cumprod cummax cummin cummax_helper cummin_helper logcumsumexp mean sum nansum prod max min amax amin "
+    "aminmax argmax argmin any all is_all_true is_any_true var std var_mean std_mean norm linalg_vector_norm "
+    "logsumexp count_nonzero trace adaptive_avg_pool adaptive_max_pool"
 )
 _POINTWISE = _names(
-    "_softmax _safe_softmax _log_softmax _prelu_kernel log_sigmoid_forward floor_divide rsub complex polar "
-    "hardswish native_dropout"
+    "softmax safe_softmax log_softmax prelu_kernel log_sigmoid_forward floor_divide rsub complex polar hardswish "
+    "native_dropout"
 )
 TOUCHED = _names(
-    "glu sort topk kthvalue median nanmedian mode unique_dim unique_consecutive _unique2 searchsorted bucketize "
-    "isin histc bincount multinomial poisson binomial _standard_gamma _sample_dirichlet cauchy geometric log_normal "
-    "renorm index_add index_reduce scatter_add scatter_reduce _index_put_impl put col2im _embedding_bag "
-    "_embedding_bag_forward_only grid_sampler_2d grid_sampler_3d affine_grid_generator upsample_linear1d "
-    "upsample_bilinear2d upsample_bicubic2d upsample_trilinear3d _upsample_bilinear2d_aa _upsample_bicubic2d_aa "
-    "fractional_max_pool2d fractional_max_pool3d mse_loss smooth_l1_loss huber_loss soft_margin_loss "
-    "nll_loss_forward nll_loss2d_forward binary_cross_entropy binary_cross_entropy_with_logits multi_margin_loss "
-    "multilabel_margin_loss_forward dist linalg_cross _weight_norm_interface rrelu_with_noise threshold "
-    "_masked_softmax allclose equal"
+    "glu sort topk kthvalue median nanmedian mode unique_dim unique_consecutive unique2 searchsorted bucketize isin "
+    "histc bincount multinomial poisson binomial standard_gamma sample_dirichlet cauchy geometric log_normal renorm "
+    "index_add index_reduce scatter_add scatter_reduce index_put_impl put col2im embedding_bag "
+    "embedding_bag_forward_only grid_sampler affine_grid_generator upsample_linear upsample_bilinear "
+    "upsample_bicubic upsample_trilinear upsample_bilinear2d_aa upsample_bicubic2d_aa fractional_max_pool mse_loss "
+    "smooth_l1_loss huber_loss soft_margin_loss nll_loss_forward nll_loss2d_forward binary_cross_entropy "
+    "binary_cross_entropy_with_logits multi_margin_loss multilabel_margin_loss_forward dist linalg_cross "
+    "weight_norm_interface rrelu_with_noise threshold masked_softmax allclose equal"
 )
 """Operators without a product inside that cost what they touch: the larger of input and output."""
 _POINTWISE_TAG, _REDUCTION_TAG = (getattr(torch.Tag, name, None) for name in ("pointwise", "reduction"))
@@ -137,23 +140,24 @@ def rms_norm_operations(
 
 
 def _elementwise(operator: Any, name: str, args: tuple[Any, ...], out: Tensor | None, output: Any) -> Operations | None:
-    if operator.is_view or name in _FREE or out is None:
-        return Operations(backward_macs=0) if operator.is_view or name in _FREE else None
-    each = 1
+    base, each = base_name(name), 1
+    if operator.is_view or base in _FREE:
+        return NOTHING
+    if out is None:
+        return None
     if name in _NORMS:
         scale, shift, moments = _NORMS[name]
         _expect_dtype(args[0], args[scale])
         each = (2 if name.endswith("batch_norm") else 5) + (args[scale] is not None) + (args[shift] is not None)
-        # Mean and variance of the batch itself: sum, square, sum.
-        each += 3 if moments is not None and args[moments] else 0
+        each += 3 if moments is not None and args[moments] else 0  # of the batch itself: sum, square, sum
     elif name in _WINDOWS:
         dims = 3 if "3d" in name else 2
         each = prod(args[1]) if len(args[1]) == dims else args[1][0] ** dims
-    elif name in _REDUCTIONS or _REDUCTION_TAG in operator.tags:
+    elif base in _REDUCTIONS or _REDUCTION_TAG in operator.tags:
         return Operations(elementwise=args[0].numel(), backward_macs=0)
-    elif name in TOUCHED:
+    elif base in TOUCHED:
         return Operations(elementwise=max(one.numel() for one in tensors_in([args, output])), backward_macs=0)
-    elif name not in _POINTWISE and _POINTWISE_TAG not in _base(operator, name).tags:
+    elif base not in _POINTWISE and _POINTWISE_TAG not in _base(operator, name).tags:
         return None
     each *= _FUSED.get(name, 1)
     return Operations(elementwise=each * out.numel(), backward_macs=0)
@@ -161,15 +165,13 @@ def _elementwise(operator: Any, name: str, args: tuple[Any, ...], out: Tensor | 
 
 def _base(operator: Any, name: str) -> Any:
     """The overload that carries the tags: in-place ones sometimes lack them."""
-    packet = getattr(torch.ops.aten, name, None)
-    overload = operator._overloadname
-    return getattr(packet, overload, operator) if packet is not None else operator
+    return getattr(getattr(torch.ops.aten, name, None), operator._overloadname, operator)
 
 
 def _added(addend: Any, out: Tensor, sums: Sums) -> Operations:
     """What it costs that a sum of products takes an addend."""
     if addend is None or (addend in sums and addend.numel() == out.numel()):
-        return Operations(backward_macs=0)
+        return NOTHING
     if isinstance(addend, Tensor) and addend.dim() == 1 and addend.shape[0] == out.shape[-1]:
         return Operations(bias_additions=out.numel(), backward_macs=0)
     return Operations(elementwise=out.numel(), backward_macs=0)

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 CONVENTIONS = ("gemm", "coursework", "all")
 """The FLOP conventions; ``rnncourse.counting`` defines them."""
 
-FRAMEWORKS = ("torch", "keras")
-
 
 class CountError(ValueError):
     """A module or an input that cannot be counted; the message names the layer and the remedy."""
@@ -36,13 +34,24 @@ class Operations:
     elementwise: int = 0
     backward_macs: int | None = None
 
+    def __add__(self, other: "Operations") -> "Operations":
+        # Without products there is nothing to know about their backward pass.
+        backward = [one.backward_macs if one.macs or one.backward_macs else 0 for one in (self, other)]
+        return Operations(
+            macs=self.macs + other.macs,
+            bias_additions=self.bias_additions + other.bias_additions,
+            elementwise=self.elementwise + other.elementwise,
+            backward_macs=None if None in backward else sum(one or 0 for one in backward),
+        )
 
+
+NOTHING = Operations(backward_macs=0)
 Rule = Callable[[nn.Module, tuple[Any, ...], Any], Operations]
 """A rule gets the layer, its positional arguments and its output and returns its operations."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layer:
+class Layer(Operations):
     """One row of a count: a layer, over all its calls, forward unless it says otherwise.
 
     Args:
@@ -55,10 +64,6 @@ class Layer:
         buffers: elements of its buffers, such as moving statistics.
         keras_parameters: parameters as Keras counts them, non-trainable ones included.
         keras_non_trainable: moving statistics among them.
-        macs: multiply-accumulates of matrix products.
-        bias_additions: additions of bias elements.
-        elementwise: other operations, one per element.
-        backward_macs: multiply-accumulates of the backward pass; None where a rule does not say.
         touched: operators among ``elementwise`` that cost the elements they touch, and how many these are.
     """
 
@@ -71,10 +76,6 @@ class Layer:
     buffers: int
     keras_parameters: int
     keras_non_trainable: int
-    macs: int
-    bias_additions: int
-    elementwise: int
-    backward_macs: int | None
     touched: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     def flops(self, convention: str) -> int:
@@ -175,9 +176,10 @@ class Count:
 
     def columns(self, *, framework: str = "torch", convention: str | None = None) -> dict[str, list[Any]]:
         """The table as lists, one entry per layer and the total last."""
-        if framework not in FRAMEWORKS:
-            raise ValueError(f"framework must be one of {', '.join(FRAMEWORKS)}, got {framework!r}")
-        fields = {"parameters": "keras_parameters" if framework == "keras" else "parameters"}
+        known = {"torch": "parameters", "keras": "keras_parameters"}
+        if framework not in known:
+            raise ValueError(f"framework must be one of {', '.join(known)}, got {framework!r}")
+        fields = {"parameters": known[framework]}
         if self.ran:
             fields |= {"MACs": "macs", "bias additions": "bias_additions", "elementwise": "elementwise"}
         numbers = {name: [getattr(layer, field) for layer in self.layers] for name, field in fields.items()}

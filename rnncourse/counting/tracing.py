@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import torch
@@ -16,8 +16,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from rnncourse.counting.copying import copied, tensors_in
 from rnncourse.counting.inputs import arguments_from_data, arguments_from_sizes, is_callable_bare
-from rnncourse.counting.operators import TOUCHED, Sums, operator_cost, product_shape, rms_norm_operations
-from rnncourse.counting.records import Count, CountError, Layer, Operations, Rule
+from rnncourse.counting.operators import TOUCHED, Sums, base_name, operator_cost, product_shape, rms_norm_operations
+from rnncourse.counting.records import NOTHING, Count, CountError, Layer, Operations, Rule
 from rnncourse.counting.recurrent import RECURRENT, recurrent_call, recurrent_operations
 
 
@@ -30,24 +30,15 @@ class _Row:
     rule: Rule | None = None
     output_shape: tuple[int, ...] | None = None
     calls: int = 0
-    macs: int = 0
-    bias_additions: int = 0
-    elementwise: int = 0
-    backward_macs: int | None = 0
+    cost: Operations = NOTHING
     touched: dict[str, int] = field(default_factory=dict)
 
     @property
     def type(self) -> str:
         # A parametrised layer has a generated class: show the one it was made from.
-        name = parametrize.type_before_parametrizations(self.module).__name__
-        return str(getattr(self.module, "original_name", name))
-
-    def book(self, cost: Operations) -> None:
-        self.macs += cost.macs
-        self.bias_additions += cost.bias_additions
-        self.elementwise += cost.elementwise
-        known = cost.backward_macs if cost.backward_macs is not None or cost.macs else 0
-        self.backward_macs = None if known is None or self.backward_macs is None else self.backward_macs + known
+        return str(
+            getattr(self.module, "original_name", parametrize.type_before_parametrizations(self.module).__name__)
+        )
 
 
 class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -69,7 +60,7 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._sums = Sums()
         self._written: dict[int, Tensor] = {}  # tensors with numbers into which one without was written, by storage
 
-    def call(self, row: _Row, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def call(self, row: _Row, forward: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call a module's forward and book what it costs on its row."""
         self.seen.setdefault(id(row), row)
         self.running.append(row)
@@ -88,7 +79,7 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         row.output_shape = None if shown is None else tuple(shown.shape)
         if row.rule is not None:
             signature = inspect.signature(forward.forward if isinstance(forward, nn.Module) else forward)
-            row.book(row.rule(row.module, signature.bind(*args, **kwargs).args, output))
+            row.cost += row.rule(row.module, signature.bind(*args, **kwargs).args, output)
         return output
 
     def function(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -116,7 +107,7 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self.refused = _refusal(self.running[-1], name)
                 raise self.refused
             self._book(cost)
-            if name.rstrip("_") in TOUCHED:
+            if base_name(name) in TOUCHED:
                 touched = self.running[-1].touched
                 touched[name] = touched.get(name, 0) + cost.elementwise
         return output
@@ -124,7 +115,7 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _book(self, cost: Operations) -> None:
         row = self.running[-1]
         self.seen.setdefault(id(row), row)
-        row.book(cost)
+        row.cost += cost
 
     def _run(self, operator: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run an operator, without numbers where one of its tensors has none."""
@@ -177,16 +168,6 @@ def _rows(copy: nn.Module, rules: Mapping[type[nn.Module], Rule]) -> list[_Row]:
     return rows
 
 
-def _watch(tracer: _Tracer, row: _Row) -> None:
-    forward = row.module.forward
-
-    @wraps(forward)
-    def watched(*args: Any, **kwargs: Any) -> Any:
-        return tracer.call(row, forward, args, kwargs)
-
-    row.module.forward = watched
-
-
 def _layer(row: _Row, counted: set[int]) -> Layer:
     """Sum up a row; ``counted`` holds the tensors of earlier rows and grows."""
     whole = row.rule is not None
@@ -208,19 +189,15 @@ def _layer(row: _Row, counted: set[int]) -> Layer:
         buffers=sum(b.numel() for _, b in buffers),
         keras_parameters=parameters - second + moving,
         keras_non_trainable=moving,
-        macs=row.macs,
-        bias_additions=row.bias_additions,
-        elementwise=row.elementwise,
-        backward_macs=row.backward_macs,
         touched=row.touched,
+        **vars(row.cost),
     )
 
 
 def _worth_a_row(row: _Row, layer: Layer) -> bool:
-    container = isinstance(row.module, nn.ModuleList | nn.ModuleDict)
     leaf = row.rule is not None or not list(row.module.children())
-    held = layer.parameters or layer.buffers
-    return (leaf and not container) or bool(held or layer.macs or layer.bias_additions or layer.elementwise)
+    held = layer.parameters or layer.buffers or layer.macs or layer.bias_additions or layer.elementwise
+    return bool(held) or (leaf and not isinstance(row.module, nn.ModuleList | nn.ModuleDict))
 
 
 @contextmanager
@@ -332,10 +309,10 @@ def count(
 def _run(tracer: _Tracer, rows: list[_Row], copy: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     for row in rows[1:]:
         if not isinstance(row.module, torch.jit.ScriptModule):
-            _watch(tracer, row)
+            row.module.forward = wraps(row.module.forward)(partial(tracer.call, row, row.module.forward))
     try:
         with _Functions(tracer), tracer:
-            tracer.call(rows[0], copy, args, kwargs)
+            tracer.call(rows[0], copy, *args, **kwargs)
     except Exception as error:
         where = tracer.failed or (error, rows[0], args)
         raise tracer.refused or _failure(*where, shapes_only=tracer.shapes_only) from error
