@@ -27,52 +27,42 @@ from rnncourse.counting import (
     module_from_text,
     register_recurrent_flops,
 )
-from tests.unfused import QUIET, flops
+from tests.unfused import QUIET, Lambda, flops
 
 pytestmark = QUIET
 
 
-class Reader(nn.Module):
+def reader(recurrent: list[nn.Module], head: nn.Module) -> Lambda:
     """A recurrent stack, its last step, and a head: the shape of most networks in the two reports."""
 
-    def __init__(self, recurrent: list[nn.Module], head: nn.Module) -> None:
-        super().__init__()
-        self.recurrent = nn.ModuleList(recurrent)
-        self.head = head
-
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self: Any, x: Tensor) -> Tensor:
         for layer in self.recurrent:
             x, _ = layer(x)
         return self.head(x[:, -1])
 
+    return Lambda(forward, recurrent=nn.ModuleList(recurrent), head=head)
 
-def hw5() -> Reader:
+
+def hw5() -> nn.Module:
     stack = [nn.RNN(64, 32, batch_first=True), nn.RNN(32, 64, batch_first=True)]
-    return Reader(stack, nn.Sequential(nn.Linear(64, 512), nn.Linear(512, 10)))
+    return reader(stack, nn.Sequential(nn.Linear(64, 512), nn.Linear(512, 10)))
 
 
-def weather(kind: type[nn.RNNBase]) -> Reader:
-    return Reader([kind(1 if i == 0 else 50, 50, batch_first=True) for i in range(4)], nn.Linear(50, 1))
-
-
-def power(kind: type[nn.RNNBase], *, bidirectional: bool = False) -> Reader:
+def power(kind: type[nn.RNNBase], *, bidirectional: bool = False) -> nn.Module:
     width = 128 if bidirectional else 64
-    return Reader([kind(1, 64, 2, batch_first=True, bidirectional=bidirectional)], nn.Linear(width, 1))
+    return reader([kind(1, 64, 2, batch_first=True, bidirectional=bidirectional)], nn.Linear(width, 1))
 
 
-class Emotion(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(60_000, 100)
-        self.gru = nn.GRU(100, 128, batch_first=True, bidirectional=True)
-        self.norm = nn.BatchNorm1d(256)
-        self.head = nn.Sequential(
-            nn.Dropout(0.5), nn.Linear(256, 64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, 6), nn.Softmax(-1)
-        )
-
-    def forward(self, tokens: Tensor) -> Tensor:
+def emotion() -> Any:
+    def forward(self: Any, tokens: Tensor) -> Tensor:
         _, last = self.gru(self.embedding(tokens))
         return self.head(self.norm(torch.cat([last[0], last[1]], dim=1)))
+
+    gru = nn.GRU(100, 128, batch_first=True, bidirectional=True)
+    layers = (nn.Dropout(0.5), nn.Linear(256, 64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, 6), nn.Softmax(-1))
+    return Lambda(
+        forward, embedding=nn.Embedding(60_000, 100), gru=gru, norm=nn.BatchNorm1d(256), head=nn.Sequential(*layers)
+    )
 
 
 # The two reports
@@ -86,43 +76,28 @@ def test_hw5_table_line_by_line() -> None:
     assert (c.parameters, c.flops("coursework")) == (47_818, 1_007_498)
 
 
-def test_hw5_total_in_the_other_conventions() -> None:
-    c = count(hw5(), input_size=(1, 50, 64))
+def test_hw5_total_in_the_other_conventions_and_in_a_batch() -> None:
+    c, eight = count(hw5(), input_size=(1, 50, 64)), count(hw5(), (8, 50, 64))
     assert c.macs == 50 * (32 * 96 + 64 * 96) + 64 * 512 + 512 * 10
-    assert c.flops("gemm") == 2 * c.macs
-    assert c.flops("all") == 1_007_498 + 50 * (32 + 64)
+    assert (c.flops("gemm"), c.flops("all")) == (2 * c.macs, 1_007_498 + 50 * (32 + 64))
+    assert [eight.flops(name) for name in CONVENTIONS] == [8 * c.flops(name) for name in CONVENTIONS]
+    assert eight.parameters == c.parameters
 
 
-def test_every_count_scales_with_the_batch() -> None:
-    one, eight = count(hw5(), (1, 50, 64)), count(hw5(), (8, 50, 64))
-    for convention in ("gemm", "coursework", "all"):
-        assert eight.flops(convention) == 8 * one.flops(convention)
-    assert eight.parameters == one.parameters
+@pytest.mark.parametrize(("kind", "reported", "gates"), [("LSTM", 71_051, 4), ("GRU", 53_901, 0), ("RNN", 17_801, 1)])
+def test_weather_networks_in_keras_convention(kind: str, reported: int, gates: int) -> None:
+    stack = [getattr(nn, kind)(50 if i else 1, 50, batch_first=True) for i in range(4)]
+    c = count(reader(stack, nn.Linear(50, 1)), (1, 10, 1))
+    assert (c.keras_parameters, c.parameters) == (reported, reported + 4 * 50 * gates)
 
 
-@pytest.mark.parametrize(("kind", "reported"), [(nn.LSTM, 71_051), (nn.GRU, 53_901), (nn.RNN, 17_801)])
-def test_weather_networks_in_keras_convention(kind: type[nn.RNNBase], reported: int) -> None:
-    c = count(weather(kind), (1, 10, 1))
-    assert c.keras_parameters == reported
-    gates = {nn.LSTM: 4, nn.GRU: 0, nn.RNN: 1}[kind]
-    assert c.parameters == reported + 4 * 50 * gates
-
-
-@pytest.mark.parametrize(
-    ("module", "reported"),
-    [
-        (power(nn.RNN), 12_673),
-        (power(nn.LSTM), 50_497),
-        (power(nn.GRU), 37_889),
-        (power(nn.LSTM, bidirectional=True), 133_761),
-    ],
-)
-def test_power_networks_in_torch_convention(module: nn.Module, reported: int) -> None:
-    assert count(module, (1, 60, 1)).parameters == reported
+def test_power_networks_in_torch_convention() -> None:
+    modules = [power(nn.RNN), power(nn.LSTM), power(nn.GRU), power(nn.LSTM, bidirectional=True)]
+    assert [count(module, (1, 60, 1)).parameters for module in modules] == [12_673, 50_497, 37_889, 133_761]
 
 
 def test_emotion_network_layer_by_layer() -> None:
-    c = count(Emotion(), (1, 79), dtype=torch.long)
+    c = count(emotion(), (1, 79), dtype=torch.long)
     rows = {layer.path: layer.keras_parameters for layer in c.layers if layer.keras_parameters}
     assert rows == {"embedding": 6_000_000, "gru": 176_640, "norm": 1_024, "head.1": 16_448, "head.4": 390}
     assert (c.keras_parameters, c.keras_non_trainable) == (6_194_502, 512)
@@ -300,101 +275,54 @@ def test_cudnn_formulas_on_meta_tensors(dropped: bool, factor: int) -> None:
 # Elementwise operations, from the cells written out
 
 
-class WrittenRNN(nn.Module):
-    def __init__(self, features: int, hidden: int) -> None:
-        super().__init__()
-        self.gate = nn.Linear(features + hidden, hidden)
-
-    def forward(self, x: Tensor) -> Tensor:
-        h = x.new_zeros(x.shape[0], self.gate.out_features)
-        return torch.tanh(self.gate(torch.cat([x, h], dim=1)))
+def written_gru(self: Any, x: Tensor) -> Tensor:
+    h = x.new_zeros(len(x), 5)
+    both = torch.cat([x, h], dim=1)
+    r, z = torch.sigmoid(self.reset(both)), torch.sigmoid(self.update(both))
+    n = torch.tanh(self.new_x(x) + r * self.new_h(h))
+    return (1 - z) * n + z * h
 
 
-class WrittenLSTM(nn.Module):
-    def __init__(self, features: int, hidden: int) -> None:
-        super().__init__()
-        self.gates = nn.ModuleList(nn.Linear(features + hidden, hidden) for _ in range(4))
-
-    def forward(self, x: Tensor) -> Tensor:
-        h = x.new_zeros(x.shape[0], self.gates[0].out_features)
-        c_prev = torch.zeros_like(h)
-        i, f, g, o = (gate(torch.cat([x, h], dim=1)) for gate in self.gates)
-        c = torch.sigmoid(f) * c_prev + torch.sigmoid(i) * torch.tanh(g)
-        return torch.sigmoid(o) * torch.tanh(c)
-
-
-class WrittenGRU(nn.Module):
-    def __init__(self, features: int, hidden: int) -> None:
-        super().__init__()
-        self.reset, self.update = nn.Linear(features + hidden, hidden), nn.Linear(features + hidden, hidden)
-        self.new_x, self.new_h = nn.Linear(features, hidden), nn.Linear(hidden, hidden)
-
-    def forward(self, x: Tensor) -> Tensor:
-        h = x.new_zeros(x.shape[0], self.reset.out_features)
-        both = torch.cat([x, h], dim=1)
-        r, z = torch.sigmoid(self.reset(both)), torch.sigmoid(self.update(both))
-        n = torch.tanh(self.new_x(x) + r * self.new_h(h))
-        return (1 - z) * n + z * h
-
-
-@pytest.mark.parametrize(
-    ("written", "cell", "sequence", "per_unit"),
-    [
-        (WrittenRNN, nn.RNNCell, nn.RNN, 1),
-        (WrittenLSTM, nn.LSTMCell, nn.LSTM, 9),
-        (WrittenGRU, nn.GRUCell, nn.GRU, 9),
-    ],
-)
-def test_elementwise_operations_equal_the_cell_written_out(
-    written: Any, cell: Any, sequence: Any, per_unit: int
-) -> None:
-    by_hand, rule = count(written(3, 5), (2, 3)), count(cell(3, 5), (2, 3))
-    assert (by_hand.macs, by_hand.elementwise) == (rule.macs, rule.elementwise)
-    assert rule.elementwise == 2 * 5 * per_unit
-    assert count(sequence(3, 5, 2), (7, 2, 3)).elementwise == 7 * 2 * 2 * 5 * per_unit
-
-
-class Loop(nn.Module):
+def loop(self: Any, x: Tensor) -> Tensor:
     """An LSTM as people write it: two linear layers, their sum, and a loop."""
+    h = c = x.new_zeros(x.shape[1], 5)
+    for step in x:
+        i, f, g, o = (self.x(step) + self.h(h)).chunk(4, dim=-1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * c.tanh()
+    return h
 
-    def __init__(self, features: int, hidden: int) -> None:
-        super().__init__()
-        self.x, self.h = nn.Linear(features, 4 * hidden), nn.Linear(hidden, 4 * hidden)
 
-    def forward(self, x: Tensor) -> Tensor:
-        h = c = x.new_zeros(x.shape[1], self.h.in_features)
-        for step in x:
-            i, f, g, o = (self.x(step) + self.h(h)).chunk(4, dim=-1)
-            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-            h = o.sigmoid() * c.tanh()
-        return h
+def test_elementwise_operations_equal_the_cell_written_out() -> None:
+    gru = {"reset": nn.Linear(8, 5), "update": nn.Linear(8, 5), "new_x": nn.Linear(3, 5), "new_h": nn.Linear(5, 5)}
+    by_hand, cell = count(Lambda(written_gru, **gru), (2, 3)), count(nn.GRUCell(3, 5), (2, 3))
+    assert (by_hand.macs, by_hand.elementwise) == (cell.macs, cell.elementwise)
+    for kind, each in (("RNN", 1), ("LSTM", 9), ("GRU", 9)):
+        assert count(getattr(nn, f"{kind}Cell")(3, 5), (2, 3)).elementwise == 2 * 5 * each
+        assert count(getattr(nn, kind)(3, 5, 2), (7, 2, 3)).elementwise == 7 * 2 * 2 * 5 * each
 
 
 def test_a_loop_by_hand_costs_what_the_layer_costs() -> None:
-    loop, layer = count(Loop(3, 5), (7, 2, 3)), count(nn.LSTM(3, 5), (7, 2, 3))
-    assert [loop.flops(name) for name in CONVENTIONS] == [layer.flops(name) for name in CONVENTIONS]
-    assert (loop.parameters, loop.backward_flops) == (layer.parameters, layer.backward_flops)
+    by_hand, layer = Lambda(loop, x=nn.Linear(3, 20), h=nn.Linear(5, 20)), nn.LSTM(3, 5)
+    one, two = count(by_hand, (7, 2, 3)), count(layer, (7, 2, 3))
+    assert [one.flops(name) for name in CONVENTIONS] == [two.flops(name) for name in CONVENTIONS]
+    assert (one.parameters, one.backward_flops, two.elementwise) == (two.parameters, two.backward_flops, 70 * 9)
 
 
 def test_what_is_added_to_a_product_is_a_bias_a_product_or_an_operation() -> None:
-    class Sums(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.w, self.b = nn.Parameter(torch.ones(4, 4)), nn.Parameter(torch.ones(4))
-
-        def forward(self, x: Tensor, kind: str) -> Tensor:
-            product = x @ self.w
-            return {
-                "bias": lambda: product + self.b,
-                "bias in place": lambda: product.add_(self.b),
-                "product": lambda: torch.addmm(product, x, self.w),
-                "input": lambda: x + product,
-                "changed": lambda: product.mul_(2) + product.clone(),
-                "outer": lambda: product[:, None] + product[None],
-            }[kind]()
+    def sums(self: Any, x: Tensor, kind: str) -> Tensor:
+        product = x @ self.w
+        return {
+            "bias": lambda: product + self.b,
+            "bias in place": lambda: product.add_(self.b),
+            "product": lambda: torch.addmm(product, x, self.w),
+            "input": lambda: x + product,
+            "changed": lambda: product.mul_(2) + product.clone(),
+            "outer": lambda: product[:, None] + product[None],
+        }[kind]()
 
     def operations(kind: str) -> tuple[int, int, int]:
-        c = count(Sums(), {"x": (3, 4), "kind": kind})
+        c = count(Lambda(sums, w=torch.ones(4, 4), b=torch.ones(4)), {"x": (3, 4), "kind": kind})
         return c.macs // 48, c.bias_additions // 12, c.elementwise // 12
 
     kinds = ("bias", "bias in place", "product", "input", "changed", "outer")
@@ -462,81 +390,35 @@ def test_a_long_sequence_costs_no_time_and_no_memory() -> None:
 # The backward pass
 
 
-def test_the_first_layer_needs_no_gradient_of_the_input() -> None:
+def test_the_first_layer_needs_no_gradient_of_the_input_and_a_frozen_one_none_of_its_weight() -> None:
     net = nn.Sequential(nn.Linear(7, 5), nn.Linear(5, 3))
-    inside = count(net, (2, 7), input_requires_grad=True)
-    alone = count(net, (2, 7))
+    inside, alone = count(net, (2, 7), input_requires_grad=True), count(net, (2, 7))
     assert inside.backward_flops == 2 * inside.flops("gemm")
     assert inside.backward_flops - alone.backward_flops == 2 * 2 * 7 * 5
-
-
-def test_a_frozen_layer_saves_its_weight_gradient() -> None:
-    net = nn.Sequential(nn.Linear(7, 5), nn.Linear(5, 3))
     net[1].requires_grad_(False)
     assert count(net, (2, 7)).backward_flops == 2 * 2 * (7 * 5 + 5 * 3)
-    net.requires_grad_(False)
-    c = count(net, (2, 7))
+    c = count(net.requires_grad_(False), (2, 7))
     assert (c.backward_flops, c.trainable_parameters, c.parameters) == (0, 0, 58)
 
 
-@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
-@pytest.mark.parametrize("frozen", ["weight_ih_l0", "weight_hh_l0", "weight_hh_l1_reverse", "l0"])
-def test_backward_of_partly_frozen_recurrent_layers(kind: type[nn.RNNBase], frozen: str) -> None:
-    module = kind(3, 4, 2, bidirectional=True)
-    for name, parameter in module.named_parameters():
-        parameter.requires_grad_(frozen not in name)
-    case = Case(module, torch.randn(5, 2, 3), tracked=False)
-    assert case.counted.backward_flops == flops(case.module, case.input)[1]
-
-
-class Decoder(nn.Module):
-    """An encoder's state starts the decoder, which steps a cell; both matter to the backward pass."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.encoder, self.decoder = nn.GRU(3, 4, batch_first=True), nn.GRU(3, 4, batch_first=True)
-        self.cell = nn.GRUCell(4, 4)
-
-    def forward(self, x: Tensor) -> Tensor:
-        _, state = self.encoder(x)
-        out, _ = self.decoder(x, hx=state)
-        h = state[0]
-        for t in range(x.shape[1]):
-            h = self.cell(out[:, t], h)
-        return h
-
-
-class Attention(nn.Module):
+def attention() -> nn.Module:
     """Products and sums in the module's own forward."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.rnn, self.out = nn.RNN(3, 4, batch_first=True), nn.Linear(4, 2)
-
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self: Any, x: Tensor) -> Tensor:
         states, last = self.rnn(x)
         scores = torch.softmax(states @ last[-1].unsqueeze(-1), dim=1)
-        context = (scores * states).sum(dim=1)
-        return F.linear(torch.relu(context), self.out.weight, self.out.bias)
+        return F.linear(torch.relu((scores * states).sum(dim=1)), self.out.weight, self.out.bias)
 
-
-@pytest.mark.parametrize("build", [Decoder, Attention, Emotion, hw5])
-def test_whole_networks_agree_with_the_unfused_flop_counter(build: Callable[[], nn.Module]) -> None:
-    x = torch.randint(9, (2, 5)) if build is Emotion else torch.randn(2, 5, 64 if build is hw5 else 3)
-    case = Case(build(), x, tracked=False)
-    forward, backward, _ = flops(case.module, case.input)
-    assert (case.counted.flops("gemm"), case.counted.backward_flops) == (forward, backward)
+    return Lambda(forward, rnn=nn.RNN(3, 4, batch_first=True), out=nn.Linear(4, 2))
 
 
 def test_operations_of_a_forward_stand_in_the_row_of_their_module() -> None:
-    rows = {layer.path: layer for layer in count(Attention(), (2, 5, 3)).layers}
+    rows = {layer.path: layer for layer in count(attention(), (2, 5, 3)).layers}
     own = rows["(root)"]
-    assert own.macs == 2 * 5 * 4 + 2 * 4 * 2
-    assert own.bias_additions == 2 * 2
+    assert (own.macs, own.bias_additions) == (2 * 5 * 4 + 2 * 4 * 2, 2 * 2)
     # Softmax; weighting and summing; the activation.
     assert own.elementwise == 2 * 5 + 2 * (2 * 5 * 4) + 2 * 4
-    assert rows["out"].output_shape is None
-    assert rows["out"].parameters == 10
+    assert (rows["out"].output_shape, rows["out"].parameters) == (None, 10)
 
 
 # The module is left as it was
@@ -556,7 +438,7 @@ def snapshot(module: nn.Module) -> dict[str, Any]:
 @pytest.mark.parametrize("real", [True, False])
 def test_the_module_is_left_untouched(training: bool, real: bool) -> None:
     called: list[str] = []
-    module = Emotion().train(training)
+    module = emotion().train(training)
     module.head.eval()
     module.gru.weight_hh_l0.requires_grad_(False)
     parametrizations.spectral_norm(module.head[1])  # looking at its weight moves buffers
@@ -575,58 +457,46 @@ def test_the_module_is_left_untouched(training: bool, real: bool) -> None:
 
 
 def test_ambient_modes_change_nothing() -> None:
-    expected = count(Attention(), (2, 5, 3))
+    expected = count(attention(), (2, 5, 3))
     with torch.no_grad():
-        assert count(Attention(), (2, 5, 3)) == expected
+        assert count(attention(), (2, 5, 3)) == expected
     with torch.inference_mode():
-        assert count(Attention(), (2, 5, 3)) == expected
+        assert count(attention(), (2, 5, 3)) == expected
 
 
-def test_shared_layers_count_parameters_once_and_operations_per_call() -> None:
+def test_what_is_shared_counts_its_parameters_once_and_its_operations_per_call() -> None:
     layer = nn.Linear(4, 4)
     c = count(nn.Sequential(layer, nn.ReLU(), layer), (3, 4))
-    shared = c.layers[0]
-    assert (shared.calls, shared.parameters, shared.macs) == (2, 20, 2 * 48)
-    assert [one.path for one in c.layers] == ["0", "1"]
+    assert [(one.path, one.calls, one.parameters, one.macs) for one in c.layers] == [("0", 2, 20, 96), ("1", 1, 0, 0)]
+    tied = nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 9))
+    tied[1].weight = tied[0].weight
+    c = count(tied, (2, 3), dtype=torch.long)
+    assert [(layer.parameters, layer.macs) for layer in c.layers] == [(36, 0), (9, 2 * 3 * 4 * 9)]
 
 
-def test_tied_weights_count_once() -> None:
-    net = nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 9))
-    net[1].weight = net[0].weight
-    c = count(net, (2, 3), dtype=torch.long)
-    assert [layer.parameters for layer in c.layers] == [36, 9]
-    assert c.parameters == sum(p.numel() for p in net.parameters())
-    assert c.macs == 2 * 3 * 4 * 9
+def test_a_compiled_module_counts_as_what_was_compiled() -> None:
+    net = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    assert count(torch.compile(net, backend="eager"), (1, 3)) == count(net, (1, 3))
+    inside = nn.Sequential(torch.compile(net[0], backend="eager"), net[1])
+    assert count(inside, (1, 3)) == count(net, (1, 3))
 
 
 def test_a_parametrised_layer_counts_as_its_type() -> None:
-    class Half(nn.Module):
-        def forward(self, weight: Tensor) -> Tensor:
-            return weight / 2
-
     module = nn.LSTM(3, 4)
-    parametrize.register_parametrization(module, "weight_hh_l0", Half())
+    parametrize.register_parametrization(module, "weight_hh_l0", Lambda(lambda _, weight: weight / 2))
     c, plain = count(module, (5, 2, 3)), count(nn.LSTM(3, 4), (5, 2, 3))
     assert (c.layers[0].type, c.parameters, c.macs) == ("LSTM", plain.parameters, plain.macs)
     assert c.backward_flops == plain.backward_flops
 
 
-def test_double_precision_modules_take_double_inputs_by_default() -> None:
-    assert count(nn.Linear(3, 2).double(), (1, 3)).macs == 6
-
-
 # What cannot be counted
 
 
-class Mystery(nn.Module):
+class Mystery(Lambda):
     """Hides products in an operator that counts nothing."""
 
     def __init__(self, function: Callable[..., Tensor] = torch.fft.rfft) -> None:
-        super().__init__()
-        self.weight, self.function = nn.Parameter(torch.ones(3)), function
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.function(x * self.weight)
+        super().__init__(lambda self, x: function(x * self.weight), weight=torch.ones(3))
 
 
 def caught(x: Tensor) -> Tensor:
@@ -653,11 +523,8 @@ def test_an_operator_that_may_hide_products_is_refused_with_the_remedy(function:
 
 
 def test_what_is_touched_is_listed() -> None:
-    class Sorter(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return x.sort(dim=-1).values[:, :2].topk(1).values
-
-    c = count(nn.Sequential(Sorter(), Sorter(), nn.ReLU()), (3, 4))
+    sorter = Lambda(lambda _, x: x.sort(dim=-1).values[:, :2].topk(1).values)
+    c = count(nn.Sequential(sorter, Lambda(sorter.body), nn.ReLU()), (3, 4))
     assert c.touched == {"sort": 12 + 3, "topk": 6 + 3} | {"topk": 9}
     assert c.elementwise == 24 + 3
 
@@ -670,7 +537,7 @@ def test_a_rule_makes_an_unknown_layer_known_and_goes_before_what_is_known() -> 
     assert (c.macs, c.elementwise, c.parameters) == (14, 2 * 2 + 6 + 4 + 4, 9)
     with pytest.raises(ValueError, match=r"'0' \(Mystery\) gives no backward_macs"):
         _ = c.backward_flops
-    whole = count(hw5(), {"x": (1, 50, 64)}, rules={Reader: lambda *_: Operations(macs=1, backward_macs=2)})
+    whole = count(hw5(), (1, 50, 64), rules={Lambda: lambda *_: Operations(macs=1, backward_macs=2)})
     assert [(layer.path, layer.macs, layer.parameters) for layer in whole.layers] == [("(root)", 1, 47_818)]
     assert whole.backward_flops == 4
 
@@ -712,32 +579,17 @@ def test_a_wrong_dtype_is_named(text: str, dtype: torch.dtype) -> None:
         count(module_from_text(text), (3, 3), dtype=dtype)
 
 
-@given(st.integers(1, 40), st.integers(1, 40), st.sampled_from(["Linear", "RNN", "LSTM", "GRU"]))
-@settings(max_examples=40)
-def test_any_other_feature_size_is_refused(expected: int, given_size: int, name: str) -> None:
-    module = module_from_text(f"{name}({expected}, 3)")
-    if expected == given_size:
-        assert count(module, (1, 2, given_size)).macs > 0
-    else:
-        with pytest.raises(CountError, match=rf"{given_size}\).*[Ee]xpected {expected}\b"):
-            count(module, (1, 2, given_size))
-
-
 junk = st.one_of(st.integers(), st.text(), st.just(()))
 entries = st.one_of(st.floats(), st.booleans(), st.none(), st.text())
 
 
-@given(st.one_of(junk, st.lists(entries, min_size=1), st.dictionaries(st.integers(), st.integers(), min_size=1)))
-@settings(max_examples=50)
-def test_an_input_size_that_is_no_tuple_of_integers_is_refused(size: Any) -> None:
-    with pytest.raises(TypeError, match="input_size"):
-        count(nn.Identity(), size)
+small = st.lists(st.integers(-5, 5), min_size=1, max_size=4).filter(lambda size: min(size) < 1)
 
 
-@given(st.lists(st.integers(-5, 5), min_size=1, max_size=4).filter(lambda size: min(size) < 1))
-@settings(max_examples=30)
-def test_a_size_that_is_not_positive_is_refused(size: list[int]) -> None:
-    with pytest.raises(ValueError, match="input_size"):
+@given(st.one_of(junk, small, st.lists(entries, min_size=1), st.dictionaries(st.integers(), st.integers(), min_size=1)))
+@settings(max_examples=60)
+def test_an_input_size_that_is_no_tuple_of_positive_integers_is_refused(size: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="input_size"):
         count(nn.Identity(), size)
 
 
@@ -765,17 +617,12 @@ def test_other_wrong_arguments(arguments: dict[str, Any], error: type[Exception]
 
 
 def test_a_step_that_depends_on_values_asks_for_data() -> None:
-    class Peeking(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return x if x.sum().item() > 0 else -x
+    def writing(_: Any, x: Tensor) -> Tensor:
+        kept = torch.zeros(2, 3)
+        kept[:, 0] = x[:, 0]
+        return x if kept.sum() > 0 else -x
 
-    class Writing(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            kept = torch.zeros(2, 3)
-            kept[:, 0] = x[:, 0]
-            return x if kept.sum() > 0 else -x
-
-    for module in (Peeking(), Writing()):
+    for module in (Lambda(lambda _, x: x if x.sum().item() > 0 else -x), Lambda(writing)):
         with pytest.raises(CountError, match=r"fails on .*give some in data"):
             count(module, (2, 3))
         assert count(module, data=-torch.ones(2, 3)).elementwise == count(module, data=torch.ones(2, 3)).elementwise + 6
@@ -815,30 +662,10 @@ def test_the_table_has_a_row_per_layer_and_a_total() -> None:
     assert list(table.columns)[3:] == ["parameters", "MACs", "bias additions", "elementwise"]
     assert table["layer"].tolist() == ["recurrent.0", "recurrent.1", "head.0", "head.1", "total"]
     assert table.iloc[-1, 3:].tolist() == [c.parameters, c.macs, c.bias_additions, c.elementwise]
-    assert table["parameters"].iloc[:-1].sum() == c.parameters
-
-
-def test_the_table_shows_keras_parameters_and_flops_when_asked() -> None:
-    table = count(hw5(), (1, 50, 64)).table(framework="keras", convention="coursework")
-    assert table["parameters"].iloc[-1] == 47_818 - 32 - 64
-    assert table["FLOPs (coursework)"].tolist() == [310_400, 620_800, 66_048, 10_250, 1_007_498]
-
-
-def test_notebooks_show_an_html_table_with_thousands() -> None:
-    html = count(hw5(), (1, 50, 64))._repr_html_()
+    keras = c.table(framework="keras", convention="coursework")
+    assert keras["parameters"].iloc[-1] == 47_818 - 32 - 64
+    assert keras["FLOPs (coursework)"].tolist() == [310_400, 620_800, 66_048, 10_250, 1_007_498]
+    html = c._repr_html_()
     assert html.startswith("<table")
     assert "<td>47,818</td>" in html
     assert "<td>(1, 50, 32)</td>" in html
-
-
-def test_a_network_without_layers_has_an_empty_table() -> None:
-    class Nothing(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.parts = nn.ModuleList()
-
-        def forward(self, x: Tensor) -> Tensor:
-            return x
-
-    c = count(Nothing(), (1,))
-    assert (c.macs, c.table()["MACs"].tolist()) == (0, [0])

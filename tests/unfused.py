@@ -1,6 +1,6 @@
-"""FLOPs as PyTorch's own counter sees them where no fused kernel hides a product."""
+"""FLOPs as PyTorch's own counter sees them where no fused kernel hides a product, and modules in one line."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -14,6 +14,19 @@ QUIET = [
     pytest.mark.filterwarnings("ignore:TF32 acceleration"),
     pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN"),
 ]
+
+
+class Lambda(nn.Module):
+    """Parts and parameters by name, and a forward that gets the module and its inputs."""
+
+    def __init__(self, forward: Callable[..., Any], /, **parts: Any) -> None:
+        super().__init__()
+        self.body = forward
+        for name, part in parts.items():
+            setattr(self, name, nn.Parameter(part) if isinstance(part, Tensor) else part)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self.body(self, *args, **kwargs)
 
 
 def tensors(value: Any) -> list[Tensor]:

@@ -62,8 +62,7 @@ def arguments_from_data(data: Any, *, input_requires_grad: bool) -> Arguments:
 def is_callable_bare(module: nn.Module) -> bool:
     """Whether a module has a forward that needs no input."""
     given = inspect.signature(module.forward).parameters.values()
-    required = [one for one in given if one.default is one.empty and not one.kind.name.startswith("VAR_")]
-    return not required and module.forward.__name__ != "_forward_unimplemented"
+    return all(one.default is not one.empty or one.kind is one.VAR_KEYWORD for one in given)
 
 
 def _positional(input_size: Any) -> Sequence[Any]:
