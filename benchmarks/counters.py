@@ -81,8 +81,8 @@ def by_hand(net: Any, x: Tensor) -> Tensor:
 
 
 def packed(net: Any, x: Tensor) -> Tensor:
-    """Three sequences of 50, 20 and 5 steps, padded to 50 and packed."""
-    return net.rnn(pack_padded_sequence(x, torch.tensor([50, 20, 5]), batch_first=True))[1][0]
+    """A sequence of 20 steps, padded to 50 and packed."""
+    return net.rnn(pack_padded_sequence(x, torch.tensor([20]), batch_first=True))[1][0]
 
 
 def learned(net: Any, x: Tensor) -> Tensor:
@@ -126,7 +126,7 @@ MODULES = (
     Network("gru", "GRU", GRU, ONE),
     Network("bilstm", "LSTM, two layers, both directions", layer(nn.LSTM, 64, 32, 2, bidirectional=True), ONE),
     Network("projected", "LSTM, projected state", layer(nn.LSTM, 64, 32, proj_size=8), ONE),
-    Network("packed", "LSTM, packed", lambda: Assembled(packed, rnn=LSTM()), (3, 50, 64)),
+    Network("packed", "LSTM, packed: 20 steps", lambda: Assembled(packed, rnn=LSTM()), ONE),
     Network("rnn-cells", "RNNCell in a loop", lambda: Assembled(cell_loop, cell=nn.RNNCell(64, 32)), ONE),
     Network("lstm-cells", "LSTMCell in a loop", lambda: Assembled(cell_loop, cell=nn.LSTMCell(64, 32)), ONE),
     Network("gru-cells", "GRUCell in a loop", lambda: Assembled(cell_loop, cell=nn.GRUCell(64, 32)), ONE),
@@ -175,12 +175,6 @@ def deepspeed(module: nn.Module, size: tuple[int, ...]) -> float:
     from deepspeed.profiling.flops_profiler import get_model_profile
 
     return get_model_profile(module, input_shape=size, print_profile=False, as_string=False)[1]
-
-
-def flopth(module: nn.Module, size: tuple[int, ...]) -> float:
-    from flopth import flopth as count_flops
-
-    return count_flops(module, in_size=(size[1:],), bare_number=True)[0]
 
 
 def fvcore(module: nn.Module, size: tuple[int, ...]) -> float:
@@ -277,7 +271,6 @@ TOOLS = {
     ),
     "thop": Tool("thop", "MACs", "profile(module, inputs=(torch.randn(size),))[0]", thop, short=False),
     "deepspeed": Tool("deepspeed", "MACs", "get_model_profile(module, input_shape=size)[1]", deepspeed, short=False),
-    "flopth": Tool("flopth", "FLOPs", "flopth(module, in_size=(size[1:],))[0]", flopth, short=False),
     "flop-counter-registered": Tool(
         "torch", "FLOPs", "FlopCounterMode after register_recurrent_flops()", flop_counter_registered, short=False
     ),
