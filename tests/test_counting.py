@@ -1,9 +1,11 @@
 """Counts against closed forms, the two reports, ``numel()`` and ``FlopCounterMode``."""
 
 import copy
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -17,6 +19,7 @@ from torch.nn.utils import parametrizations, parametrize
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
+from benchmarks import counters
 from rnncourse.counting import (
     CONVENTIONS,
     Count,
@@ -669,3 +672,20 @@ def test_the_table_has_a_row_per_layer_and_a_total() -> None:
     assert html.startswith("<table")
     assert "<td>47,818</td>" in html
     assert "<td>(1, 50, 32)</td>" in html
+
+
+def test_the_record_of_other_counters_holds_what_is_counted_here() -> None:
+    content = json.loads((Path(__file__).parents[1] / "book/results/counters.json").read_text(encoding="utf-8"))
+    for network, text in zip(
+        content["networks"].values(),
+        ("RNN(64, 32)", "LSTM(1, 64, 2)", "LSTM(1, 64, 2, bidirectional=True)", "GRU(100, 128, bidirectional=True)"),
+        strict=True,
+    ):
+        assert count(module_from_text(text), network["input_size"]).macs == network["closed_form_macs"]
+    for network in counters.MODULES:
+        recorded = content["modules"][network.id]["macs"]
+        assert count(network.build(), network.input_size).macs == recorded
+        assert content["answers"]["rnncourse"]["figures"][network.id] == recorded
+    for tool in content["answers"].values():
+        assert set(tool["figures"]) == set(content["modules"])
+        assert tool["unit"] in ("MACs", "FLOPs")
