@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sentence_network import network_of, probabilities, vocabulary_of
 
-from book.experiments.ch13_sentence_reader import pack, splits
+from book.experiments.ch13_emotion import pack, reader_splits
 from rnncourse.data import order_sentences
 from rnncourse.data.sentences import WORD_CEILING
 from rnncourse.networks import TextClassifier, class_logits
@@ -194,7 +194,7 @@ def test_rounding_costs_at_most_half_a_point(row: Any) -> None:
 
 def test_the_recorded_weights_reach_the_recorded_accuracy(row: Any) -> None:
     widget = SentenceReader(**row["reader"])
-    test = splits(4).test
+    test = reader_splits(4).test
     logits = class_logits(network_of(widget).float(), vocabulary_of(widget).encode(test.texts), device="cpu")
     assert (logits.argmax(axis=1) == test.labels).mean() == pytest.approx(row["accuracy_rounded"], abs=5e-4)
 
