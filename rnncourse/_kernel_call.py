@@ -37,6 +37,11 @@ class Weights(NamedTuple):
     b_hh: Tensor | None
     w_hr: Tensor | None = None
 
+    def double(self) -> "Weights":
+        """The same in float64."""
+        parts = [None if part is None else part.double() for part in self[2:]]
+        return Weights(self.w_ih.double(), self.w_hh.double(), *parts)
+
 
 @dataclass(frozen=True, eq=False)
 class KernelCall:
