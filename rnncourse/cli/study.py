@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+import textwrap
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -152,12 +153,12 @@ def show(given: Namespace) -> None:
         "made by": " ".join(made.get("made_by", {}).values()),
         "notes": made["notes"],
     }
-    print(f"{record.study}: {made['about']}")
+    width = shutil.get_terminal_size().columns
+    print(textwrap.fill(f"{record.study}: {made['about']}", width))
     for key, value in lines.items():
         if value:
-            print(f"    {key:8}  {value}")
-    for line in _table(*_mean_and_spread(record), width=shutil.get_terminal_size().columns):
-        print(line)
+            print(textwrap.fill(f"    {key:8}  {value}", width, subsequent_indent=14 * " "))
+    print(*_table(*_mean_and_spread(record), width=width), sep="\n")
 
 
 def _mean_and_spread(record: "Record") -> tuple["pd.DataFrame", list[str]]:
@@ -191,7 +192,9 @@ def _table(table: "pd.DataFrame", by: list[str], *, width: int) -> Iterator[str]
 
 
 def _in_words(value: Any) -> str:
-    """A whole number whole, any other with four digits."""
+    """A whole number whole, any other with four digits; nothing for what is missing."""
     if not isinstance(value, float):
         return str(value)
+    if value != value:
+        return ""
     return f"{value:.0f}" if value.is_integer() or abs(value) >= 1e4 else f"{value:.4g}"

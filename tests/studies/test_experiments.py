@@ -35,15 +35,13 @@ from rnncourse.text import UNKNOWN, Encoded, TextBatches, Vocabulary, pad
 
 HOUSE = synthetic_power(days=2)
 SHORT = text_training.Recipe(epochs=2, batch_size=16, lr=1e-2)
+TEXTS = (
+    {"i am sad": 0, "so sad": 0, "so glad": 1, "i am glad": 1, "i am here": 1, "i am here ": 0},
+    {"sad day": 0, "glad day": 1},
+    {"so glad": 1, "so sad": 1, "never mind": 1},
+)
 CORPUS = TextSplits(
-    *(
-        Corpus("rows", tuple(text for text, _ in rows), np.array([label for _, label in rows]), ("low", "high"))
-        for rows in (
-            (("i am sad", 0), ("so sad", 0), ("so glad", 1), ("i am glad", 1), ("i am here", 1), ("i am here", 0)),
-            (("sad day", 0), ("glad day", 1)),
-            (("so glad", 1), ("so sad", 1), ("never mind", 1)),
-        )
-    )
+    *(Corpus("rows", tuple(map(str.strip, rows)), np.array(list(rows.values())), ("low", "high")) for rows in TEXTS)
 )
 
 
@@ -63,15 +61,12 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         cached.cache_clear()
 
 
+TINY = {name: replace(of, hidden_size=4, stride=40, batch_size=32) for name, of in ablation.POWER.items()}
 MODULES = (tasks, weather, power, back, gates, ablation, emotion, lengths, deeper)
 SMALL = (
     (back, "power_series", lambda source: HOUSE),
     (ablation, "RECIPES", {"copy": ablation.Recipe(Copy(4, 2, 3), Copy(4, 2, 5), 50, 10, 0.01, 4, 5)}),
-    (
-        ablation,
-        "POWER",
-        {name: replace(of, hidden_size=4, stride=40, batch_size=32) for name, of in ablation.POWER.items()},
-    ),
+    (ablation, "POWER", TINY),
     (emotion, "SENTENCES", {"train": 200, "validation": 40, "test": 60}),
     (emotion, "RECIPES", dict.fromkeys(emotion.NETWORKS, replace(SHORT, forget=0.05))),
     (emotion, "VALIDATION", 80),
@@ -81,18 +76,15 @@ SMALL = (
     (lengths, "EPOCHS", 1),
     (deeper, "FORECASTERS", {"two frames": (1e-2, 3), "CNN + LSTM": (5e-3, 3), "ConvLSTM": (2e-2, 2)}),
 )
-SEQUENCE = {"length": 12, "cut": "front", "seed": 0, "source": "sentences"}
+HERE: dict[str, Any] = {"seed": 0, "source": "synthetic"}
+SEQUENCE: dict[str, Any] = {"length": 12, "cut": "front", "seed": 0, "source": "sentences"}
 RUNS: dict[str, list[Any]] = {
     "sequence-tasks": [tasks.Config("images", "linear", "", 0), tasks.Config("tags", "majority", "", 0)],
     "weather": [weather.Config(model="gru", network="small", units="scaled", epochs=2, lr=3e-3)],
-    "power": [power.PowerConfig(model="rnn", every="minute", horizon=1, seed=0, source="synthetic", steps=8, epochs=2)],
-    "power-hourly": [
-        power.PowerConfig(model="lstm", every="hour", horizon=24, seed=0, source="synthetic", steps=4, epochs=2)
-    ],
-    "power-window": [back.WindowConfig(model="rnn", window=5, longest=20, seed=0, source="synthetic", batch_size=32)],
-    "imputation": [
-        back.ImputationConfig(model=model, seed=0, source="synthetic") for model in ("ar-both", "lstm-both")
-    ],
+    "power": [power.PowerConfig(model="rnn", every="minute", horizon=1, steps=8, epochs=2, **HERE)],
+    "power-hourly": [power.PowerConfig(model="lstm", every="hour", horizon=24, steps=4, epochs=2, **HERE)],
+    "power-window": [back.WindowConfig(model="rnn", window=5, longest=20, batch_size=32, **HERE)],
+    "imputation": [back.ImputationConfig(model=model, **HERE) for model in ("ar-both", "lstm-both")],
     "gates-at-work": [gates.Config(seed=0, source="synthetic", steps=0, epochs=0)],
     "gate-reader": [gates.ReaderConfig(seed=3, steps=3, hidden_size=4)],
     "ablation": [ablation.Config("copy", "coupled", 0), ablation.Config("power", "full", 0, "synthetic")],
