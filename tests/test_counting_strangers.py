@@ -1,6 +1,7 @@
 """What strangers bring: modules of every kind, counted or refused, against what PyTorch itself runs."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
@@ -11,7 +12,7 @@ from torch.nn.utils import parametrizations, prune
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from rnncourse.counting import count
-from tests.unfused import QUIET, Lambda, flops
+from tests.unfused import QUIET, Lambda, built, flops
 
 pytestmark = [*QUIET, pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")]
 floats, ints = torch.randn, torch.ones(2, 3).long()
@@ -190,13 +191,10 @@ def chosen(self: Any, x: Tensor, kind: str = "conv", deep: bool = False) -> Tens
     return self.choices["conv"](x) if deep else x
 
 
-def on(size: tuple[int, ...], **builders: Callable[[], nn.Module]) -> dict[str, Callable[[], Call]]:
-    """Calls with one floating-point input, all of one size."""
-    return {name: lambda build=build: sizes(build(), size) for name, build in builders.items()}
-
-
-def sequential(*layers: nn.Module) -> nn.Module:
-    return nn.Sequential(*layers)
+def on(size: tuple[int, ...], layers: str = "", **builders: Callable[[], nn.Module]) -> dict[str, Callable[[], Call]]:
+    """Calls with one floating-point input, all of one size: layers of ``torch.nn`` by their text, others by name."""
+    texts = {text: partial(built, text) for text in layers.split("; ") if text}
+    return {name: lambda build=build: sizes(build(), size) for name, build in (texts | builders).items()}
 
 
 a, b = nn.Parameter(floats(3, 4)), nn.Parameter(floats(4, 2))
@@ -213,6 +211,7 @@ option = {"kind": "pool", "deep": True}
 CALLS: dict[str, Callable[[], Call]] = {
     **on(
         (2, 3),
+        "Identity(); Sequential(LazyLinear(4), ReLU()); LSTM(3, 4, 2, bidirectional=True)",
         in_place=lambda: Lambda(in_place, dense=nn.Linear(3, 4)),
         parameter_list=lambda: Lambda(lambda m, x: x @ m.w[0] @ m.w[1], w=nn.ParameterList([a, b])),
         parameter_dict=lambda: Lambda(lambda m, x: x @ m.w["a"] @ m.w["b"], w=nn.ParameterDict({"a": a, "b": b})),
@@ -222,14 +221,11 @@ CALLS: dict[str, Callable[[], Call]] = {
         parameter_returned=lambda: Lambda(lambda m, x: m.w, w=floats(3, 4)),
         module_list=lambda: Lambda(lambda m, x: m.l[1](m.l[0](x)), l=nn.ModuleList([nn.ReLU(), nn.GELU()])),
         subclass=lambda: Louder(3, 4),
-        no_parameters=nn.Identity,
-        lazy=lambda: sequential(nn.LazyLinear(4), nn.ReLU()),
         nested_outputs=lambda: Lambda(lambda m, x: {"a": ({"b": [m.d(x)]},)}, d=dense),
         cells=lambda: Lambda(lambda m, x: m.b(m.a(x)[0]), a=nn.LSTMCell(3, 4), b=nn.RNNCell(4, 2)),
-        unbatched=lambda: nn.LSTM(3, 4, 2, bidirectional=True),
-        weight_norm=lambda: sequential(parametrizations.weight_norm(nn.Linear(3, 3)), nn.ReLU()),
-        scripted=lambda: torch.jit.script(sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))),
-        partly_scripted=lambda: sequential(nn.Linear(3, 3), torch.jit.script(nn.Linear(3, 2))),
+        weight_norm=lambda: nn.Sequential(parametrizations.weight_norm(nn.Linear(3, 3)), nn.ReLU()),
+        scripted=lambda: torch.jit.script(nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))),
+        partly_scripted=lambda: nn.Sequential(nn.Linear(3, 3), torch.jit.script(nn.Linear(3, 2))),
         noise=lambda: Lambda(lambda _, x: x + torch.randn(3) * torch.rand_like(x)),
         losses=lambda: Lambda(lambda _, x: F.mse_loss(x, x) + F.smooth_l1_loss(x, x) + x.norm() + x.std()),
         sorted=lambda: Lambda(lambda _, x: x.sort(dim=-1).values.cumsum(-1).topk(2).values),
@@ -252,18 +248,13 @@ CALLS: dict[str, Callable[[], Call]] = {
     ),
     **on(
         (2, 4, 8),
+        "GroupNorm(2, 4); InstanceNorm1d(4, affine=True); RMSNorm(8); ConvTranspose1d(4, 6, 3, stride=2); "
+        "Conv1d(4, 4, 3, dilation=2, padding='same', padding_mode='circular'); TransformerEncoderLayer(8, 2, 16); "
+        "TransformerEncoderLayer(8, 2, 16).requires_grad_(False); Sequential(AdaptiveMaxPool1d(4), AdaptiveAvgPool1d(1)); "
+        "Sequential(GLU(), PReLU(), Hardswish(), Softmin(-1), Mish())",
         padding=lambda: Lambda(lambda _, x: F.pad(F.pad(x, (1, 1), mode="reflect"), (2, 0))),
-        group_norm=lambda: nn.GroupNorm(2, 4),
-        instance_norm=lambda: nn.InstanceNorm1d(4, affine=True),
-        rms_norm=lambda: nn.RMSNorm(8),
-        transposed=lambda: nn.ConvTranspose1d(4, 6, 3, stride=2),
-        circular=lambda: nn.Conv1d(4, 4, 3, dilation=2, padding="same", padding_mode="circular"),
-        adaptive=lambda: sequential(nn.AdaptiveMaxPool1d(4), nn.AdaptiveAvgPool1d(1)),
-        activations=lambda: sequential(nn.GLU(), nn.PReLU(), nn.Hardswish(), nn.Softmin(-1), nn.Mish()),
         multi_head_averaged=to_itself,
         multi_head=lambda: to_itself(need_weights=False),
-        encoder=lambda: nn.TransformerEncoderLayer(8, 2, 16),
-        frozen_encoder=lambda: nn.TransformerEncoderLayer(8, 2, 16).requires_grad_(False),
     ),
     **on(
         (2, 5, 4),
@@ -275,6 +266,7 @@ CALLS: dict[str, Callable[[], Call]] = {
     ),
     **on(
         (1, 4, 6, 6),
+        "Unfold(2); Sequential(Upsample(scale_factor=2, mode='bilinear'), PixelShuffle(2))",
         unpooled=lambda: Lambda(
             unpooled,
             down=nn.Conv2d(4, 4, 3, padding=1),
@@ -283,14 +275,14 @@ CALLS: dict[str, Callable[[], Call]] = {
             up=nn.ConvTranspose2d(4, 3, 3, padding=1),
         ),
         recursive=lambda: Lambda(recursive, conv=nn.Conv2d(4, 4, 3, padding=1)),
-        upsampled=lambda: sequential(nn.Upsample(scale_factor=2, mode="bilinear"), nn.PixelShuffle(2)),
-        unfolded=lambda: nn.Unfold(2),
         grid=lambda: Lambda(lambda _, x: F.grid_sample(x, torch.zeros(1, 3, 3, 2), align_corners=False)),
     ),
     **on((2, 1, 16, 16), functional=convolutional, pruned=pruned),
-    **on((1, 12, 9), folded=lambda: nn.Fold((4, 4), 2)),
-    **on((1, 2, 5, 5, 5), conv3d=lambda: sequential(nn.Conv3d(2, 3, 2), nn.BatchNorm3d(3), nn.MaxPool3d(2))),
-    **on((1, 2, 3, 4, 5), transposed3d=lambda: nn.ConvTranspose3d(2, 3, 2, bias=False)),
+    **on((1, 12, 9), "Fold((4, 4), 2)"),
+    **on(
+        (1, 2, 5, 5, 5),
+        "Sequential(Conv3d(2, 3, 2), BatchNorm3d(3), MaxPool3d(2)); ConvTranspose3d(2, 3, 2, bias=False)",
+    ),
     "two inputs": lambda: sizes(two, (2, 3), (4, 3)),
     "two dtypes": lambda: Call(
         two, (floats(2, 3), ints), {"input_size": [(2, 3), (2, 3)], "dtype": [torch.float32, torch.long]}
@@ -315,7 +307,7 @@ CALLS: dict[str, Callable[[], Call]] = {
     ),
     "data, branch": lambda: data(Lambda(lambda m, x: m.d(x) if x.sum() > 0 else x, d=dense), torch.ones(2, 3)),
     "data, selection": lambda: data(Lambda(lambda m, x: m.d(x[x[:, 0] > 0]), d=dense), torch.ones(4, 3)),
-    "data, scripted": lambda: data(torch.jit.script(sequential(nn.Linear(3, 4), nn.Tanh())), floats(2, 3)),
+    "data, scripted": lambda: data(torch.jit.script(nn.Sequential(nn.Linear(3, 4), nn.Tanh())), floats(2, 3)),
     "no inputs": lambda: Call(Alone(3, 3, bias=False), (), {}),
     "lengths": lambda: Call(reader, (words, LENGTHS), IDS),
     "lengths by name": lambda: Call(
@@ -341,7 +333,7 @@ CALLS: dict[str, Callable[[], Call]] = {
     "language model, masked": lambda: tokens(language_model(mask=True)),
     "language model, data": lambda: data(language_model(mask=True), torch.randint(9, (2, 5))),
     "tied": lambda: tokens(Lambda(tied, embed=nn.Embedding(9, 4), rnn=nn.GRU(4, 4, batch_first=True))),
-    "bags": lambda: tokens(sequential(nn.EmbeddingBag(9, 4), nn.Linear(4, 2))),
+    "bags": lambda: tokens(nn.Sequential(nn.EmbeddingBag(9, 4), nn.Linear(4, 2))),
 }
 
 

@@ -13,7 +13,6 @@ from tests.unfused import QUIET, flops
 
 pytestmark = QUIET
 sizes = st.integers(1, 4)
-few = settings(max_examples=25)
 
 
 def assert_counted(module: nn.Module, shape: tuple[int, ...], *, tracked: bool = False, unused: int = 0) -> None:
@@ -21,33 +20,27 @@ def assert_counted(module: nn.Module, shape: tuple[int, ...], *, tracked: bool =
     counted = count(module, input_size=shape, input_requires_grad=tracked)
     x = torch.randn(shape, dtype=torch.float64, requires_grad=tracked)
     forward, backward, _ = flops(module.double(), x)
-    assert counted.flops("gemm") == forward
-    assert counted.backward_flops == backward + unused
+    assert (counted.flops("gemm"), counted.backward_flops) == (forward, backward + unused)
     assert counted.parameters == sum(weight.numel() for weight in module.parameters())
 
 
-@given(sizes, sizes, st.integers(1, 2), st.integers(1, 5), sizes, st.booleans(), st.booleans(), st.booleans())
-@few
-def test_torch_counts_a_convlstm_alike(inputs, hidden, layers, steps, batch, bias, batch_first, tracked) -> None:
-    module = ConvLSTM(inputs, hidden, 3, layers, bias=bias, batch_first=batch_first)
-    shape = (batch, steps) if batch_first else (steps, batch)
-    assert_counted(module, (*shape, inputs, 4, 5), tracked=tracked)
+@pytest.mark.parametrize("kind", [ConvLSTM, SkipLSTM, SkipGRU])
+@given(sizes, sizes, st.integers(1, 2), st.integers(2, 6), sizes, st.booleans(), st.booleans(), st.booleans())
+@settings(max_examples=25)
+def test_torch_counts_a_variant_alike(kind, inputs, hidden, layers, steps, batch, bias, batch_first, tracked) -> None:
+    shape = (batch, steps, inputs) if batch_first else (steps, batch, inputs)
+    if kind is ConvLSTM:
+        module = ConvLSTM(inputs, hidden, 3, layers, bias=bias, batch_first=batch_first)
+        return assert_counted(module, (*shape, 4, 5), tracked=tracked)
+    # The gate after the last step decides about a step that is not there.
+    module = kind(inputs, hidden, layers, bias=bias, batch_first=batch_first)
+    return assert_counted(module, shape, tracked=tracked, unused=2 * 2 * batch * hidden)
 
 
 @pytest.mark.parametrize("tracked", [True, False])
 def test_torch_counts_a_convlstm_cell_alike(tracked) -> None:
     # The cell's own zero state is no leaf that learns: the recurrent product has no gradient but the weight's.
     assert_counted(ConvLSTMCell(2, 3, 5), (4, 2, 6, 7), tracked=tracked)
-
-
-@pytest.mark.parametrize("kind", [SkipLSTM, SkipGRU])
-@given(sizes, sizes, st.integers(1, 2), st.integers(2, 6), sizes, st.booleans(), st.booleans(), st.booleans())
-@few
-def test_torch_counts_a_skip_rnn_alike(kind, inputs, hidden, layers, steps, batch, bias, batch_first, tracked) -> None:
-    module = kind(inputs, hidden, layers, bias=bias, batch_first=batch_first)
-    shape = (batch, steps) if batch_first else (steps, batch)
-    # The gate after the last step decides about a step that is not there.
-    assert_counted(module, (*shape, inputs), tracked=tracked, unused=2 * 2 * batch * hidden)
 
 
 def test_a_convlstm_on_one_pixel_multiplies_and_computes_what_an_lstm_does() -> None:

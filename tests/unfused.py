@@ -29,6 +29,11 @@ class Lambda(nn.Module):
         return self.body(self, *args, **kwargs)
 
 
+def built(text: str) -> nn.Module:
+    """A module of ``torch.nn`` from its constructor."""
+    return eval(text, dict(vars(nn)))
+
+
 def tensors(value: Any) -> list[Tensor]:
     """All tensors in nested lists, tuples and mappings; the state of a packed sequence has no part in it."""
     if isinstance(value, Tensor):
