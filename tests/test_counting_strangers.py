@@ -250,8 +250,9 @@ CALLS: dict[str, Callable[[], Call]] = {
         (2, 4, 8),
         "GroupNorm(2, 4); InstanceNorm1d(4, affine=True); RMSNorm(8); ConvTranspose1d(4, 6, 3, stride=2); "
         "Conv1d(4, 4, 3, dilation=2, padding='same', padding_mode='circular'); TransformerEncoderLayer(8, 2, 16); "
-        "TransformerEncoderLayer(8, 2, 16).requires_grad_(False); Sequential(AdaptiveMaxPool1d(4), AdaptiveAvgPool1d(1)); "
-        "Sequential(GLU(), PReLU(), Hardswish(), Softmin(-1), Mish())",
+        "TransformerEncoderLayer(8, 2, 16).requires_grad_(False); "
+        "Sequential(AdaptiveMaxPool1d(4), AdaptiveAvgPool1d(1))"
+        "; Sequential(GLU(), PReLU(), Hardswish(), Softmin(-1), Mish())",
         padding=lambda: Lambda(lambda _, x: F.pad(F.pad(x, (1, 1), mode="reflect"), (2, 0))),
         multi_head_averaged=to_itself,
         multi_head=lambda: to_itself(need_weights=False),

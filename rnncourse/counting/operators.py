@@ -147,7 +147,8 @@ def _elementwise(operator: Any, name: str, args: tuple[Any, ...], out: Tensor | 
         return None
     if name in _NORMS:
         scale, shift, moments = _NORMS[name]
-        _expect_dtype(args[0], args[scale])
+        if args[0].dtype not in (torch.float16, torch.bfloat16):  # these go with float32 weights
+            _expect_dtype(args[0], args[scale])
         each = (2 if name.endswith("batch_norm") else 5) + (args[scale] is not None) + (args[shift] is not None)
         each += 3 if moments is not None and args[moments] else 0  # of the batch itself: sum, square, sum
     elif name in _WINDOWS:
