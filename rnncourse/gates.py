@@ -86,7 +86,7 @@ class GateTrace:
 
     @property
     def gates(self) -> Mapping[str, Tensor]:
-        """Gate name to activations: ``input``, ``forget``, ``cell`` (the candidate content g) and ``output`` of an
+        """Activations by the name of their gate; ``input``, ``forget``, ``cell`` (the candidate content g) and ``output`` of an
         LSTM, ``reset``, ``update`` and ``new`` of a GRU."""
         return MappingProxyType(dict(zip(GATE_NAMES[self.kind], self._gates.transpose(3, 4).unbind(2), strict=True)))
 

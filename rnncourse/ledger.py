@@ -348,7 +348,7 @@ def judge(id: str) -> claims.Judgement:
     """Judge a claim of the coursework by the ledger, and display the verdict with its rule.
 
     Raises:
-        ClaimError: there is no such claim, or its rule makes no sense.
+        rnncourse._claims.ClaimError: there is no such claim, or its rule makes no sense.
     """
     judged = claims.judge(id, claims.load(ledger_path().with_name("claims.toml")), current())
     _display([judged._repr_mimebundle_()])

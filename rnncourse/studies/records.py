@@ -51,7 +51,7 @@ class Record:
 
     @property
     def text(self) -> str:
-        """The content of its file: sorted keys, one row on each line; equal records have equal text."""
+        """The content of its file, with sorted keys and one row on each line; equal records have equal text."""
         content = {name: value for name, value in vars(self).items() if name != "frame"}
         head = {"kind": KIND, "format": FORMAT, **content}
         sealed = head | {"sha256": checksum(head), "rows": []}
