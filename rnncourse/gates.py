@@ -86,8 +86,11 @@ class GateTrace:
 
     @property
     def gates(self) -> Mapping[str, Tensor]:
-        """Activations by the name of their gate; ``input``, ``forget``, ``cell`` (the candidate content g) and ``output`` of an
-        LSTM, ``reset``, ``update`` and ``new`` of a GRU."""
+        """Activations by the name of their gate.
+
+        An LSTM has ``input``, ``forget``, ``cell`` (the candidate content g) and ``output``; a GRU has ``reset``,
+        ``update`` and ``new``.
+        """
         return MappingProxyType(dict(zip(GATE_NAMES[self.kind], self._gates.transpose(3, 4).unbind(2), strict=True)))
 
     @property
