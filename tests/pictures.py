@@ -21,7 +21,7 @@ STRICT = 2e-4
 # its size, where at most 13 % changed, and by how much of it each colour covers, which changed by less than a third.
 # A curve that is missing, another figure or an empty one are far outside.
 LIVE, INK = 0.2, 1.6
-COARSE, COVERED = 8, 2e-3
+COARSE, COVERED = 8, 5e-4
 Pixels = NDArray[np.int16]  # levels, (height, width, 3)
 
 

@@ -254,10 +254,10 @@ def synthetic_tagging(count: int, *, seed: int) -> tuple[Sentences, NDArray[np.i
     rng = np.random.default_rng(seed)
     sentences = [_sentence(rng) for _ in range(count)]
     tags, decided_by = np.full((2, count, max(map(len, sentences))), -1, dtype=np.int64)
-    for row, sentence in enumerate(sentences):
-        tags[row, : len(sentence)] = [TAGS.index(tag) for _, tag, _ in sentence]
-        decided_by[row, : len(sentence)] = [decider for *_, decider in sentence]
-    words = tuple(tuple(word for word, *_ in sentence) for sentence in sentences)
+    for row, made in enumerate(sentences):
+        tags[row, : len(made)] = [TAGS.index(tag) for _, tag, _ in made]
+        decided_by[row, : len(made)] = [decider for *_, decider in made]
+    words = tuple(tuple(word for word, *_ in made) for made in sentences)
     vocabulary = (word for kinds in (_TAG_WORDS, _AMBIGUOUS) for kind in kinds.values() for word in kind)
     return Sentences(words, tags, tuple(vocabulary)), decided_by
 
