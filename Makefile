@@ -21,6 +21,10 @@ FULL := $(VENV)/.full-$(subst /,_,$(subst :,,$(TORCH_INDEX)))
 export OMP_NUM_THREADS ?= 2
 export OMP_WAIT_POLICY ?= PASSIVE
 export PYTHONHASHSEED := 0
+# Files and paths are UTF-8, whatever the machine's locale says: also where the folder's name has Persian letters,
+# which Python reads in the locale's encoding when it starts.
+export LC_ALL := C.UTF-8
+export PYTHONUTF8 := 1
 
 .PHONY: help
 help: ## list these commands
