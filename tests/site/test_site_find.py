@@ -86,7 +86,7 @@ def known(search: Page) -> dict[str, Any]:
         ("وزن", "book/glossary", "term-weight"),
         ("دروازه فراموشی", "book/glossary", "term-forget-gate"),
         ("forget gate", "book/glossary", "term-forget-gate"),
-        ("gate_ablation", "book/notebooks/12-gate-ablation", ""),
+        ("find_events", "book/notebooks/11-gates-at-work", ""),
         ("trace_gates", "book/api/gates", "rnncourse.gates.trace_gates"),
         ("Build a counter", "book/notebooks/07-state-dynamics", "ex-07-counter"),
     ],
