@@ -6,10 +6,10 @@ the words around them follow it by hand.
 
 import argparse
 import json
-import os
 from pathlib import Path
 
 from benchmarks import ablation, gates, gradients, studies, text
+from rnncourse._files import write_whole
 
 RECORD = Path(__file__).resolve().parent.parent / "book" / "results" / "benchmarks.json"
 
@@ -27,9 +27,7 @@ def main() -> None:
         benchmark.report(results[name])
     if not options.record:
         return
-    temporary = RECORD.with_suffix(".tmp")
-    temporary.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    os.replace(temporary, RECORD)
+    write_whole(RECORD, json.dumps(results, indent=1, sort_keys=True) + "\n")
     print(f"\nrecorded in {RECORD.relative_to(RECORD.parents[2])}")
 
 
