@@ -20,10 +20,11 @@ Run = dict[str, Any]
 
 
 class Store:
-    """The runs of one study in one folder. What the disk refuses is a StudyError."""
+    """The runs of one study in one folder; a second folder is read too. What the disk refuses is a StudyError."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, second: Path | None = None) -> None:
         self.folder = folder
+        self.second = second
         with self._disk():
             folder.mkdir(parents=True, exist_ok=True)
             self._claims = (folder / "claims").open("ab")
@@ -34,11 +35,14 @@ class Store:
 
     def read(self, key: str) -> Run | None:
         """The stored run of that key, or None; a file that holds anything else counts for nothing."""
-        try:
-            run = unsealed((self.folder / f"{key}.json").read_bytes().decode())
-        except (FileNotFoundError, ValueError):
-            return None
-        return run if run.get("key") == key else None
+        for folder in filter(None, (self.folder, self.second)):
+            try:
+                run = unsealed((folder / f"{key}.json").read_bytes().decode())
+            except (FileNotFoundError, ValueError):
+                continue
+            if run.get("key") == key:
+                return run
+        return None
 
     def write(self, key: str, outcome: Run | str) -> Path:
         """Store a run, or a note why there is none, in one step, and return its path."""

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+from rnncourse.studies.records import results_folder
 from rnncourse.studies.store import Run, Store, runs_folder
 from rnncourse.studies.study import Plan, Planned, Scale, Study, plan
 from rnncourse.studies.workers import Outcome, check_place, do_all, execute
@@ -55,7 +56,8 @@ def sweep(
     """Do the runs of a study that are missing.
 
     Each run is stored as it ends. A sweep that is stopped, however hard, loses the runs in flight and no other; called
-    again, it does what is missing. Sweeps of several processes at the same time share the work.
+    again, it does what is missing. Sweeps of several processes at the same time share the work. Runs that are kept with
+    the records, in ``unfinished/NAME``, count as done.
 
     Args:
         study: what to run.
@@ -74,7 +76,8 @@ def sweep(
     check_place(device, workers, scheduler)
     wanted = plan(study, scale=scale, seeds=seeds)
     do = partial(execute, study.run, wanted.code, device)
-    with closing(Store(folder or runs_folder() / study.name)) as store:
+    kept = results_folder() / "unfinished" / study.name
+    with closing(Store(folder or runs_folder() / study.name, kept)) as store:
         state = _State(wanted, store, progress)
         while missing := [
             run for key, run in wanted.runs.items() if key not in state.found.keys() | state.failures.keys()

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, reject
@@ -15,6 +16,7 @@ from torch import nn
 
 from book.experiments import ch04_sequence_tasks as tasks
 from book.experiments import ch08_weather as weather
+from book.experiments import ch09_next_minute as minute
 from book.experiments import ch09_power as power
 from book.experiments import ch10_looking_back as back
 from book.experiments import ch11_gates_at_work as gates
@@ -62,8 +64,10 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 TINY = {name: replace(of, hidden_size=4, stride=40, batch_size=32) for name, of in ablation.POWER.items()}
-MODULES = (tasks, weather, power, back, gates, ablation, emotion, lengths, deeper)
+MODULES = (tasks, weather, minute, power, back, gates, ablation, emotion, lengths, deeper)
 SMALL = (
+    (minute, "minutes", lambda source: HOUSE),
+    (minute, "chosen_rates", lambda: dict.fromkeys(minute.NETWORKS, 0.01)),
     (back, "power_series", lambda source: HOUSE),
     (ablation, "RECIPES", {"copy": ablation.Recipe(Copy(4, 2, 3), Copy(4, 2, 5), 50, 10, 0.01, 4, 5)}),
     (ablation, "POWER", TINY),
@@ -81,6 +85,11 @@ SEQUENCE: dict[str, Any] = {"length": 12, "cut": "front", "seed": 0, "source": "
 RUNS: dict[str, list[Any]] = {
     "sequence-tasks": [tasks.Config("images", "linear", "", 0), tasks.Config("tags", "majority", "", 0)],
     "weather": [weather.Config(model="gru", network="small", units="scaled", epochs=2, lr=3e-3)],
+    "next-minute-rates": [minute.Config(model="rnn", lr=1e-2, passes=2, share=0.1, **HERE)],
+    "next-minute": [
+        minute.Config(model="ar", **HERE),
+        minute.Config(model="gru", loss="mae", lr=1e-2, passes=1, share=0.1, **HERE),
+    ],
     "power": [power.PowerConfig(model="rnn", every="minute", horizon=1, steps=8, epochs=2, **HERE)],
     "power-hourly": [power.PowerConfig(model="lstm", every="hour", horizon=24, steps=4, epochs=2, **HERE)],
     "power-window": [back.WindowConfig(model="rnn", window=5, longest=20, batch_size=32, **HERE)],
@@ -133,10 +142,10 @@ def test_a_grid_has_every_seed_and_takes_real_data_at_full_scale_alone(name: str
 # ---- Forecasts
 
 
-def test_sums_by_day_and_by_group_add_up_to_the_means_and_jumps_err_most() -> None:
-    config = RUNS["power"][0]
-    run = power.run(replace(config, model="persistence"), "cpu")
-    assert run["skill"] == run["parameters"] == 0
+@pytest.mark.parametrize("name", ["power", "next-minute"])
+def test_sums_by_day_and_by_group_add_up_to_the_means_and_jumps_err_most(name: str) -> None:
+    run = studies()[name].run(replace(RUNS[name][0], model="persistence"), "cpu")
+    assert run.get("skill", 0) == run["parameters"] == 0
     for by in ("daily", "group"):
         assert sum(run[f"{by}_count"]) == run["test_windows"]
         assert sum(run[f"{by}_squared"]) / run["test_windows"] == pytest.approx(run["mse"])
@@ -144,6 +153,22 @@ def test_sums_by_day_and_by_group_add_up_to_the_means_and_jumps_err_most() -> No
     largest = np.array(run["group_squared"]) / run["group_count"]  # steady, jump next, jump behind, both
     assert (largest[[0, 2]] <= power.JUMP**2).all()
     assert (largest[[1, 3]] > power.JUMP**2).all()
+
+
+def test_the_rate_of_a_network_is_the_one_with_the_lowest_mean_of_best_losses() -> None:
+    rows = [("rnn", 0.001, 3.0), ("rnn", 0.001, 3.0), ("rnn", 0.01, 1.0), ("rnn", 0.01, 6.0), ("gru", 0.001, 2.0)]
+    frame = pd.DataFrame([*rows, ("gru", 0.01, 1.5)], columns=["model", "lr", "best_loss"])
+    assert minute.lowest(frame) == {"rnn": 0.001, "gru": 0.01}
+
+
+def test_a_table_goes_seed_by_seed_squared_errors_first_each_network_at_its_rate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(minute, "chosen_rates", lambda: {"rnn": 1.0, "lstm": 2.0, "gru": 3.0, "bilstm": 4.0})
+    trained = [one for one in minute.grid("full", 2) if one.passes == minute.PASSES]
+    assert [(one.seed, one.loss, one.lr) for one in trained] == [
+        (seed, loss, rate) for seed in (0, 1) for loss in ("mse", "mae") for rate in (1, 2, 3, 4)
+    ]
 
 
 @given(minutes=st.sets(st.integers(0, 10_000), min_size=1, max_size=80).map(sorted), seed=st.integers(0, 2**31))

@@ -20,6 +20,8 @@ from rnncourse.studies.study import plan
 from tools.records import changed
 
 BOOK = Path(__file__).parents[2] / "book"
+UNFINISHED = {"next-minute-rates", "next-minute"}  # studies whose runs take several days
+RECORDED = [name for name in studies() if (BOOK / "results" / f"{name}.json").exists()]
 
 
 @pytest.fixture
@@ -103,7 +105,11 @@ def test_the_records_of_a_clone_then_of_the_installed_package(tmp_path: Path, mo
     assert results_folder() == tmp_path / "site" / "rnncourse" / "results"
 
 
-@pytest.mark.parametrize("name", list(studies()))
+def test_every_study_is_recorded_or_under_way() -> None:
+    assert studies().keys() - set(RECORDED) <= UNFINISHED
+
+
+@pytest.mark.parametrize("name", RECORDED)
 def test_no_record_is_stale(name: str) -> None:
     """A record is of today's code, or says which commit made it and why it still stands: see `tools.records`."""
     since = changed(studies()[name], recorded(name))
@@ -113,7 +119,7 @@ def test_no_record_is_stale(name: str) -> None:
         assert by["why"]
 
 
-@pytest.mark.parametrize("name", list(studies()))
+@pytest.mark.parametrize("name", RECORDED)
 def test_a_record_is_of_the_full_grid(name: str) -> None:
     study, record = replace(studies()[name], data=lambda scale: "none"), recorded(name)
     rows = [{column: row[column] for column in record.columns["config"]} for row in record.rows]

@@ -39,6 +39,17 @@ def test_it_runs_the_grid_once_and_then_only_what_is_new(tmp_path: Path) -> None
     assert len(ran(tmp_path)) == len(set(ran(tmp_path))) == 18
 
 
+def test_runs_kept_with_the_records_count_as_done(tmp_path: Path) -> None:
+    done = toy()
+    kept = tmp_path / "results" / "unfinished" / "toy"
+    kept.parent.mkdir()
+    (tmp_path / "runs" / "toy").rename(kept)
+    (kept / f"{done.runs[2]['key']}.json").write_text("{", encoding="utf-8")
+    again = toy()
+    assert (again.new, len(ran(tmp_path))) == (1, 9)
+    assert [run["metrics"] for run in again.runs] == [run["metrics"] for run in done.runs]
+
+
 def test_other_data_or_code_void_the_runs_and_other_words_do_not() -> None:
     toy()
     assert toy(replace(STUDY, data=lambda scale: "other")).new == 8
