@@ -69,11 +69,11 @@ pictures: book $(FULL) ## draw the README's pictures from the built site
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 .PHONY: execute
-execute: $(FULL) ## run the chapters again and write their notebooks (ONLY=05 for one)
+execute: $(FULL) ## run the chapters again and write their notebooks (ONLY=24 for one)
 	$(BIN)/python -m tools.execute --jobs $(JOBS) $(ONLY)
 
 .PHONY: accept
-accept: $(FULL) ## run a chapter and take over the numbers that it computes now, showing each change (ONLY=05)
+accept: $(FULL) ## run a chapter and take over the numbers that it computes now, showing each change (ONLY=24)
 	$(BIN)/python -m tools.accept $(ONLY)
 
 .PHONY: numbers

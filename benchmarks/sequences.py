@@ -1,4 +1,4 @@
-"""Two ratios of chapter 4: a recurrence beside a convolution of equal operations, and one-hot beside a look-up.
+"""Two ratios of chapter 2.2: a recurrence beside a convolution of equal operations, and one-hot beside a look-up.
 
 All candidates of a part take turns in one run, on one thread, in processor time, and what counts is the ratio within a
 round. Writes all rounds with their provenance::

@@ -39,7 +39,7 @@ class Exercise:
     """One exercise, as its table in ``book/exercises`` states it; texts hold ``{expressions}``."""
 
     name: str
-    chapter: int
+    chapter: str
     title: str
     ask: str  # Markdown with TeX
     kind: Literal["number", "vector", "choice", "word", "code"]  # code: weights, a function or a module, to be tried
@@ -89,7 +89,7 @@ def exercises() -> Mapping[str, Exercise]:
         shared = tables.pop("given", {})
         for name, table in tables.items():
             table["given"] = shared | table.get("given", {})
-            found[name] = Exercise(name=name, chapter=int(path.stem), **table)
+            found[name] = Exercise(name=name, chapter=".".join(path.stem), **table)
     return MappingProxyType(found)
 
 

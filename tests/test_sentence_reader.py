@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sentence_network import network_of, probabilities, vocabulary_of
 
-from book.experiments.ch13_emotion import pack, reader_splits
+from book.experiments.ch41_emotion import pack, reader_splits
 from rnncourse.data import order_sentences
 from rnncourse.data.sentences import WORD_CEILING
 from rnncourse.networks import TextClassifier, class_logits

@@ -40,14 +40,14 @@ class Shot:
 SHOTS = (
     Shot(
         "chapter",
-        "notebooks/08-weather.html",
+        "notebooks/31-weather.html",
         "#the-last-epoch-the-selected-epoch-and-the-test",
         (1180, 720),
         hover='td a.ledger[href$="#seattle.deep.lstm.test"]',
     ),
-    Shot("widget", "notebooks/11-gates-at-work.html", "#something-to-touch", (1180, 760)),
+    Shot("widget", "notebooks/34-gates-at-work.html", "#something-to-touch", (1180, 760)),
     Shot("card", "report-card.html#verdict=fails", "#claims-and-numbers", (1180, 720)),
-    Shot("telephone", "notebooks/06-lstm-gates.html", "#gates-are-valves", (390, 760), scheme="dark"),
+    Shot("telephone", "notebooks/12-lstm-and-gru.html", "#gates-are-valves", (390, 760), scheme="dark"),
 )
 
 

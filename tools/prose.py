@@ -16,7 +16,9 @@ from tools import pairs
 
 GIVEN = pairs.BOOK / "given.toml"
 LINK = re.compile(r"\[(?P<text>[^\[\]]*)\]\(#(?P<target>[^\s()]+)\)")
-CHAPTER_LINK = re.compile(r"\[(?P<number>\d+)\]\((?:\.\./)?(?:notebooks/)?0?(?P=number)-[\w-]+\.ipynb\)")
+CHAPTER_LINK = re.compile(
+    r"\[(?P<part>\d)\.(?P<place>\d)\]\((?:\.\./)?(?:notebooks/)?(?P=part)(?P=place)-[\w-]+\.ipynb\)"
+)
 NUMERAL = re.compile(r"(?<![\w.])[-−+]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?\s?[%‰]?")
 PROSE_FENCES = "admonition|exercise|solution|note|tip|warning|list-table"
 CODE_BLOCK = re.compile(rf"^(?P<fence>`{{3,}})(?!\{{(?:{PROSE_FENCES})).*?^(?P=fence)\s*$", re.M | re.S)

@@ -14,6 +14,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
+from book._ext.ledger import chapter_number
 from book._ext.report_card import from_here
 
 BOOK = Path(__file__).resolve().parent.parent
@@ -30,7 +31,7 @@ class Lesson:
     """What a chapter says of itself.
 
     Attributes:
-        stem: its file's stem, such as ``05-vanishing-gradients``.
+        stem: its file's stem, such as ``24-vanishing-gradients``.
         title: its heading.
         question: the one question it asks.
         minutes: reading time, exercises included.
@@ -48,9 +49,9 @@ class Lesson:
     exercises: dict[str, str]
 
     @property
-    def number(self) -> int:
-        """Number of the chapter."""
-        return int(self.stem[:2])
+    def number(self) -> str:
+        """Number of the chapter: its part and its place in it."""
+        return chapter_number(self.stem)
 
 
 def lesson(path: Path) -> Lesson:

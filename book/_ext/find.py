@@ -192,7 +192,7 @@ def _row_of_symbols(row: nodes.row, taken: set[str]) -> Answer:
 
 
 def _letters_of_a_chapter(item: nodes.list_item, taken: set[str]) -> Iterator[Answer]:
-    """``Chapter 1: p one thing; q another``."""
+    """``Chapter 1.1: p one thing; q another``."""
     chapter, _, _ = words(item).partition(": ")
     anchor = _place(item, chapter, taken)
     for part in _parts(item):

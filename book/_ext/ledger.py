@@ -24,7 +24,7 @@ from rnncourse.ledger import CHECKED, PRINTED_VERDICTS, Entry, Ledger, load
 logger = logging.getLogger(__name__)
 BOOK = Path(__file__).resolve().parent.parent
 NUMBERS_PAGE = "book/numbers"
-APPENDICES = 90  # notebooks from this number on are appendices and show no number
+APPENDICES = "9"  # notebooks whose number begins with it are appendices and show none
 
 
 def checked_in() -> dict[str, str]:
@@ -40,14 +40,18 @@ def checked_in() -> dict[str, str]:
 
 
 def chapter_titles() -> dict[str, str]:
-    """Titles of the chapters by stem, such as ``{"09-power": "9 · Power"}``, in their order."""
+    """Titles of the chapters by stem, such as ``{"32-power": "3.2 · Power"}``, in their order."""
     titles = {}
     for path in sorted((BOOK / "chapters").glob("[0-9][0-9]-*.md")):
         heading = re.search(r"^# (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-        number = int(path.stem[:2])
-        before = f"{number} · " if number < APPENDICES else ""
+        before = "" if path.stem.startswith(APPENDICES) else f"{chapter_number(path.stem)} · "
         titles[path.stem] = f"{before}{heading[1] if heading else path.stem}"
     return titles
+
+
+def chapter_number(stem: str) -> str:
+    """Number of a chapter: its part and its place in it, ``3.2`` of ``32-power``."""
+    return f"{stem[0]}.{stem[1]}"
 
 
 def provenance(entry: Entry, chapter: str) -> str:
@@ -146,7 +150,7 @@ def chapter_of(app: Sphinx, id: str) -> str:
 
 
 def chapter_of_stem(app: Sphinx, stem: str) -> str:
-    """A chapter in running text, such as ``chapter 9, Power``; the empty string if there is none."""
+    """A chapter in running text, such as ``chapter 3.2, Power``; the empty string if there is none."""
     number, dot, title = titles_of(app).get(stem, "").partition(" · ")
     return f"chapter {number}, {title}" if dot else number
 

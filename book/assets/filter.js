@@ -1,5 +1,5 @@
 // Filters above a long table. Without this script the form stays hidden and the table whole. What is chosen stands in
-// the address behind the #, as in #verdict=fails&chapter=09-power, so that a view can be linked.
+// the address behind the #, as in #verdict=fails&chapter=32-power, so that a view can be linked.
 "use strict";
 
 (() => {

@@ -25,7 +25,7 @@ def exercise(given: Namespace) -> None:
 
     if not given.name:
         for one in filter(lambda one: one.sheet, exercises().values()):
-            print(f"{one.name:15}  chapter {one.chapter:2}  {one.sheet.get('title', one.title)}")
+            print(f"{one.name:15}  chapter {one.chapter}  {one.sheet.get('title', one.title)}")
         return
     if given.seed < 0:
         raise Misuse(f"--seed must be at least 0, got {given.seed}")

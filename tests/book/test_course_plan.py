@@ -23,7 +23,7 @@ SOURCE = """# A title
 Takes about 25 minutes. Needs nothing.
 
 :::{exercise} Try it
-:label: ex-01-try
+:label: ex-11-try
 Text.
 :::
 """
@@ -38,10 +38,10 @@ def chapter(tmp_path: Path) -> Path:
 
 def test_a_lesson_is_what_its_chapter_says(chapter: Path) -> None:
     read = lesson(chapter)
-    assert (read.number, read.title, read.question) == (1, "A title", "What is asked?")
+    assert (read.number, read.title, read.question) == ("0.1", "A title", "What is asked?")
     assert (read.minutes, read.needs) == (25, "Needs nothing.")
     assert read.goals == ("do this", "do that")
-    assert read.exercises == {"ex-01-try": "Try it"}
+    assert read.exercises == {"ex-11-try": "Try it"}
 
 
 @pytest.mark.parametrize(

@@ -83,9 +83,9 @@ def test_every_figure_of_a_chapter_says_where_it_comes_from(source) -> None:
 
 def test_the_number_of_a_figure_becomes_its_link() -> None:
     body = (
-        '<figure class="align-default" id="fig-01-a"><img src="x"/><figcaption><p><span class="caption-number">'
+        '<figure class="align-default" id="fig-11-a"><img src="x"/><figcaption><p><span class="caption-number">'
         'Fig. 3 </span><span class="caption-text">Text.</span></p></figcaption></figure>'
         '<figure id="id2"><img src="y"/></figure>'
     )
     found = provenance._FIGURE.findall(body)
-    assert [(name, number) for _, name, number, _ in found] == [("fig-01-a", "Fig. 3")]
+    assert [(name, number) for _, name, number, _ in found] == [("fig-11-a", "Fig. 3")]

@@ -241,9 +241,9 @@ def test_every_mutation_is_caught(book: Sources, record_property: Callable[[str,
 
 
 def test_links_of_a_box_are_rewritten_for_this_page() -> None:
-    text = "[a](06-lstm-gates.ipynb) [b](../notation.md) [c](#gates.gru.z_1) [d](https://example.org/06-a.ipynb)"
+    text = "[a](12-lstm-and-gru.ipynb) [b](../notation.md) [c](#gates.gru.z_1) [d](https://example.org/06-a.ipynb)"
     moved = (
-        "[a](notebooks/06-lstm-gates.ipynb) [b](notation.md) [c](#gates.gru.z_1) [d](https://example.org/06-a.ipynb)"
+        "[a](notebooks/12-lstm-and-gru.ipynb) [b](notation.md) [c](#gates.gru.z_1) [d](https://example.org/06-a.ipynb)"
     )
     assert report_card.from_here(text) == moved
 

@@ -25,9 +25,9 @@ document.addEventListener("securitypolicyviolation", (event) =>
 
 
 def content_pages(site: Path) -> list[str]:
-    """Addresses of the site's pages in its folder; the root page, which leads on at once, has its own test."""
-    found = {path.relative_to(site) for path in site.rglob("*.html")} - {Path("index.html")}
-    return sorted(path.as_posix() for path in found if path.parts[0] != "_static")
+    """Addresses of the site's pages in its folder, without those that only lead on to another."""
+    found = [path for path in site.rglob("*.html") if 'http-equiv="refresh"' not in path.read_text(encoding="utf-8")]
+    return sorted(path.relative_to(site).as_posix() for path in found if "_static" not in path.parts)
 
 
 def widget_pages(site: Path) -> list[str]:

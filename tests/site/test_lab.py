@@ -21,7 +21,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 ROOT = Path(__file__).resolve().parents[2]
-CHAPTER = "01-one-step"
+CHAPTER = "11-one-step"
 SECONDS = 60
 SETTINGS = (
     "--no-browser",

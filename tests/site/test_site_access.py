@@ -8,7 +8,7 @@ from _access import Audit, faults_of_focus, thin
 from playwright.sync_api import Locator, Page, expect
 
 HERE = "document.activeElement"
-CHAPTER = "book/notebooks/06-lstm-gates.html"
+CHAPTER = "book/notebooks/12-lstm-and-gru.html"
 QUIZ = "book/quizzes/1-by-hand.html"
 
 

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from book._ext.search_words import tokens
 from tools import pairs
 
-CHAPTER = "book/notebooks/05-vanishing-gradients.html"
+CHAPTER = "book/notebooks/24-vanishing-gradients.html"
 FIGURE = "figcaption a.provenance"
 # Asks what is in the field, as the page does on loading, and hands back the list that a reader sees.
 ASK = """(query) => {
@@ -77,18 +77,18 @@ def known(search: Page) -> dict[str, Any]:
         ("ft", "book/notation", "symbol-f-t"),
         ("f_t", "book/notation", "symbol-f-t"),
         ("FLOP/s", "book/notation", "symbol-flop-s"),
-        ("h_{t-1}", "book/notebooks/01-one-step", "the-general-rule"),
-        ("∂L/∂h", "book/notebooks/01-one-step", "back-through-two-steps"),
-        ("tanh", "book/notebooks/05-vanishing-gradients", "tanh-or-relu"),
+        ("h_{t-1}", "book/notebooks/11-one-step", "the-general-rule"),
+        ("∂L/∂h", "book/notebooks/11-one-step", "back-through-two-steps"),
+        ("tanh", "book/notebooks/24-vanishing-gradients", "tanh-or-relu"),
         ("47,818", "book/numbers", "hw5.total.parameters"),
         ("47818", "book/numbers", "hw5.total.parameters"),
         ("hw5.total.parameters", "book/numbers", "hw5.total.parameters"),
         ("وزن", "book/glossary", "term-weight"),
         ("دروازه فراموشی", "book/glossary", "term-forget-gate"),
         ("forget gate", "book/glossary", "term-forget-gate"),
-        ("find_events", "book/notebooks/11-gates-at-work", ""),
+        ("find_events", "book/notebooks/34-gates-at-work", ""),
         ("trace_gates", "book/api/gates", "rnncourse.gates.trace_gates"),
-        ("Build a counter", "book/notebooks/07-state-dynamics", "ex-07-counter"),
+        ("Build a counter", "book/notebooks/25-state-dynamics", "ex-25-counter"),
     ],
 )
 def test_what_a_student_types_comes_first(search: Page, typed: str, page: str, anchor: str) -> None:
@@ -256,5 +256,5 @@ def test_without_scripts_the_title_says_it(browser: Browser, site: Path) -> None
     page = context.new_page()
     page.goto((site / CHAPTER).as_uri())
     assert " · drawn by cell " in str(page.locator(FIGURE).first.get_attribute("title"))
-    assert " · computed in chapter 5" in str(page.locator("article p > a.ledger").first.get_attribute("title"))
+    assert " · computed in chapter 2.4" in str(page.locator("article p > a.ledger").first.get_attribute("title"))
     context.close()

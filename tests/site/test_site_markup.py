@@ -206,7 +206,7 @@ def test_every_page_has_a_title_of_its_own(soups: dict[str, BeautifulSoup]) -> N
 
 
 def test_the_book_is_a_course_and_a_chapter_its_part(soups: dict[str, BeautifulSoup]) -> None:
-    for name, kind in (("book/index.html", "Course"), (f"{CHAPTERS}06-lstm-gates.html", "LearningResource")):
+    for name, kind in (("book/index.html", "Course"), (f"{CHAPTERS}12-lstm-and-gru.html", "LearningResource")):
         (script,) = soups[name].select('script[type="application/ld+json"]')
         assert json.loads(script.get_text())["@type"] == kind
     with_index = [name for name, soup in soups.items() if soup.select('script[src*="searchindex"]')]

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from tools import dist
 
 WHEEL = 2 * 10**6  # bytes that the package may have at most; it is built elsewhere
-CHAPTER = "book/notebooks/06-lstm-gates.html"
+CHAPTER = "book/notebooks/12-lstm-and-gru.html"
 CARD = "book/report-card.html"
 QUIZ = "book/quizzes/2-inside-the-cell.html"
 

@@ -10,12 +10,12 @@ from tools import pairs
 
 BOOK = Path(__file__).parents[2] / "book"
 COPIED = {
-    "04-sequence-tasks": (
+    "22-sequence-tasks": (
         *("synthetic_tagging", "plain", "either", "sentence", "phrase", "object_of", "TAG_WORDS", "AMBIGUOUS", "TAGS"),
         *("synthetic_tones", "spectrogram"),
     ),
-    "11-gates-at-work": ("WINDOW", "AT", "threshold", "find_events", "match"),
-    "15-deeper-and-sideways": ("sparse_events", "moving_shapes", "SHAPES"),
+    "34-gates-at-work": ("WINDOW", "AT", "threshold", "find_events", "match"),
+    "51-deeper-and-sideways": ("sparse_events", "moving_shapes", "SHAPES"),
 }
 
 

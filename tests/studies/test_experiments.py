@@ -14,18 +14,18 @@ from scipy.special import logsumexp
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from torch import nn
 
-from book.experiments import ch04_sequence_tasks as tasks
-from book.experiments import ch08_weather as weather
-from book.experiments import ch09_next_minute as minute
-from book.experiments import ch09_power as power
-from book.experiments import ch10_looking_back as back
-from book.experiments import ch11_gates_at_work as gates
-from book.experiments import ch12_gate_ablation as ablation
-from book.experiments import ch13_emotion as emotion
-from book.experiments import ch14_sequence_length as lengths
-from book.experiments import ch15_deeper_and_sideways as deeper
+from book.experiments import ch22_sequence_tasks as tasks
+from book.experiments import ch31_weather as weather
+from book.experiments import ch32_next_minute as minute
+from book.experiments import ch32_power as power
+from book.experiments import ch33_looking_back as back
+from book.experiments import ch34_gates_at_work as gates
+from book.experiments import ch35_gate_ablation as ablation
+from book.experiments import ch41_emotion as emotion
+from book.experiments import ch42_sequence_length as lengths
+from book.experiments import ch51_deeper_and_sideways as deeper
 from book.experiments import text_training
-from book.experiments.ch11_gates_at_work import AFTER, AT, BEFORE, WINDOW, find_events, threshold
+from book.experiments.ch34_gates_at_work import AFTER, AT, BEFORE, WINDOW, find_events, threshold
 from book.experiments.memory_tasks import Adding, ContinualReber, Copy
 from rnncourse.ablation import ablate, learnable_parameters
 from rnncourse.data import Series, Split, chronological, make_windows, synthetic_power

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from book.experiments import ch04_sequence_tasks as tasks
-from book.experiments import ch15_deeper_and_sideways as deeper
+from book.experiments import ch22_sequence_tasks as tasks
+from book.experiments import ch51_deeper_and_sideways as deeper
 from book.experiments.memory_tasks import kept_value
 
 SEEDS = st.integers(0, 2**31)
