@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from book.experiments.ch09_power import GAP, JUMP, LOSSES, NETWORKS, daily_sums
+from book.experiments.ch32_power import GAP, JUMP, LOSSES, NETWORKS, daily_sums
 from rnncourse.baselines import Baseline, HarmonicRegression, LinearAutoregression, Mean, Persistence
 from rnncourse.data import Series, Split, Windows, chronological, fill_short_gaps, load_power, synthetic_power
 from rnncourse.networks import power_network
