@@ -7,44 +7,23 @@ range, or training without a window, is a ``ValueError``.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rnncourse.data import Windows
 
-__all__ = ["Baseline", "Fitted", "HarmonicRegression", "LinearAutoregression", "Mean", "Persistence", "SeasonalNaive"]
-
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A baseline after training.
-
-    Attributes:
-        name: what to call it in a table.
-        parameters: how many numbers it learned.
-        predict: from windows to predictions ``(n, outputs)``, in the unit of the windows.
-    """
+    """A baseline after training: ``predict`` gives ``(n, outputs)``, in the unit of the windows."""
 
     name: str
-    parameters: int
+    parameters: int  # how many numbers it learned
     predict: Callable[[Windows], Floats]
-
-
-class Baseline(Protocol):
-    """What every baseline can do."""
-
-    @property
-    def name(self) -> str:
-        """What to call it in a table."""
-        ...
-
-    def fit(self, train: Windows) -> Fitted:
-        """Learn from training windows, inputs ``(n, window, feature)`` and targets ``(n, outputs)``."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -72,13 +51,10 @@ class Persistence:
 
 @dataclass(frozen=True)
 class SeasonalNaive:
-    """The value one season before the target, such as the same minute yesterday.
+    """The value ``season`` steps before the target, such as the same minute yesterday.
 
     It looks further back than the window where it has to. Where that row is missing or lies before the series,
     an earlier season stands in, and where there is none, the last value does.
-
-    Attributes:
-        season: steps in a season, at least 1.
     """
 
     season: int
@@ -112,11 +88,7 @@ class SeasonalNaive:
 
 @dataclass(frozen=True)
 class LinearAutoregression:
-    """A linear function of the last ``lags`` rows, fitted by least squares, with an intercept.
-
-    Attributes:
-        lags: rows to read, at most the window; 0 reads the whole window.
-    """
+    """A linear function of the last ``lags`` rows, fitted by least squares, with an intercept; 0: the whole window."""
 
     lags: int = 0
 
@@ -139,12 +111,8 @@ class LinearAutoregression:
 class HarmonicRegression:
     """A linear function of the last ``lags`` rows and of sines and cosines of the calendar.
 
-    With ``lags`` 0 it is a climatology: it knows the time of the target and nothing else.
-
-    Attributes:
-        period: steps in a period, such as 365.25 days of a year or 1,440 minutes of a day.
-        harmonics: how many multiples of its frequency, at least 1.
-        lags: rows to read, at most the window.
+    With ``lags`` 0 it is a climatology: it knows the time of the target and nothing else. ``period`` is in steps, such
+    as 365.25 days of a year; ``harmonics`` multiples of its frequency are taken.
     """
 
     period: float
@@ -172,6 +140,9 @@ class HarmonicRegression:
         steps = since / windows.series.step + windows.target_rows
         angles = 2 * np.pi * steps[:, None] * np.arange(1, self.harmonics + 1) / self.period
         return np.hstack((_lagged(windows, self.lags), np.sin(angles), np.cos(angles)))
+
+
+Baseline: TypeAlias = Mean | Persistence | SeasonalNaive | LinearAutoregression | HarmonicRegression
 
 
 def _some(train: Windows) -> Windows:

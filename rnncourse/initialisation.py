@@ -17,8 +17,6 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-__all__ = ["chrono_", "forget_bias_", "identity_", "orthogonal_"]
-
 AnyRnn = TypeVar("AnyRnn", nn.RNN, nn.LSTM, nn.GRU)
 Gated = TypeVar("Gated", nn.LSTM, nn.GRU)
 
@@ -41,28 +39,6 @@ def orthogonal_(rnn: AnyRnn, *, seed: int | torch.Generator, gain: float = 1.0) 
         for block in weight.view(-1, rnn.hidden_size, weight.shape[1]):
             drawn = torch.empty(block.shape, dtype=torch.float64, device="cpu")
             block.copy_(nn.init.orthogonal_(drawn, gain=gain, generator=generator))
-    return rnn
-
-
-@torch.no_grad()
-def identity_(rnn: nn.RNN) -> nn.RNN:
-    """Set the recurrent weights to the identity and all biases to 0, the IRNN.
-
-    With a relu, which is asked for, an undisturbed non-negative state is then copied from step to step, and so is its
-    gradient. The paper also draws small input weights, with standard deviation 0.001; here they stay as they are.
-
-    Source: Le, Jaitly & Hinton (2015), section 3.
-    """
-    _check_kind(rnn, nn.RNN)
-    if rnn.nonlinearity != "relu":
-        raise ValueError(
-            f"rnn has nonlinearity={rnn.nonlinearity!r}; the identity preserves a state only under 'relu'."
-        )
-    for suffix in _suffixes(rnn):
-        nn.init.eye_(getattr(rnn, f"weight_hh_{suffix}"))
-        if rnn.bias:
-            nn.init.zeros_(getattr(rnn, f"bias_ih_{suffix}"))
-            nn.init.zeros_(getattr(rnn, f"bias_hh_{suffix}"))
     return rnn
 
 

@@ -1,9 +1,9 @@
 """The networks of the coursework, and those that the book compares them with.
 
-`Forecaster` predicts from windows, `TextClassifier` names the class of a text, `SequenceClassifier` puts any body, such
-as `CausalConvolutions`, between tokens and classes. Recurrent layers are untouched ``nn.RNN``, ``nn.LSTM`` or
-``nn.GRU``, so every instrument of the package attaches to ``net.rnn``. Initial weights are torch's; call
-``torch.manual_seed`` before building.
+`Forecaster` predicts from windows, `TextClassifier` names the class of a text, `CausalConvolutions` read a sequence
+without recurrence. Recurrent layers are untouched ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU``, so every instrument of the
+package attaches to ``net.rnn``. Initial weights are torch's; call ``torch.manual_seed`` before building. A kind or read
+that does not exist, a size below 1, a dropout outside [0, 1) and an input that does not fit are a ``ValueError``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,6 @@ __all__ = [
     "Forecaster",
     "Kind",
     "Read",
-    "SequenceClassifier",
     "TextClassifier",
     "TextRead",
     "class_logits",
@@ -50,8 +49,7 @@ class Forecaster(nn.Module):
     Args:
         kind: ``"rnn"``, ``"lstm"`` or ``"gru"``.
         input_size: features per step.
-        hidden_size: units per layer and direction.
-        num_layers: recurrent layers, stacked.
+        hidden_size: units per layer and direction; ``num_layers`` of them are stacked.
         dropout: probability of dropping an output of *each* recurrent layer while training, the last layer's
             included, as a dropout layer after every recurrent one does.
         output_size: numbers to predict.
@@ -63,9 +61,6 @@ class Forecaster(nn.Module):
     Attributes:
         rnn: the recurrent layers, ``batch_first``.
         head: the linear layer.
-
-    Raises:
-        ValueError: a kind or read that does not exist, a size below 1, or a dropout outside [0, 1).
     """
 
     def __init__(
@@ -90,11 +85,7 @@ class Forecaster(nn.Module):
         self.head = nn.Linear(hidden_size * (1 + bidirectional), output_size)
 
     def forward(self, x: Tensor) -> Tensor:
-        """From windows ``(batch, time, feature)`` to ``(batch, output_size)``, ``(batch, time, output_size)`` of each.
-
-        Raises:
-            ValueError: ``x`` has another shape, no step, or holds no floating-point numbers.
-        """
+        """From windows ``(batch, time, feature)`` to ``(batch, output_size)``, with a time axis if each is read."""
         features = self.rnn.input_size
         if x.ndim != 3 or x.shape[-1] != features or x.shape[1] < 1:
             raise ValueError(
@@ -117,13 +108,7 @@ def power_network(
 ) -> Forecaster:
     """A network of the household power task: 2 recurrent layers of 64 units, last step, one output.
 
-    Args:
-        kind: ``"rnn"`` (12,673 parameters), ``"lstm"`` (50,497), ``"gru"`` (37,889) or ``"bilstm"`` (133,761).
-        input_size: features per step; the counts are for 1.
-        read: as in `Forecaster`.
-
-    Raises:
-        ValueError: there is no such kind.
+    ``"rnn"`` has 12,673 parameters, ``"lstm"`` 50,497, ``"gru"`` 37,889 and ``"bilstm"`` 133,761 with one feature.
 
     Source: coursework, homework 5, question 7.
     """
@@ -135,13 +120,8 @@ def power_network(
 def weather_network(kind: Kind, *, input_size: int = 1) -> Forecaster:
     """A network of the weather task: 4 recurrent layers of 50 units, dropout 0.2 after each, one output.
 
-    Args:
-        kind: ``"lstm"``, ``"gru"`` or ``"rnn"``: 71,051, 53,901 and 17,801 parameters as Keras stores them. torch
-            keeps two biases per gate, so it has 71,851, 53,901 and 18,001.
-        input_size: features per step; the counts are for 1.
-
-    Raises:
-        ValueError: there is no such kind.
+    With one feature ``"lstm"``, ``"gru"`` and ``"rnn"`` have 71,051, 53,901 and 17,801 parameters as Keras stores them.
+    torch keeps two biases per gate, so it has 71,851, 53,901 and 18,001.
 
     Source: coursework, homework 6, question 3.
     """
@@ -159,13 +139,10 @@ class TextClassifier(nn.Module):
     packed sequence takes time that grows with the square of its length.
 
     Args:
-        kind: ``"rnn"``, ``"lstm"`` or ``"gru"``.
+        kind: as in `Forecaster`, as are ``hidden_size``, ``num_layers`` and ``bidirectional``.
         vocabulary_size: ids, padding 0 and unknown 1 included: ``len(vocabulary)``.
-        hidden_size: units per layer and direction.
         classes: classes to name.
         embedding_dim: entries of a word's vector.
-        num_layers: recurrent layers, stacked.
-        bidirectional: let a second set of layers read the text from its end.
         read: what the head sees of the last layer. ``"last"``: the states after the last step of the row, padding
             read like words. ``"true-last"``: the outputs at the text's last token; the backward direction is read at
             the first one, where it has gone through the padding. ``"packed"``: the states after the text, which no
@@ -181,9 +158,6 @@ class TextClassifier(nn.Module):
         embedding: the table of word vectors; row 0, the padding, is zero and stays zero.
         rnn: the recurrent layers, ``batch_first``.
         head: as given, or the linear layer.
-
-    Raises:
-        ValueError: a kind or read that does not exist, a size below 1, or a dropout outside [0, 1).
     """
 
     def __init__(
@@ -222,10 +196,6 @@ class TextClassifier(nn.Module):
 
         Returns:
             Logits, ``(batch, classes)``.
-
-        Raises:
-            ValueError: ``ids`` or ``lengths`` have another shape, dtype or range, or padding stands in front of a
-                text that is not read at the last step.
         """
         _check_ids(ids, self.embedding.num_embeddings)
         if lengths is not None:
@@ -285,17 +255,8 @@ class TextClassifier(nn.Module):
 def emotion_network(*, vocabulary_size: int = 60_000, classes: int = 6, read: TextRead = "last") -> TextClassifier:
     """The network of the emotion task: a bidirectional GRU of 128 units and two dense layers, with much dropout.
 
-    An embedding of 100 entries; both final states through batch normalisation and dropout 0.5; 64 units with ReLU and
-    dropout 0.5; one output per class. With the sizes below it has 6,194,502 parameters in Keras, 512 of them the
-    moving mean and variance of batch normalisation. torch keeps these as buffers and has 6,193,990 parameters.
-
-    Args:
-        vocabulary_size: rows of the embedding.
-        classes: classes to name.
-        read: as in `TextClassifier`; the coursework reads padding like words, ``"last"``.
-
-    Raises:
-        ValueError: a size is below 1, or there is no such read.
+    With the sizes below it has 6,194,502 parameters in Keras, 512 of them the moving mean and variance of batch
+    normalisation. torch keeps these as buffers and has 6,193,990. The coursework reads padding like words, ``"last"``.
 
     Source: coursework, homework 6, question 4.
     """
@@ -323,16 +284,10 @@ def class_logits(
     Args:
         net: a `TextClassifier`, or any module called with ids and lengths; afterwards as it was.
         encoded: the texts.
-        batch_size: texts per batch.
-        layout: where the padding goes, as in `TextBatches`.
-        length: steps of every batch; None takes those of its longest text.
-        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        batch_size: texts per batch; ``layout`` and ``length`` as in `TextBatches`, ``device`` as in `predict`.
 
     Returns:
         Logits, ``(n, classes)``; row k belongs to text k.
-
-    Raises:
-        ValueError: there is no text, one is longer than ``length``, or the device or layout is unknown.
     """
     order = np.argsort(-encoded.lengths, kind="stable")
     nothing = np.zeros(len(encoded), np.int64)  # a prediction looks at no label
@@ -342,23 +297,14 @@ def class_logits(
     return back
 
 
-# --- from any sequence to classes
+# --- convolutions over time
 
 
 class CausalConvolutions(nn.Module):
     """A stack of convolutions over time in which no output sees a later input, with tanh after each.
 
-    Args:
-        input_size: features per step.
-        channels: output features of every layer.
-        kernel_size: steps under a kernel, at least 1.
-        dilations: distance between the steps under a kernel, one number per layer.
-
-    Attributes:
-        receptive_field: steps that an output can depend on, itself included: 1 + (kernel_size - 1) · sum(dilations).
-
-    Raises:
-        ValueError: a size or a dilation is below 1, or there is no layer.
+    Every layer puts out ``channels`` features; ``dilations`` are the distances between the steps under its kernel. An
+    output can depend on ``receptive_field`` steps, itself included: 1 + (kernel_size - 1) · sum(dilations).
 
     Source: van den Oord et al. (2016), WaveNet, section 2.1.
     """
@@ -387,73 +333,6 @@ class CausalConvolutions(nn.Module):
         for layer, pad in zip(self.layers, self.pads, strict=True):
             states = torch.tanh(layer(nn.functional.pad(states, (pad, 0))))
         return states.transpose(1, 2)
-
-
-class SequenceClassifier(nn.Module):
-    """Tokens or features, a body, a place to read it, a linear layer: two bodies compared with all else the same.
-
-    Args:
-        body: a recurrent layer with ``batch_first``, or `CausalConvolutions`.
-        width: features that the body puts out; twice its units where it is bidirectional.
-        num_classes: classes to name.
-        read: ``"last"``: the last step that is no padding; ``"max"``: the maximum of each feature over time;
-            ``"each"``: every step.
-        num_embeddings: tokens, padding 0 included; None where the input is features.
-
-    Attributes:
-        embedding: the table of token vectors, or None.
-        body: as given.
-        head: the linear layer.
-
-    Raises:
-        ValueError: ``read`` is no such place, or a recurrent body is not ``batch_first``.
-    """
-
-    def __init__(
-        self,
-        body: Recurrent | CausalConvolutions,
-        *,
-        width: int,
-        num_classes: int,
-        read: Literal["last", "max", "each"] = "last",
-        num_embeddings: int | None = None,
-    ) -> None:
-        super().__init__()
-        _check_choice("read", read, ("last", "max", "each"))
-        if isinstance(body, Recurrent) and not body.batch_first:
-            raise ValueError("body must read (batch, time, feature); build it with batch_first=True.")
-        self.read = read
-        self.embedding = None if num_embeddings is None else nn.Embedding(num_embeddings, body.input_size, PADDING)
-        self.body, self.head = body, nn.Linear(width, num_classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits ``(batch, num_classes)``, or ``(batch, time, num_classes)`` with ``read="each"``.
-
-        From tokens ``(batch, time)``, 0 for padding at the end, or features ``(batch, time, feature)`` without padding.
-        """
-        if self.embedding is None:
-            lengths, features = torch.full((len(x),), x.shape[1]), x
-        else:
-            lengths, features = (x != PADDING).sum(dim=1), self.embedding(x)
-        states = self._states(features, lengths)
-        if self.read == "last":
-            states = states[torch.arange(len(states)), lengths - 1]
-        elif self.read == "max":
-            padding = torch.arange(states.shape[1]) >= lengths[:, None]
-            states = states.masked_fill(padding[..., None], -torch.inf).amax(dim=1)
-        logits: Tensor = self.head(states)
-        return logits
-
-    def _states(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """What the body says at each step, ``(batch, time, width)``."""
-        if isinstance(self.body, CausalConvolutions):
-            read: Tensor = self.body(features)
-            return read
-        if self.body.bidirectional:  # its second direction must not start in the padding
-            packed = pack_padded_sequence(features, lengths, batch_first=True, enforce_sorted=False)
-            return pad_packed_sequence(self.body(packed)[0], batch_first=True, total_length=features.shape[1])[0]
-        output: Tensor = self.body(features)[0]
-        return output
 
 
 # --- checks

@@ -1,7 +1,4 @@
-"""From texts to batches of token ids: words, a vocabulary, and padding that a network need not read.
-
-`tokenise` splits a text into words, `Vocabulary` numbers the words of the *training* texts, and ``encode`` turns any
-texts into an `Encoded`: ids end to end, of any length each. `TextBatches` pads them batch by batch::
+"""From texts to batches of token ids: words, a vocabulary, and padding that a network need not read::
 
     vocabulary = Vocabulary.of(train.texts, size=20_000)
     batches = TextBatches(vocabulary.encode(train.texts), train.labels, batch_size=64)
@@ -37,10 +34,7 @@ _POOL = 100  # batches that are sorted by length together: enough to be tight, f
 
 
 def tokenise(text: str) -> list[str]:
-    """Words of a text, in lower case: runs of letters and digits, with apostrophes of either kind inside them.
-
-    ``"Don't stop -- me!"`` has the words ``don't``, ``stop`` and ``me``.
-    """
+    """Words of a text, in lower case: runs of letters and digits, with apostrophes of either kind inside them."""
     if not isinstance(text, str):
         raise TypeError(f"text is a {type(text).__name__}; expected a string.")
     return _WORD.findall(text.lower().replace("’", "'"))
@@ -48,11 +42,10 @@ def tokenise(text: str) -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """Texts as token ids, end to end: no padding, and any length each. Bad ids and offsets are named.
+    """Texts as token ids, end to end: no padding, and any length each.
 
-    Attributes:
-        ids: tokens of all texts, one text after the other, ``(tokens,)``, int32, at least 1.
-        offsets: where each text begins in ``ids``, and where the last one ends, ``(n + 1,)``, int64.
+    ``ids`` are the tokens of all texts, int32, at least 1; ``offsets`` say where each text begins in them and where the
+    last one ends, ``(n + 1,)``, int64.
     """
 
     ids: NDArray[np.int32]
@@ -80,10 +73,8 @@ class Encoded:
 
     def __getitem__(self, number: int) -> NDArray[np.int32]:
         """Ids of one text, ``(length,)``; negative numbers count from the end."""
-        if not -len(self) <= number < len(self):
-            raise IndexError(f"there is no text {number} among {len(self):,}.")
-        number %= len(self)
-        return self.ids[self.offsets[number] : self.offsets[number + 1]]
+        first, last = self.offsets[:-1][number], self.offsets[1:][number]
+        return self.ids[first:last]
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -104,11 +95,6 @@ class Encoded:
         kept = np.minimum(self.lengths, length)
         return self._pieces(self.offsets[:-1] if end == "back" else self.offsets[1:] - kept, kept)
 
-    def shuffled(self, generator: np.random.Generator) -> Encoded:
-        """The same texts with the tokens of each in random order."""
-        text = np.repeat(np.arange(len(self)), self.lengths)
-        return Encoded(self.ids[np.lexsort((generator.random(len(text)), text))], self.offsets)
-
     def _pieces(self, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Encoded:
         offsets = _offsets(lengths)
         # Token k of a piece stands at start + k: one range over all tokens, shifted piece by piece.
@@ -118,36 +104,27 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Words and their ids; the first two words are ``<pad>`` and ``<unk>``, which no text contains."""
+    """Different words and their ids; the first two words are ``<pad>`` and ``<unk>``, which no text contains."""
 
     words: tuple[str, ...]
     ids: Mapping[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "words", tuple(self.words))
         object.__setattr__(self, "ids", {word: number for number, word in enumerate(self.words)})
-        if self.words[: len(_SPECIAL)] != _SPECIAL:
-            raise ValueError(f"words begins with {self.words[:2]}; expected {_SPECIAL}.")
-        if len(self.ids) != len(self.words):
-            raise ValueError(
-                f"words holds {Counter(self.words).most_common(1)[0][0]!r} twice; expected each word once."
-            )
+        if self.words[: len(_SPECIAL)] != _SPECIAL or len(self.ids) != len(self.words):
+            raise ValueError(f"words begins with {self.words[:2]}; expected {_SPECIAL}, and each word once.")
 
     @classmethod
     def of(cls, texts: Iterable[str], *, size: int | None = None, min_count: int = 1) -> Vocabulary:
         """The words of the *training* texts, the most frequent first, words of the same count in alphabetical order.
 
-        Args:
-            texts: training texts.
-            size: ids at most, padding and unknown included: what an embedding has rows. None keeps all words.
-            min_count: how often a word has to occur to get an id.
+        ``size`` ids at most, padding and unknown included, go to words that occur ``min_count`` times or more.
         """
         if min_count < 1 or (size is not None and size < len(_SPECIAL)):
             raise ValueError(f"size is {size} and min_count {min_count}; expected at least 2 and 1.")
         counts = Counter(chain.from_iterable(map(tokenise, several(texts))))
         frequent = [(-count, word) for word, count in counts.items() if count >= min_count]
-        room = None if size is None else size - len(_SPECIAL)
-        return cls((*_SPECIAL, *(word for _, word in sorted(frequent)[:room])))
+        return cls((*_SPECIAL, *(word for _, word in sorted(frequent)))[:size])
 
     def __len__(self) -> int:
         return len(self.words)
@@ -159,14 +136,6 @@ class Vocabulary:
             tokens = tokenise(text)
             rows.append(np.fromiter(map(self.ids.get, tokens, repeat(UNKNOWN)), np.int32, len(tokens)))
         return Encoded.of(rows) if length is None else Encoded.of(rows).cut(length, cut)
-
-    def decode(self, ids: Iterable[int]) -> list[str]:
-        """Words of the ids of one text; `PADDING` is left out."""
-        numbers = [int(number) for number in ids]
-        beyond = [number for number in numbers if not 0 <= number < len(self)]
-        if beyond:
-            raise IndexError(f"id {beyond[0]} is not among the {len(self):,} ids of the vocabulary.")
-        return [self.words[number] for number in numbers if number != PADDING]
 
 
 def several(texts: Iterable[str]) -> Any:
@@ -188,15 +157,10 @@ def _offsets(lengths: Ints) -> NDArray[np.int64]:
 
 
 def pad(encoded: Encoded, *, layout: Layout = "right", length: int | None = None) -> tuple[Tensor, Tensor]:
-    """Texts as one rectangle of ids; an empty text becomes one unknown token, so that each has a last token to read.
+    """Texts as one rectangle of ids ``(n, time)``, and the tokens of each text, ``(n,)``, both int64.
 
-    Args:
-        encoded: texts, at least one.
-        layout: ``"right"`` or ``"packed"`` to pad behind the text, ``"left"`` to pad in front of it.
-        length: steps of the rectangle, enough for every text; None takes those of the longest text.
-
-    Returns:
-        Ids ``(n, time)``, `PADDING` where there is no token, and the tokens of each text, ``(n,)``, both int64.
+    An empty text becomes one unknown token, so that each has a last token to read. `PADDING` stands behind the text, in
+    front of it with the layout ``"left"``. The rectangle has ``length`` steps, or those of the longest text.
     """
     if layout not in LAYOUTS:
         raise ValueError(f"layout is {layout!r}; expected one of {', '.join(map(repr, LAYOUTS))}.")
@@ -205,9 +169,7 @@ def pad(encoded: Encoded, *, layout: Layout = "right", length: int | None = None
     lengths = np.maximum(encoded.lengths, 1)
     longest = int(lengths.max())
     if length is not None and length < longest:
-        raise ValueError(
-            f"length is {length} but a text has {longest:,} tokens; shorten it first: encoded.cut({length})."
-        )
+        raise ValueError(f"length is {length} but a text has {longest:,} tokens; shorten it: encoded.cut({length}).")
     steps = np.arange(longest if length is None else length)
     inside = steps < lengths[:, None] if layout != "left" else steps >= len(steps) - lengths[:, None]
     rectangle = np.full(inside.shape, PADDING, dtype=np.int64)
@@ -224,11 +186,9 @@ class TextBatches:
     belongs to text k. All batches have the same size, or one text less: none is left with a single text by chance.
 
     Attributes:
-        encoded: the texts, at least one.
-        labels: the class of each, ``(n,)``, from 0.
+        labels: the class of each text, ``(n,)``, from 0.
         batch_size: texts per batch, at most; of pairs, one may be a triple.
-        layout: as for `pad`; ``"packed"`` also puts the longest text of a drawn batch first, as packing wants it.
-        length: steps of every batch; None takes those of its longest text.
+        layout: as for `pad`, as is ``length``; ``"packed"`` also puts the longest text of a drawn batch first.
         bucket: put texts of similar length together where the order is drawn; False draws batches blindly.
     """
 
@@ -240,8 +200,6 @@ class TextBatches:
     bucket: bool = True
 
     def __post_init__(self) -> None:
-        if not isinstance(self.encoded, Encoded):
-            raise TypeError(f"encoded is a {type(self.encoded).__name__}; expected the result of Vocabulary.encode.")
         if isinstance(self.batch_size, bool) or not isinstance(self.batch_size, int) or self.batch_size < 1:
             raise ValueError(f"batch_size is {self.batch_size!r}; expected a whole number of at least 1.")
         labels = _whole_numbers("labels", self.labels)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from rnncourse.networks import CausalConvolutions, SequenceClassifier
+from rnncourse.networks import CausalConvolutions
 from rnncourse.receptive_field import effective_width, input_influence, stacked_field
 
 
@@ -61,8 +61,6 @@ def test_what_is_read_can_be_chosen() -> None:
     network = convolutions(3, [1])
     influence = input_influence(network, torch.randn(2, 9, 2), read=lambda output: output[:, 4])
     assert torch.nonzero(influence).flatten().tolist() == [2, 3, 4]
-    reader = SequenceClassifier(network, width=3, num_classes=2)
-    assert torch.nonzero(input_influence(reader, torch.randn(2, 9, 2))).flatten().tolist() == [6, 7, 8]
 
 
 def test_the_effective_width_counts_back_from_the_end() -> None:

@@ -8,7 +8,7 @@ from torch import nn
 
 from rnncourse.ablation import VARIANTS, ablate
 from rnncourse.counting import CountError, count
-from rnncourse.variants import ConvLSTM, ConvLSTMCell, DilatedRNN, ResidualRNN, SkipGRU, SkipLSTM
+from rnncourse.variants import ConvLSTM, DilatedRNN, SkipGRU
 from tests.unfused import QUIET, flops
 
 pytestmark = QUIET
@@ -24,7 +24,7 @@ def assert_counted(module: nn.Module, shape: tuple[int, ...], *, tracked: bool =
     assert counted.parameters == sum(weight.numel() for weight in module.parameters())
 
 
-@pytest.mark.parametrize("kind", [ConvLSTM, SkipLSTM, SkipGRU])
+@pytest.mark.parametrize("kind", [ConvLSTM, SkipGRU])
 @given(sizes, sizes, st.integers(1, 2), st.integers(2, 6), sizes, st.booleans(), st.booleans(), st.booleans())
 @settings(max_examples=25)
 def test_torch_counts_a_variant_alike(kind, inputs, hidden, layers, steps, batch, bias, batch_first, tracked) -> None:
@@ -35,12 +35,6 @@ def test_torch_counts_a_variant_alike(kind, inputs, hidden, layers, steps, batch
     # The gate after the last step decides about a step that is not there.
     module = kind(inputs, hidden, layers, bias=bias, batch_first=batch_first)
     return assert_counted(module, shape, tracked=tracked, unused=2 * 2 * batch * hidden)
-
-
-@pytest.mark.parametrize("tracked", [True, False])
-def test_torch_counts_a_convlstm_cell_alike(tracked) -> None:
-    # The cell's own zero state is no leaf that learns: the recurrent product has no gradient but the weight's.
-    assert_counted(ConvLSTMCell(2, 3, 5), (4, 2, 6, 7), tracked=tracked)
 
 
 def test_a_convlstm_on_one_pixel_multiplies_and_computes_what_an_lstm_does() -> None:
@@ -57,15 +51,13 @@ def test_a_convlstm_on_one_pixel_multiplies_and_computes_what_an_lstm_does() -> 
     assert conv.backward_flops == lstm.backward_flops
 
 
-@pytest.mark.parametrize(("kind", "base"), [(SkipLSTM, nn.LSTM), (SkipGRU, nn.GRU)])
-def test_a_skip_rnn_costs_its_base_and_a_gate(kind, base) -> None:
-    skip, plain = (count(one(3, 8, 2, batch_first=True), input_size=(4, 10, 3)) for one in (kind, base))
+def test_a_skip_gru_costs_a_gru_and_a_gate() -> None:
+    skip, plain = (count(one(3, 8, 2, batch_first=True), input_size=(4, 10, 3)) for one in (SkipGRU, nn.GRU))
     assert (skip.parameters, skip.keras_parameters) == (plain.parameters + 8 + 1, plain.keras_parameters + 8 + 1)
     assert (skip.macs, skip.bias_additions) == (plain.macs + 4 * 10 * 8, plain.bias_additions + 4 * 10)
-    # Per step a sigmoid, a sum, a minimum, a mixture and three for the decision; per unit a mixture of each state.
+    # Per step a sigmoid, a sum, a minimum, a mixture and three for the decision; per unit a mixture of the state.
     # The GRU's (1 - z) n + z h is a mixture too, one operation less than in its closed form.
-    mixtures = 2 * 8 * (2 * 3 if kind is SkipLSTM else 3 - 1)
-    assert skip.elementwise == plain.elementwise + 4 * 10 * (9 + mixtures)
+    assert skip.elementwise == plain.elementwise + 4 * 10 * (9 + 2 * 8 * (3 - 1))
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -87,16 +79,13 @@ def test_what_an_ablated_lstm_multiplies_and_what_it_learns() -> None:
 
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
 def test_stacks_are_counted_layer_by_layer(kind) -> None:
-    residual = count(ResidualRNN(kind, 3, 4, 3, batch_first=True), input_size=(2, 6, 3))
     torchs = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[kind]
     plain = count(torchs(3, 4, 3, batch_first=True), input_size=(2, 6, 3))
-    assert (residual.parameters, residual.macs) == (plain.parameters, plain.macs)
-    assert residual.elementwise == plain.elementwise + 2 * (2 * 6 * 4)
     dilated = count(DilatedRNN(kind, 3, 4, (1, 2, 4), batch_first=True), input_size=(2, 6, 3))
     assert (dilated.parameters, dilated.macs) == (plain.parameters, plain.macs)
 
 
-@pytest.mark.parametrize("module", [ConvLSTM(2, 3, 3), SkipLSTM(2, 3), SkipGRU(2, 3)])
+@pytest.mark.parametrize("module", [ConvLSTM(2, 3, 3), SkipGRU(2, 3)])
 def test_an_input_that_does_not_fit_is_named(module) -> None:
     with pytest.raises(CountError, match="input has shape"):
         count(module, input_size=(4, 5, 3, 3, 3))

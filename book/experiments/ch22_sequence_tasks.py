@@ -17,12 +17,13 @@ from sklearn.datasets import load_digits
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from book.experiments.memory_tasks import kept_value
 from rnncourse import networks
-from rnncourse.data.reviews import NEGATIVE, POSITIVE, Sentences, synthetic_reviews
+from rnncourse.data.reviews import NEGATIVE, PADDING, POSITIVE, Sentences, synthetic_reviews
 from rnncourse.initialisation import forget_bias_
-from rnncourse.networks import CausalConvolutions, SequenceClassifier
+from rnncourse.networks import CausalConvolutions
 from rnncourse.receptive_field import effective_width, input_influence
 from rnncourse.studies import Study
 from rnncourse.training import fit, set_seed
@@ -53,6 +54,59 @@ class Config:
     model: str
     setting: str
     seed: int
+
+
+class SequenceClassifier(nn.Module):
+    """Tokens or features, a body, a place to read it, a linear layer: two bodies compared with all else the same.
+
+    Args:
+        body: a recurrent layer with ``batch_first``, or `CausalConvolutions`.
+        width: features that the body puts out; twice its units where it is bidirectional.
+        num_classes: classes to name.
+        read: ``"last"``: the last step that is no padding; ``"max"``: the maximum of each feature over time;
+            ``"each"``: every step.
+        num_embeddings: tokens, padding 0 at the end included; None where the input is features without padding.
+    """
+
+    def __init__(
+        self,
+        body: networks.Recurrent | CausalConvolutions,
+        *,
+        width: int,
+        num_classes: int,
+        read: str = "last",
+        num_embeddings: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.read = read
+        self.embedding = None if num_embeddings is None else nn.Embedding(num_embeddings, body.input_size, PADDING)
+        self.body, self.head = body, nn.Linear(width, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits ``(batch, num_classes)``, or ``(batch, time, num_classes)`` with ``read="each"``."""
+        if self.embedding is None:
+            lengths, features = torch.full((len(x),), x.shape[1]), x
+        else:
+            lengths, features = (x != PADDING).sum(dim=1), self.embedding(x)
+        states = self._states(features, lengths)
+        if self.read == "last":
+            states = states[torch.arange(len(states)), lengths - 1]
+        elif self.read == "max":
+            padding = torch.arange(states.shape[1]) >= lengths[:, None]
+            states = states.masked_fill(padding[..., None], -torch.inf).amax(dim=1)
+        logits: Tensor = self.head(states)
+        return logits
+
+    def _states(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """What the body says at each step, ``(batch, time, width)``."""
+        if isinstance(self.body, CausalConvolutions):
+            read: Tensor = self.body(features)
+            return read
+        if self.body.bidirectional:  # its second direction must not start in the padding
+            packed = pack_padded_sequence(features, lengths, batch_first=True, enforce_sorted=False)
+            return pad_packed_sequence(self.body(packed)[0], batch_first=True, total_length=features.shape[1])[0]
+        output: Tensor = self.body(features)[0]
+        return output
 
 
 MODELS: Mapping[str, tuple[str, ...]] = {

@@ -20,7 +20,7 @@ from book.experiments.memory_tasks import kept_value
 from rnncourse.data.reviews import PADDING, Sentences, synthetic_reviews
 from rnncourse.studies import Scale, Study
 from rnncourse.training import fit, one_cycle, predict, set_seed
-from rnncourse.variants import ConvLSTM, DilatedRNN, ResidualRNN, SkipGRU
+from rnncourse.variants import ConvLSTM, DilatedRNN, SkipGRU
 
 Floats = NDArray[np.float32]
 
@@ -116,6 +116,25 @@ class DepthConfig:
     epochs: int = 40
 
 
+class ResidualLSTM(nn.Module):
+    """LSTM layers that add to their input wherever the two have one size.
+
+    Source: He et al. (2016), Deep residual learning; between recurrent layers Wu et al. (2016), section 3.1.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int) -> None:
+        super().__init__()
+        widths = [input_size] + [hidden_size] * (num_layers - 1)
+        self.layers = nn.ModuleList(nn.LSTM(width, hidden_size, batch_first=True) for width in widths)
+
+    def forward(self, steps: Tensor) -> tuple[Tensor, None]:
+        """Outputs of the top layer, ``(batch, time, hidden_size)``, and no state."""
+        for layer in self.layers:
+            added, _ = layer(steps)
+            steps = steps + added if steps.shape == added.shape else added
+        return steps, None
+
+
 class ReviewReader(nn.Module):
     """Embeds a review, reads it with a stack of LSTM layers and judges it by its last word's state.
 
@@ -129,7 +148,7 @@ class ReviewReader(nn.Module):
         kind, layers, units = STACKS[stack]
         self.embedding = nn.Embedding(words + 1, EMBEDDING, padding_idx=PADDING)
         self.body: nn.Module = (
-            ResidualRNN("lstm", EMBEDDING, units, layers, batch_first=True)
+            ResidualLSTM(EMBEDDING, units, layers)
             if kind == "residual"
             else nn.LSTM(EMBEDDING, units, layers, batch_first=True)
         )

@@ -7,9 +7,8 @@
     history = fit(net, (x, y), (x_val, y_val), epochs=20, patience=3, seed=0)
     forecast = predict(net, x_test)
 
-Two seeds decide a run. The initial weights are the caller's (`set_seed` before the network is built); the order of
-the batches and the dropout are ``fit``'s own ``seed``. On one CPU thread the same two give the same history, bit for
-bit.
+Two seeds decide a run: the caller's of the initial weights (`set_seed`), and ``fit``'s own of the order of the batches
+and the dropout. On one CPU thread the same two give the same history, bit for bit.
 """
 
 from rnncourse.training.batches import ArrayBatches, Batches, FreshWindows

@@ -26,10 +26,7 @@ class Batches(Protocol):
         ...
 
     def batches(self, generator: torch.Generator | None) -> Iterator[tuple[Any, Tensor]]:
-        """``(inputs, targets)`` of one epoch, in an order drawn by ``generator``, or a fixed one.
-
-        Inputs are the network's argument, or a tuple of its arguments.
-        """
+        """``(inputs, targets)`` of one epoch, drawn or in a fixed order; several arguments of a network are a tuple."""
         ...
 
 
@@ -41,8 +38,7 @@ class ArrayBatches:
     """Batches of two arrays. Each batch is gathered when it is due; the arrays are never copied whole.
 
     Attributes:
-        x: inputs, ``(n, …)``, NumPy or torch; a strided view of windows is welcome.
-        y: targets, ``(n, …)``, or None where there are none.
+        x: inputs, ``(n, …)``, NumPy or torch; ``y``, the targets, likewise, or None where there are none.
         batch_size: samples per batch; the last one takes the rest. Where the order is drawn, a rest of one sample joins
             the batch before it.
         dtype: what floating-point numbers become; integers become ``int64``.
@@ -72,10 +68,7 @@ class ArrayBatches:
 class FreshWindows:
     """Training batches in which each epoch draws other windows, for series too long to be read in every epoch.
 
-    Attributes:
-        windows: what to draw from.
-        per_epoch: windows in an epoch, at most all of them, drawn without replacement.
-        batch_size: windows per batch; the last one takes the rest, and a rest of one joins the batch before it.
+    ``per_epoch`` windows are drawn without replacement; batches are as those of `ArrayBatches`.
     """
 
     windows: Windows
@@ -104,11 +97,7 @@ class FreshWindows:
 
 
 def _cuts(n: int, batch_size: int) -> list[int]:
-    """Where an epoch of ``n`` samples is cut into batches.
-
-    A last batch of one joins the one before it: batch normalisation cannot learn from a single sample, and its
-    gradient would weigh as much as that of a whole batch.
-    """
+    """Where an epoch is cut; a last batch of one joins the one before it, as batch normalisation needs two samples."""
     cuts = list(range(batch_size, n, batch_size))
     return cuts[:-1] if batch_size > 1 and cuts and n - cuts[-1] == 1 else cuts
 

@@ -12,12 +12,6 @@ def set_seed(seed: int) -> None:
     """Seed torch's generators, on every device, so that the next network starts from the same weights.
 
     NumPy's and Python's generators are left alone: this package draws from those it is given.
-
-    Args:
-        seed: a whole number, 0 or above.
-
-    Raises:
-        ValueError: it is negative or no whole number.
     """
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
         raise ValueError(f"seed is {seed!r}; expected a whole number from 0 to 2**63 - 1.")
@@ -51,8 +45,7 @@ def on_device(net: nn.Module, device: torch.device) -> Iterator[None]:
 def own_randomness(seed: int) -> Iterator[torch.Generator]:
     """Random numbers of one run alone; the caller's generators go on afterwards as if nothing had been drawn.
 
-    The order of the batches, from the generator yielded, and dropout get streams of their own: not one another's, and
-    not the one from which the same seed drew the initial weights.
+    The order of the batches, from the generator yielded, and dropout get streams of their own.
     """
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         set_seed(seed)  # refuses what is no seed

@@ -29,11 +29,10 @@ _ELEMENTWISE_MODULES = (nn.MSELoss, nn.L1Loss, nn.SmoothL1Loss, nn.HuberLoss)
 
 @dataclass(frozen=True)
 class History:
-    """Losses of a run, epoch by epoch.
+    """Mean losses of a run, epoch by epoch.
 
-    Attributes:
-        train_loss: mean loss over the training targets *while* the weights moved and dropout acted.
-        validation_loss: mean loss over the validation targets after each epoch; empty without validation data.
+    ``train_loss`` is of the training targets *while* the weights moved and dropout acted, ``validation_loss`` of the
+    validation targets after each epoch, empty without validation data.
     """
 
     train_loss: list[float] = field(default_factory=list)
@@ -44,10 +43,7 @@ class History:
 
     @property
     def best_epoch(self) -> int:
-        """The epoch with the lowest validation loss, the first of equals, from 1, 0 before any.
-
-        Without validation it is the last one.
-        """
+        """The epoch with the lowest validation loss, the first of equals, from 1; the last one without validation."""
         if not self.validation_loss:
             return len(self)
         return self.validation_loss.index(min(self.validation_loss)) + 1
@@ -59,11 +55,7 @@ class History:
 
 
 class Diverged(ArithmeticError):
-    """A loss or a weight is NaN or infinite; the network holds the best weights before that.
-
-    Attributes:
-        history: the epochs before.
-    """
+    """A loss or a weight is NaN or infinite; the network holds the best weights of the ``history`` before that."""
 
     def __init__(self, message: str, history: History) -> None:
         super().__init__(message, history)  # both, so that a worker can send it back
@@ -96,28 +88,21 @@ def fit(
     Args:
         net: any module; its present weights are the start.
         train: ``(inputs, targets)``, NumPy arrays or tensors with ``n`` samples on the first axis. Inputs may be a
-            strided view of windows ``(n, time, feature)``: each batch is gathered and cast when it is due. Or an
-            object with ``batches`` (see `Batches`).
+            strided view ``(n, time, feature)``: each batch is gathered and cast when it is due. Or `Batches`.
         validation: likewise; nothing is learned from it.
-        epochs: passes over the training data, at most.
-        batch_size: samples per step.
-        lr: Adam's learning rate.
+        epochs: passes over the training data, at most, with ``batch_size`` samples per step.
         loss: of the network's output and the targets, the *mean* over the targets. Targets that differ from the
             output in axes of length 1 alone take its shape.
         patience: stop after that many epochs in a row without a lower validation loss; None never stops early.
-        clip_norm: largest norm of the whole gradient.
+        clip_norm: largest norm of the whole gradient; ``lr`` is Adam's learning rate.
         seed: decides the order of the batches and the dropout.
         device: ``"auto"`` (CUDA where there is one), ``"cpu"`` or ``"cuda"``.
-        progress: show a line with the losses on a terminal; elsewhere there is none.
+        progress: show a line with the losses on a terminal.
         optimiser: makes another optimiser from the parameters; ``lr`` is then its own affair.
-
-    Returns:
-        The losses, epoch by epoch.
 
     Raises:
         Diverged: a loss or weight is NaN or infinite; the best weights so far, or the initial ones, are restored.
-        ValueError: empty data, lengths or shapes that do not fit, a setting out of its range, an unknown device,
-            ``patience`` without validation data, or nothing to train.
+        ValueError: empty data, shapes that do not fit, a setting out of its range, or nothing to train.
         TypeError: data that are neither arrays nor batches.
     """
     _check_settings(epochs, batch_size, patience, lr, clip_norm)
@@ -160,20 +145,10 @@ def fit(
 def predict(
     net: nn.Module, x: Array | Batches, *, batch_size: int = 1024, device: str = "auto"
 ) -> NDArray[np.float32] | NDArray[np.float64]:
-    """What a network says of many samples, in evaluation mode.
+    """What a network says of many samples, in evaluation mode; afterwards it is as it was.
 
-    Args:
-        net: the network; its mode and its device are afterwards what they were.
-        x: inputs, ``(n, …)``, NumPy or torch; a strided view is gathered batch by batch. Or an object with
-            ``batches``, whose targets are not looked at.
-        batch_size: samples per batch of arrays.
-        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-
-    Returns:
-        The outputs in the order of the inputs, ``(n, outputs)``, in the network's precision.
-
-    Raises:
-        ValueError: there are no inputs, their shape does not suit the network, or the device is unknown.
+    ``x`` are inputs ``(n, …)``, NumPy or torch, gathered batch by batch, or `Batches`, whose targets are not looked at.
+    The outputs ``(n, outputs)`` come in the order of the inputs, in the network's precision.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}; expected at least 1.")
@@ -196,15 +171,8 @@ def predict(
 def one_cycle(lr: float, steps: int, *, rising: float = 0.1) -> MakeOptimiser:
     """Adam whose rate rises to ``lr`` over the first steps and falls to almost nothing by the last one.
 
-    Few steps then end near a minimum, where a constant rate would leave them hopping about it.
-
-    Args:
-        lr: highest rate.
-        steps: number of steps that will be taken.
-        rising: share of them over which the rate rises.
-
-    Returns:
-        What makes the optimiser, for `fit`.
+    Few steps then end near a minimum, where a constant rate would leave them hopping about it. ``steps`` will be taken
+    in all; over the share ``rising`` of them the rate rises.
 
     Source: Smith & Topin (2019), Super-convergence.
     """

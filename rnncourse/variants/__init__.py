@@ -2,8 +2,7 @@
 
 * `ConvLSTM` keeps a map instead of a vector: its products are convolutions. On one pixel with a 1 × 1 kernel it is an
   LSTM.
-* `SkipLSTM` and `SkipGRU` learn at which steps to update. Where they always update they are their base.
-* `ResidualRNN` adds a layer's input to its output; with one layer it is ``nn.LSTM`` (or its siblings).
+* `SkipGRU` learns at which steps to update. Where it always updates it is ``nn.GRU``.
 * `DilatedRNN` reads the state of several steps ago; with dilation 1 it is a plain stack.
 
 All take ``(time, batch, feature)``, or ``(batch, time, feature)`` with ``batch_first=True``, and an optional state
@@ -15,17 +14,8 @@ An input or state that is no tensor is a ``TypeError``; a shape or dtype that do
 below 1 is a ``ValueError``.
 """
 
-from rnncourse.variants.convolutional import ConvLSTM, ConvLSTMCell
-from rnncourse.variants.skipping import SkipGRU, SkipLSTM, SkipRun, straight_through_step
-from rnncourse.variants.stacks import DilatedRNN, ResidualRNN
+from rnncourse.variants.convolutional import ConvLSTM
+from rnncourse.variants.dilated import DilatedRNN
+from rnncourse.variants.skipping import SkipGRU, SkipRun, straight_through_step
 
-__all__ = [
-    "ConvLSTM",
-    "ConvLSTMCell",
-    "DilatedRNN",
-    "ResidualRNN",
-    "SkipGRU",
-    "SkipLSTM",
-    "SkipRun",
-    "straight_through_step",
-]
+__all__ = ["ConvLSTM", "DilatedRNN", "SkipGRU", "SkipRun", "straight_through_step"]

@@ -15,13 +15,6 @@ def positive(name: str, value: object) -> int:
     return value
 
 
-def probability(name: str, value: float) -> float:
-    """``value`` as a share in [0, 1), or an error that names it."""
-    if not 0 <= value < 1:
-        raise ValueError(f"{name} is {value}; expected a number from 0 to below 1")
-    return value
-
-
 def time_major(x: object, weight: Tensor, batch_first: bool, size: int, axes: Sequence[str] = ("feature",)) -> Tensor:
     """The input with time first, after checking that the first of ``axes`` has ``size``, and the dtype."""
     names = (*(("batch", "time") if batch_first else ("time", "batch")), *axes)
@@ -60,20 +53,3 @@ def initial_states(given: object, names: Sequence[str], shape: tuple[int, ...], 
 def uniform(shape: Sequence[int], bound: float) -> nn.Parameter:
     """A weight drawn uniformly from ±``bound``, as torch's recurrent layers start."""
     return nn.Parameter(torch.empty(*shape).uniform_(-bound, bound))
-
-
-def lstm_update(z: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-    """h and c after one step of torch's LSTM from its pre-activations, gates i, f, g, o side by side in axis 1."""
-    z_i, z_f, z_g, z_o = z.chunk(4, dim=1)
-    # c = σ(z_f) c_prev + σ(z_i) tanh(z_g),  h = σ(z_o) tanh(c)
-    cell = torch.sigmoid(z_f) * cell + torch.sigmoid(z_i) * torch.tanh(z_g)
-    return torch.sigmoid(z_o) * torch.tanh(cell), cell
-
-
-def gru_update(from_input: Tensor, from_state: Tensor, hidden: Tensor) -> Tensor:
-    """h after one step of torch's GRU from the two halves of its pre-activations, r, z, n side by side in axis 1."""
-    x_r, x_z, x_n = from_input.chunk(3, dim=1)
-    h_r, h_z, h_n = from_state.chunk(3, dim=1)
-    # n = tanh(x_n + r h_n),  h = (1 - z) n + z h_prev
-    new = torch.tanh(x_n + torch.sigmoid(x_r + h_r) * h_n)
-    return torch.lerp(new, hidden, torch.sigmoid(x_z + h_z))

@@ -1,8 +1,6 @@
-"""Shortcuts past layers and past steps, on torch's own kernels.
+"""Shortcuts past steps, on torch's own kernels: a layer with dilation d reads its state of d steps ago.
 
-`ResidualRNN` lets the signal pass a layer by: its output is its input plus what the layer adds. `DilatedRNN` lets it
-pass steps by: a layer with dilation d reads its state of d steps ago, so its signal from T steps back takes T / d
-steps. Both are made of one-layer ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU``, and run at their speed.
+So its signal from T steps back takes T / d steps. The layers are one-layer ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU``.
 """
 
 from collections.abc import Sequence
@@ -10,11 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from rnncourse.variants._arguments import initial_states, positive, probability, time_major
-
-__all__ = ["DilatedRNN", "ResidualRNN"]
+from rnncourse.variants._arguments import initial_states, positive, time_major
 
 KINDS: dict[str, type[nn.RNN] | type[nn.LSTM] | type[nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -38,58 +33,6 @@ def _packed(parts: Sequence[Tensor]) -> Any:
 
 def _unpacked(state: Any) -> tuple[Tensor, ...]:
     return state if isinstance(state, tuple) else (state,)
-
-
-class ResidualRNN(nn.Module):
-    """A stack whose layers add to their input; called like ``nn.LSTM``.
-
-    ``x_{l+1} = x_l + layer_l(x_l)`` wherever the two have one size: in every layer from the second on, and in the
-    first where ``input_size`` equals ``hidden_size``. A one-layer stack of another input size is torch's own layer.
-
-    Args:
-        kind: ``rnn``, ``lstm`` or ``gru``.
-        input_size: features of the input.
-        hidden_size: units of each layer.
-        num_layers: layers.
-        bias: whether the layers have biases.
-        batch_first: whether input and output are ``(batch, time, feature)``.
-        dropout: share of the entries dropped between layers while training.
-
-    Source: He et al. (2016), Deep residual learning; between recurrent layers Wu et al. (2016), section 3.1.
-    """
-
-    def __init__(
-        self,
-        kind: str,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        *,
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-    ) -> None:
-        super().__init__()
-        self.kind, self.input_size, self.hidden_size = kind, input_size, hidden_size
-        self.num_layers = positive("num_layers", num_layers)
-        self.batch_first, self.dropout = batch_first, probability("dropout", dropout)
-        self.layers = _layers(kind, input_size, hidden_size, num_layers, bias=bias)
-
-    def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
-        """Run the sequence: ``output, state``, as torch's layers."""
-        weight = self.get_parameter("layers.0.weight_ih_l0")
-        steps = time_major(input, weight, self.batch_first, self.input_size)
-        shape = (self.num_layers, steps.shape[1], self.hidden_size)
-        initial = initial_states(hx, _state_names(self.kind), shape, steps)
-        last = []
-        for index, layer in enumerate(self.layers):
-            added, state = layer(steps, _packed([part[index : index + 1] for part in initial]))
-            steps = steps + added if steps.shape == added.shape else added
-            last.append(_unpacked(state))
-            if index < self.num_layers - 1:
-                steps = functional.dropout(steps, self.dropout, self.training)
-        output = steps.transpose(0, 1) if self.batch_first else steps
-        return output, _packed([torch.cat(parts) for parts in zip(*last, strict=True)])
 
 
 class DilatedRNN(nn.Module):
