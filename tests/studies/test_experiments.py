@@ -15,6 +15,9 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from torch import nn
 
 from book.experiments import ch22_sequence_tasks as tasks
+from book.experiments import ch22_spelling as spelling
+from book.experiments import ch23_reach_and_readout as reach
+from book.experiments import ch25_votes_and_flags as dynamics
 from book.experiments import ch31_weather as weather
 from book.experiments import ch32_next_minute as minute
 from book.experiments import ch32_power as power
@@ -26,12 +29,13 @@ from book.experiments import ch42_sequence_length as lengths
 from book.experiments import ch51_deeper_and_sideways as deeper
 from book.experiments import text_training
 from book.experiments.ch34_gates_at_work import AFTER, AT, BEFORE, WINDOW, find_events, threshold
-from book.experiments.memory_tasks import Adding, ContinualReber, Copy
+from book.experiments.memory_tasks import Adding, ContinualReber, Copy, kept_value
 from rnncourse.ablation import ablate, learnable_parameters
 from rnncourse.data import Series, Split, chronological, make_windows, synthetic_power
 from rnncourse.data.corpus import Corpus, TextSplits
 from rnncourse.gates import trace_gates
 from rnncourse.gradients import gradient_flow
+from rnncourse.receptive_field import input_influence
 from rnncourse.studies import studies
 from rnncourse.text import UNKNOWN, Encoded, TextBatches, Vocabulary, pad
 
@@ -64,8 +68,12 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 TINY = {name: replace(of, hidden_size=4, stride=40, batch_size=32) for name, of in ablation.POWER.items()}
-MODULES = (tasks, weather, minute, power, back, gates, ablation, emotion, lengths, deeper)
+MODULES = (tasks, spelling, reach, dynamics, weather, minute, power, back, gates, ablation, emotion, lengths, deeper)
 SMALL = (
+    (reach, "LIMITS", dict.fromkeys(reach.LIMITS, (1, 1))),
+    (spelling, "LIMITS", (2, 1)),
+    (dynamics, "EPOCHS", 1),
+    (dynamics, "UPDATES", 2),
     (minute, "minutes", lambda source: HOUSE),
     (minute, "chosen_rates", lambda: dict.fromkeys(minute.NETWORKS, 0.01)),
     (back, "power_series", lambda source: HOUSE),
@@ -84,6 +92,14 @@ HERE: dict[str, Any] = {"seed": 0, "source": "synthetic"}
 SEQUENCE: dict[str, Any] = {"length": 12, "cut": "front", "seed": 0, "source": "sentences"}
 RUNS: dict[str, list[Any]] = {
     "sequence-tasks": [tasks.Config("images", "linear", "", 0), tasks.Config("tags", "majority", "", 0)],
+    "tones-readout": [
+        reach.ToneConfig("linear", "spectrogram", "all", 0.01, 0),
+        reach.ToneConfig("cnn-whole", "spectrogram", "last", 0.01, 0),
+    ],
+    "retention-borders": [reach.RetentionConfig("plain", 11, 0.01, 0), reach.RetentionConfig("lstm-open", 10, 0.01, 0)],
+    "lengths-equal": [reach.LengthConfig("counts", 0.01, 0), reach.LengthConfig("mlp-8", 0.01, 0)],
+    "spelling": [spelling.SpellingConfig("look-up", 0.03, 0), spelling.SpellingConfig("gru", 0.03, 0)],
+    "votes-and-flags": [dynamics.Config("votes", "held", 0.03, 0), dynamics.Config("flags", "coupled", 0.03, 0)],
     "weather": [weather.Config(model="gru", network="small", units="scaled", epochs=2, lr=3e-3)],
     "next-minute-rates": [minute.Config(model="rnn", lr=1e-2, passes=2, share=0.1, **HERE)],
     "next-minute": [
@@ -522,11 +538,69 @@ def test_turning_a_sign_finds_the_one_step_that_counts() -> None:
     assert tasks._flips(Reads(), torch.ones(4, 5, 2)).tolist() == [0, 0, 2, 0, 0]
 
 
+def test_what_is_compared_at_equal_reach_or_size_is_equal() -> None:
+    def sizes(build: Any, names: tuple[str, ...]) -> list[int]:
+        return [learnable_parameters(build(name)) for name in names]
+
+    assert sizes(reach.length_network, ("mlp-8", "rnn-56")) == [3866, 3866]
+    for found in (
+        sizes(reach.retention_network, ("plain", "dilated", "rnn", "lstm", "lstm-open")),
+        sizes(spelling.speller, ("mlp", "blind", "gru")),
+        sizes(lambda model: reach.tone_network(model, "raw", "max"), ("cnn", "cnn-whole", "rnn", "lstm", "lstm-open")),
+        sizes(lambda model: reach.tone_network(model, "spectrogram", "max"), ("cnn-whole", "rnn", "lstm")),
+    ):
+        assert max(found) < 1.15 * min(found)
+    for features, steps, inputs in (("raw", 128, 1), ("spectrogram", 7, 17)):
+        net = reach.tone_network("cnn-whole", features, "last")
+        assert (input_influence(net, torch.randn(2, steps, inputs)) > 0).all()
+
+
+@pytest.mark.parametrize(("model", "border"), [("plain", 10), ("dilated", 62)])
+def test_a_value_within_reach_counts_and_one_beyond_it_does_not(model: str, border: int) -> None:
+    net = reach.retention_network(model)
+    for distance, seen in ((border, True), (border + 1, False)):
+        x = torch.from_numpy(kept_value(20, distance=distance, seed=0)[0])
+        assert (input_influence(net, x)[0] > 0) == (reach.flips(net, x)[0] > 0) == seen
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20), st.floats(0.1, 0.99))
+def test_the_width_carries_the_share_and_one_step_less_does_not(influence: list[float], share: float) -> None:
+    values = torch.tensor(influence, dtype=torch.float64) + 1e-3
+    width = reach.influence_width(values, share)
+    assert values[-width:].sum() > (share - 1e-9) * values.sum()
+    assert values[len(values) - width + 1 :].sum() < (share + 1e-9) * values.sum()
+
+
+def test_names_are_spelt_and_read_as_they_were_said() -> None:
+    assert ["".join(spelling.LETTERS[k] for k in row) for row in spelling.spelt()] == [
+        n.ljust(6, ".") for n in spelling.NAMES
+    ]
+    images, letters = torch.randn(10, 64), torch.from_numpy(spelling.spelt())
+    told = spelling.Speller(blind=False)
+    torch.testing.assert_close(told(images), told(images, told(images).argmax(dim=2)))
+    assert not torch.equal(told(images, letters), told(images, letters.flip(0)))
+    blind = spelling.Speller(blind=True)
+    assert torch.equal(blind(images, letters), blind(images))
+
+
 def test_compared_stacks_have_nearly_as_many_parameters_each() -> None:
     sizes = {name: learnable_parameters(deeper.ReviewReader(34, name).body) for name in deeper.STACKS}
     equal = [size for name, size in sizes.items() if name != "2 × 42"]
     assert max(equal) < 1.05 * min(equal)
     assert learnable_parameters(deeper.Recaller("RNN")) == learnable_parameters(deeper.Recaller("dilated RNN"))
+
+
+@given(st.integers(1, 20), st.integers(1, 60), st.integers(0, 2**31))
+def test_votes_are_counted_and_the_last_flag_is_kept(batch: int, time: int, seed: int) -> None:
+    x, leads = dynamics.votes(torch.Generator().manual_seed(seed), batch, time)
+    assert (x.abs() == 1).all()
+    assert ((x[..., 0].cumsum(1) > 0) == (leads == 1)).all()
+    x, last = dynamics.flags(torch.Generator().manual_seed(seed), batch, time)
+    for row, answers in zip(x[..., 0].tolist(), last.tolist(), strict=True):
+        shown = 0.0
+        for flag, answer in zip(row, answers, strict=True):
+            shown = flag or shown
+            assert answer == (shown > 0)
 
 
 def test_an_update_has_its_price_and_the_right_film_no_error() -> None:
