@@ -16,7 +16,6 @@ from rnncourse.statistics import (
     bootstrap_over_seeds,
     holm,
     mae,
-    mase,
     mse,
     naive_mae,
     rmse,
@@ -39,7 +38,6 @@ def test_errors_by_hand() -> None:
     prediction, target = [1.0, 2.0, 5.0], [1.0, 4.0, 1.0]
     assert (mse(prediction, target), mae(prediction, target)) == (20 / 3, 2.0)
     assert_close_ulp([rmse(prediction, target)], [(20 / 3) ** 0.5], 1)
-    assert mase(prediction, target, train=[0.0, 1.0, 3.0, 2.0]) == pytest.approx(2 / (4 / 3), rel=1e-15)
     assert skill([1.0, 1.0], [0.0, 0.0], reference=[2.0, 2.0]) == 0.5
 
 
@@ -47,8 +45,6 @@ def test_the_scale_is_that_of_training() -> None:
     train = np.array([0.0, 2.0, np.nan, 2.0, 6.0, 9.0])
     assert naive_mae(train) == 3.0  # of 2, 4 and 3; the two pairs with a hole do not count
     assert naive_mae(train, season=2) == 3.5  # of 0 and 7
-    walk = np.cumsum(np.random.default_rng(0).normal(size=500))
-    assert mase(walk[:-1], walk[1:], train=walk) == pytest.approx(1.0, rel=1e-12)
 
 
 @settings(max_examples=50)
@@ -191,27 +187,25 @@ def test_holm_keeps_order_and_lies_between_none_and_bonferroni(p: list[float]) -
 
 # --- what is refused
 
+SEEDED: Any = (bootstrap_over_seeds, t_over_seeds, sign_flip_test)
+
 
 @pytest.mark.parametrize(
     ("call", "named"),
     [
-        *((lambda f=f: f(np.zeros(3), np.zeros((3, 1))), r"got \(3,\) and \(3, 1\)") for f in (mse, mae, rmse)),
-        (lambda: mse([], []), "must not be empty"),
-        (lambda: mae([1.0, np.nan], [1.0, 1.0]), "must be finite"),
-        (lambda: naive_mae([1.0]), r"got shape \(1,\)"),
-        (lambda: naive_mae(np.zeros((3, 1))), r"got shape \(3, 1\)"),
+        *((lambda f=f: f(np.zeros(3), np.zeros((3, 1))), "prediction and target") for f in (mse, mae, rmse)),
+        *((lambda p=p: mae(p, np.ones(len(p))), "prediction and target") for p in ([], [1.0, np.nan])),
+        *((lambda t=t: naive_mae(t), "train") for t in ([1.0], np.zeros((3, 1)), [2.0, 2.0], [1.0, np.nan, 2.0])),
         (lambda: naive_mae([1.0, 2.0], season=0), "season must"),
-        (lambda: naive_mae([2.0, 2.0]), "train never changes"),
-        (lambda: naive_mae([1.0, np.nan, 2.0]), "train holds no two values"),
-        (lambda: skill([1.0], [1.0], reference=[1.0]), "reference makes no error"),
-        (lambda: skill_over_blocks([1.0, 2.0], [0.0, 0.0], block=1), "reference makes no error"),
+        (lambda: skill([1.0], [1.0], reference=[1.0]), "reference makes"),
+        (lambda: skill_over_blocks([1.0, 2.0], [0.0, 0.0], block=1), "reference makes"),
         *((lambda b=b: bootstrap_over_blocks([1, 2], [1, 2], block=b), "block must") for b in (0, 3)),
-        *((lambda f=f: f([1, 2], [1]), "second must") for f in (bootstrap_over_seeds, t_over_seeds, sign_flip_test)),
-        *((lambda f=f: f([[1, 2]], [1, 2]), "first must") for f in (bootstrap_over_seeds, sign_flip_test)),
-        (lambda: bootstrap_over_blocks([1.0, 2.0], [1.0, 2.0, 3.0], block=1), "got 2 and 3"),
-        (lambda: sign_flip_test([1, 2], [1, np.nan]), "second must be finite"),
+        *((lambda f=f: f([1, 2], [1]), "second must") for f in SEEDED),
+        *((lambda f=f: f([[1, 2]], [1, 2]), "first must") for f in SEEDED),
+        *((lambda f=f: f([1, 2], [1, np.nan]), "second must be finite") for f in SEEDED),
+        (lambda: bootstrap_over_blocks([1.0, 2.0], [1.0, 2.0, 3.0], block=1), "first and second"),
         (lambda: bootstrap_over_seeds([1.0, 2.0], [1.0, 2.0], draws=0), "draws must"),
-        *((lambda f=f: f([1, 2], [1, 3], level=1.0), "level must") for f in (bootstrap_over_seeds, t_over_seeds)),
+        *((lambda f=f: f([1, 2], [1, 3], level=1.0), "level must") for f in SEEDED[:2]),
         (lambda: sign_flip_test(range(21), range(21)), "at most 20"),
         *((lambda p=p: holm(p), "p_values must") for p in ([], [0.2, 1.2], [np.nan])),
     ],

@@ -156,31 +156,6 @@ def test_an_epoch_has_every_sample_once_and_no_single_one_is_left_over(n, batch_
     assert len(drawn[-1]) > 1 or 1 in (n, batch_size)
 
 
-NORMED = {
-    "batch": lambda: nn.Sequential(nn.Flatten(), nn.Linear(8, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)),
-    "instance": lambda: nn.Sequential(nn.InstanceNorm1d(8), nn.BatchNorm1d(8), nn.Flatten(), nn.Linear(16, 1)),
-    "recurrent": lambda: Forecaster("lstm", hidden_size=3),
-}
-
-
-@settings(max_examples=30)
-@given(
-    kind=st.sampled_from(sorted(NORMED)), batch_size=st.integers(2, 12), full=st.integers(1, 4), rest=st.integers(0, 2)
-)
-@example(kind="batch", batch_size=64, full=1, rest=1)
-def test_normalised_networks_learn_whatever_the_rest(kind, batch_size, full, rest):
-    set_seed(0)
-    x, y = windows(full * batch_size + rest)
-    x = np.repeat(x, 2, axis=2) if kind == "instance" else x
-    assert len(fit(NORMED[kind](), (x, y), epochs=2, batch_size=batch_size, device="cpu")) == 2
-
-
-def test_a_single_sample_has_no_batch_statistics():
-    for options in ({"train": (X[:1], Y[:1])}, {"batch_size": 1}):
-        with pytest.raises(ValueError, match="more than 1 value per channel"):
-            run(NORMED["batch"](), **options)
-
-
 def test_fresh_windows_are_other_windows_in_each_epoch():
     batches, generator = FreshWindows(counted(50), 20, 8), torch.Generator().manual_seed(0)
     one, two = (torch.cat([y for _, y in batches.batches(generator)]).flatten().tolist() for _ in range(2))
@@ -434,27 +409,25 @@ def test_a_divergence_crosses_process_borders():
     assert (str(again), again.history) == ("it did", History([1.0], [2.0]))
 
 
+WRONG = {
+    **dict.fromkeys(("epochs", "batch_size", "patience"), (0, 2.5, True)),
+    **{"lr": (-0.1, None, math.nan), "clip_norm": (0.0, math.inf), "seed": (-1, 1.5), "device": ("tpu", "cuda:99")},
+}
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        *(({name: value}, f"{name} is") for name in ("epochs", "batch_size", "patience") for value in (0, 2.5, True)),
-        *(({"lr": value}, "lr is") for value in (-0.1, None, math.nan)),
-        *(({"clip_norm": value}, "clip_norm is") for value in (0.0, math.inf)),
-        *(({"seed": value}, "seed is") for value in (-1, 1.5)),
-        *(({"device": value}, f"device is '{value}'") for value in ("tpu", "cuda:zero", "cuda:99")),
-        ({"train": (X[:0], Y[:0])}, "the training set is empty"),
-        ({"validation": Fixed()}, "the validation set is empty"),
+        *(({name: value}, f"{name} is") for name, values in WRONG.items() for value in values),
         ({"validation": None, "patience": 3}, "patience is 3"),
-        ({"train": (X, Y[:-1])}, "the training set has 20 inputs and 19 targets"),
-        ({"train": (X[:, :, [0, 0]], Y)}, r"x has shape \(20, 8, 2\)"),
-        ({"train": (X, Y[:, [0, 0]])}, r"output has shape \(20, 1\) and its targets \(20, 2\)"),
-        ({"train": (X, Y[:, [0, 0]]), "loss": nn.L1Loss()}, r"output has shape \(20, 1\)"),
-        ({"train": (X, 3.0)}, "the targets of the training set"),
+        ({"validation": Fixed()}, "the validation set is empty"),
+        *(({"train": (X, y)}, "the training set") for y in (Y[:-1], 3.0)),
+        *(({"train": data}, "the training set") for data in (X, (X, Y, Y), (X[:0], Y[:0]), (X.astype(str), Y))),
+        ({"train": (X[:, :, [0, 0]], Y)}, "x has shape"),
+        ({"train": (X, Y[:, [0, 0]])}, "output has shape"),
+        ({"train": (X, Y[:, [0, 0]]), "loss": nn.L1Loss()}, "output has shape"),
         ({"loss": nn.MSELoss(reduction="none")}, "the loss of a batch"),
         ({"net": network().requires_grad_(False)}, "no parameter that requires a gradient"),
-        ({"train": X}, "the training set is"),
-        ({"train": (X, Y, Y)}, "the training set is"),
-        ({"train": (X.astype(str), Y)}, "the inputs of the training set"),
     ],
 )
 def test_bad_input_is_refused_in_a_sentence(options, named):

@@ -119,8 +119,7 @@ def check(given: Namespace) -> None:
     """Read a data set whole, compare it with what it must be, and report what is in it.
 
     Of a series, that is what is missing; of texts, how many there are of each class, how many repeat, how many repeat
-    under another label, and how many the parts share. With `emotion --file NAME.csv`, a table with the columns text
-    and label (0 to 5) is read instead of the split.
+    under another label, and how many the parts share.
     """
     from rnncourse.data.registry import DATASETS, locate
 

@@ -1,15 +1,13 @@
 """Series to forecast and texts to classify: real ones, checked, and generated ones that say so.
 
 `seattle_weather` ships with the installation. `load_power` reads the UCI household power file from the folder that
-``RNNCOURSE_DATA`` names, or from the cache that ``rnncourse data fetch power`` fills. `synthetic_power` needs
-neither. All three return a `Series`; `chronological` cuts one into standardised `Windows` without looking ahead.
-
-`load_emotion` and `load_imdb` read labelled texts from the same places; `order_sentences` generates some. Their parts
-are `Corpus` objects, which count their duplicates and their conflicting labels.
+``RNNCOURSE_DATA`` names, or from the cache that ``rnncourse data fetch power`` fills; `synthetic_power` is generated.
+`chronological` cuts a `Series` into standardised `Windows` without looking ahead. `load_emotion` and `load_imdb` read
+labelled texts from the same places, `order_sentences` generates some; a `Corpus` counts its duplicates and conflicts.
 """
 
 from rnncourse.data.corpus import Corpus, TextSplits, TrainTest, shared_texts
-from rnncourse.data.emotion import EMOTIONS, load_emotion, read_emotion, read_emotion_csv
+from rnncourse.data.emotion import EMOTIONS, load_emotion
 from rnncourse.data.errors import DataError
 from rnncourse.data.imdb import load_imdb
 from rnncourse.data.power import load_power
@@ -38,8 +36,6 @@ __all__ = [
     "load_power",
     "make_windows",
     "order_sentences",
-    "read_emotion",
-    "read_emotion_csv",
     "seattle_weather",
     "shared_texts",
     "synthetic_power",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rnncourse.data.corpus import Corpus, TextSplits, TrainTest, shared_texts
 from rnncourse.data.downloads import fetch_archive
-from rnncourse.data.emotion import EMOTION, check_emotion, fetch_emotion, read_emotion_csv
+from rnncourse.data.emotion import EMOTION, check_emotion, fetch_emotion
 from rnncourse.data.imdb import IMDB, check_imdb, read_reviews
 from rnncourse.data.power import POWER, check_power
 from rnncourse.data.registry import required
@@ -28,10 +28,8 @@ def _series(series: Series) -> list[str]:
 
 
 def _emotion(file: Path | None) -> list[str]:
-    path = file or required(EMOTION)
-    if path.suffix == ".csv":
-        return [f"{path}, a table of yours: compared with nothing", *_corpus(path.name, read_emotion_csv(path))]
-    return [str(path.parent), *_splits(check_emotion(path.parent))]
+    folder = (file or required(EMOTION)).parent
+    return [str(folder), *_splits(check_emotion(folder))]
 
 
 def _imdb(file: Path | None) -> list[str]:

@@ -13,23 +13,14 @@ from rnncourse.data.errors import DataError
 
 @dataclass(frozen=True)
 class Duplicates:
-    """How the texts of a corpus repeat; of the rows with one text, the first is original.
-
-    Attributes:
-        rows: rows of the corpus.
-        distinct: different texts.
-        exact: rows that repeat an earlier row, text and label.
-        conflicting: rows that repeat an earlier text under a label that it did not have before.
-        conflicting_texts: texts that occur under two labels or more.
-        best: rows that the best classifier of the text alone gets right: each text under its most frequent label.
-    """
+    """How the texts of a corpus repeat; of the rows with one text, the first is original."""
 
     rows: int
-    distinct: int
-    exact: int
-    conflicting: int
-    conflicting_texts: int
-    best: int
+    distinct: int  # different texts
+    exact: int  # rows that repeat an earlier row, text and label
+    conflicting: int  # rows that repeat an earlier text under a label that it did not have before
+    conflicting_texts: int  # texts that occur under two labels or more
+    best: int  # rows that the best classifier of the text alone gets right: each text under its most frequent label
 
     @property
     def ceiling(self) -> float:
@@ -45,14 +36,7 @@ class Duplicates:
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """Texts with one label each.
-
-    Attributes:
-        name: what it is; a generated corpus carries the word *synthetic* here.
-        texts: the texts.
-        labels: index into ``classes`` of each text, ``(n,)``, int64, read-only.
-        classes: names of the classes.
-    """
+    """Texts with one label each: its index into ``classes``, read-only. A generated one is *synthetic* by its name."""
 
     name: str
     texts: tuple[str, ...]

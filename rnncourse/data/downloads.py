@@ -24,17 +24,9 @@ def download(
 ) -> Path:
     """Fetch one file to ``path``, unless it is there.
 
-    Args:
-        url: its address, http or https.
-        path: where it is to lie; the folder is made.
-        prepare: looks at the complete file before it takes its name, and may rewrite it; raises `DataError` to refuse.
-        sha256: checksum that the file must have after that; without it, ``prepare`` alone decides.
-        progress: told the bytes at hand and the bytes expected, if the server says so.
-        limit: largest file, in bytes.
-
-    Raises:
-        DataError: the server refuses, the transfer breaks, the disk is full, the file is too large, its checksum is
-            another, or ``prepare`` refuses it. Nothing is left of it then.
+    ``prepare`` looks at the complete file before it takes its name, may rewrite it, and raises `DataError` to refuse;
+    then it must have the checksum, if one is given. ``progress`` is told the bytes at hand and those expected, if the
+    server says so. Whatever goes wrong is a `DataError`, and nothing is left of the file then.
     """
     import pooch
     import requests
@@ -64,9 +56,7 @@ def download(
     except ValueError as error:  # pooch's word for another checksum
         raise DataError(f"{url} does not have the SHA-256 {sha256}: it is damaged or another version.") from error
     except OSError as error:
-        raise DataError(
-            f"{path} cannot be written ({error.strerror or error}): see to that and fetch again."
-        ) from error
+        raise DataError(f"{path} cannot be written ({error.strerror or error}): mend that, fetch again.") from error
     return path
 
 

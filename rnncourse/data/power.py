@@ -34,10 +34,7 @@ def load_power(*columns: str, path: Path | None = None) -> Series:
     Args:
         columns: columns to keep, in that order; without any, ``Global_active_power`` alone, in kW.
         path: a file in the official format, plain, as the official ``.zip``, or as ``.xz`` or ``.gz``; without it, the
-            file below ``RNNCOURSE_DATA``, else the fetched one.
-
-    Raises:
-        DataError: there is no such file, it cannot be read, or it is damaged or malformed.
+            file below ``RNNCOURSE_DATA``, else the fetched one. A malformed one is a `DataError`.
 
     Source: Hebrail & Berard (2012), UCI data set 235.
     """
@@ -62,13 +59,7 @@ def check_power(path: Path) -> tuple[str, Series]:
 def parse_power(content: bytes, *, name: str = "household power") -> Series:
     """Read minutes of household power, ``(minutes, 7)`` from first to last stamp; NaN for ``?`` and absent ones.
 
-    Args:
-        content: the text of the file, its header first; a byte order mark may stand before it.
-        name: how to call it in the series and in complaints.
-
-    Raises:
-        DataError: the separator or a column is wrong, a line is cut short or holds what is no number, a stamp is
-            malformed, repeated or out of order, or a column is missing throughout.
+    A `DataError` says which line is cut short or holds what is no number, or whose stamp is malformed or out of order.
     """
     content = content.removeprefix(b"\xef\xbb\xbf")
     first = content[:1000].split(b"\n", 1)[0].rstrip(b"\r").decode("latin-1")

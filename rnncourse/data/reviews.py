@@ -17,12 +17,9 @@ _WORDS = ("the", "was", "not", "and", "but", ".", *_SUBJECTS, *_DEGREES, *POSITI
 
 @dataclass(frozen=True)
 class Sentences:
-    """Sentences with labels.
+    """Sentences with a label each, ``(count,)``, or one for each word, ``(count, time)``, -1 for padding.
 
-    Attributes:
-        words: the sentences, a tuple of words each.
-        labels: class of each sentence, ``(count,)``, or of each word, ``(count, time)``, -1 for padding.
-        vocabulary: every word that may occur; word number k has the token k + 1.
+    Word number k of ``vocabulary`` has the token k + 1.
     """
 
     words: tuple[tuple[str, ...], ...]

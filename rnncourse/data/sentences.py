@@ -41,15 +41,7 @@ def order_sentences(count: int, *, seed: int) -> Corpus:
 
     Two ceilings hold exactly on each corpus. A classifier of the bag of words gives twins the same answer, so it is
     right on at most half of all rows (`WORD_CEILING`). A classifier of the bag of pairs of neighbours gives far twins
-    the same answer; it is right on at most three quarters (`BIGRAM_CEILING`). Whoever reads in order can be right on
-    all.
-
-    Returns:
-        ``count`` sentences, a positive multiple of four, of 4 to 20 lower-case words, with the classes `EMOTIONS`.
-        Rows ``4 k`` and ``4 k + 1`` are far twins, ``4 k + 2`` and ``4 k + 3`` near twins.
-
-    Raises:
-        DataError: ``count`` is no positive multiple of four, or ``seed`` is negative.
+    the same answer; it is right on at most three quarters (`BIGRAM_CEILING`). ``count`` is a multiple of four.
     """
     if count < 4 or count % 4:
         raise DataError(f"count must be a positive multiple of four, so that twins stay together, got {count}.")

@@ -20,12 +20,7 @@ class Series:
         name: what the series is; a generated series carries the word *synthetic* here.
         values: measurements ``(time, feature)``, float64, read-only, in ``units``; NaN where missing.
         columns: name of each feature.
-        units: unit of each feature, such as ``kW``.
-        start: time stamp of row 0.
-        step: time between two rows.
-
-    Raises:
-        DataError: the shapes disagree, a value is infinite, or a column holds no value at all.
+        start: time stamp of row 0; ``step`` is the time between two rows.
     """
 
     name: str

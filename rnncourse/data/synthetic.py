@@ -26,18 +26,9 @@ _HOUSE = tomllib.loads(Path(__file__).with_name("appliances.toml").read_text(enc
 
 
 def synthetic_power(*, days: int = 181, seed: int = 0, start: str = "2007-01-01") -> Series:
-    """Minutes of synthetic household power.
+    """Minutes of synthetic household power, ``(1440 · days, 1)`` in kW, nothing missing.
 
-    Args:
-        days: length, at least 1.
-        seed: of the random generator; the same seed gives the same house, and a longer series another one.
-        start: first day, ``yyyy-mm-dd``; the season follows from it.
-
-    Returns:
-        A series ``(1440 · days, 1)`` with the column ``Global_active_power`` in kW, nothing missing.
-
-    Raises:
-        DataError: ``days`` is below 1 or ``start`` is no day.
+    The same seed gives the same house, and a longer series another one. The season follows from the first day.
     """
     if not isinstance(days, int | np.integer) or days < 1:
         raise DataError(f"days must be a whole number, at least 1, got {days!r}.")

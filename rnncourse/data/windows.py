@@ -16,14 +16,7 @@ class Windows:
     """Windows of one series with their targets, in the order of time; no row of an input and no target is missing.
 
     Window ``k`` reads rows ``starts[k] … starts[k] + window - 1`` and its target is ``horizon`` rows after its last
-    one. Nothing is copied until `inputs` has to gather across a gap.
-
-    Attributes:
-        series: what the windows look at.
-        window: rows of one window.
-        horizon: rows from the last row of a window to its target, at least 1.
-        starts: first row of each window, ``(n,)``, increasing.
-        target: columns to predict, indices on the feature axis.
+    one, in the columns ``target``. Nothing is copied until `inputs` has to gather across a gap.
     """
 
     series: Series
@@ -36,7 +29,7 @@ class Windows:
         return len(self.starts)
 
     def __getitem__(self, which: slice | NDArray[np.bool_]) -> Self:
-        """Some of the windows, in the same order: ``windows[:800]``, ``windows[::4]``, ``windows[mask]``."""
+        """Some of the windows, by a slice or a mask."""
         return replace(self, starts=self.starts[which])
 
     @property
@@ -68,24 +61,18 @@ class Windows:
         return self.series.start + self.target_rows * self.series.step
 
     def between(self, first: int, last: int) -> "Windows":
-        """The windows whose *target* lies in rows ``first`` to ``last - 1``, perhaps none.
-
-        Their inputs may reach back before ``first``: the past is known when a forecast is made.
-        """
+        """The windows whose *target* lies in rows ``first`` to ``last - 1``; inputs may reach back before them."""
         return self[(self.target_rows >= first) & (self.target_rows < last)]
 
 
 def make_windows(series: Series, *, window: int, horizon: int = 1, target: str | None = None) -> Windows:
-    """All windows of a series that hold no missing value.
+    """All windows of a series that hold no missing value; a `DataError` where there is none.
 
     Args:
         series: any series, ``(time, feature)``.
         window: rows of one window, at least 1.
         horizon: rows from the last row of a window to its target, at least 1.
         target: column to predict; without it, the first.
-
-    Raises:
-        DataError: a number is below 1, the series is shorter than a window and its target, or each window meets a gap.
     """
     for name, value in {"window": window, "horizon": horizon}.items():
         if not isinstance(value, int | np.integer) or value < 1:
@@ -121,11 +108,7 @@ class Scaler:
 
 
 def fit_scaler(series: Series, *, rows: int) -> Scaler:
-    """Mean and standard deviation of the first ``rows`` rows, those of training; missing entries do not count.
-
-    Raises:
-        DataError: there are not that many rows, or a feature does not vary in them.
-    """
+    """Mean and standard deviation of the first ``rows`` rows, those of training; missing entries do not count."""
     if not 1 <= rows <= len(series):
         raise DataError(f"rows must lie between 1 and the {len(series)} rows of {series.name}, got {rows}.")
     seen = series.values[:rows]
@@ -141,9 +124,7 @@ def fit_scaler(series: Series, *, rows: int) -> Scaler:
 class Split:
     """One forecasting task: windows to fit on, to select by (perhaps none) and to score once, in the order of time.
 
-    Attributes:
-        scaler: standardisation, fitted on the rows of training alone.
-        train_rows: number of rows that training saw: none of its inputs or targets lies at or after this row.
+    The scaler is fitted on the first ``train_rows`` rows; no input or target of training lies at or after this row.
     """
 
     train: Windows
@@ -167,14 +148,7 @@ def chronological(
     The cuts are rows of the series. A window belongs to the part in which its target lies, so a training window
     reads training rows only, and a test window may look back over the cut, as a forecast does.
 
-    Args:
-        series: ``(time, feature)``, in its own units.
-        window: as for `make_windows`, as are ``horizon`` and ``target``.
-        train: share of the rows for training; the rest after it and ``validation`` is for the test.
-        validation: share of the rows for validation, 0 for none.
-
-    Raises:
-        DataError: the shares leave no row for training or test, a part holds no window, or as for `make_windows`.
+    ``train`` and ``validation`` are shares of the rows, the rest is for the test; the others are as for `make_windows`.
     """
     if not (0 < train < 1 and 0 <= validation < 1 and train + validation < 1):
         raise DataError(f"train and validation must be shares that leave some for the test, got {train}, {validation}.")

@@ -117,8 +117,6 @@ def test_a_failed_fetch_fails_and_leaves_nothing(run: Any, cache: Path) -> None:
         ("power", "a.zip", HOUSE, 0, "0 of 9 rows missing"),
         ("power", "a.zip", zipped(("b.txt", b"")), 1, "wrong archive"),
         ("imdb", "aclImdb_v1.tar.gz", b"<!doctype html>", 1, "aclImdb_v1.tar.gz is damaged"),
-        ("emotion", "a.csv", b"text,label\nx,1\nx,2\ny,0\ny,0\n", 0, "another label; ceiling 75.00%"),
-        ("emotion", "a.csv", b"text,label\nx,1\nx,7\n", 1, "line 3 of"),
         ("emotion", "train.txt", TEXTS["train.txt"], 0, "emotion: whole"),
         ("emotion", "train.txt", b"x;joy\n", 1, "train.txt does not have the SHA-256"),
     ],

@@ -14,29 +14,21 @@ from archives import PACK, REVIEWS, SMALL_IMDB, attempt, tar, write, wrong_in_th
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnncourse.data import DataError, load_imdb, load_power, read_emotion, read_emotion_csv, seattle_weather
+from rnncourse.data import DataError, load_imdb, load_power
+from rnncourse.data.emotion import read_emotion
 from rnncourse.data.files import expect_hash, read_file
 from rnncourse.data.imdb import IMDB
 from rnncourse.data.power import HEADER, MEMBER
 
 MINUTES = ((day, hour, minute) for day in (1, 2) for hour in range(24) for minute in range(60))
 ROWS = "".join(f"{d}/1/2007;{h:02d}:{m:02d}:00;{m}.5;0.{h};240;{d};0;0;1\n" for d, h, m in MINUTES)
-WEATHER = "".join(f"{day},0.0,12.8,5.0,4.7,rain\n" for day in seattle_weather().times)
 LOADERS: dict[str, tuple[Callable[[Path], Any], bytes]] = {
     "power": (lambda path: load_power(path=path).values, f"{HEADER}\n{ROWS}".encode()),
     "emotion": (
         lambda path: read_emotion(path).fingerprint,
         "".join(f"i feel {n} times fine;joy\nwhy {n * n} reasons;sadness\n" for n in range(500)).encode(),
     ),
-    "emotion table": (
-        lambda path: read_emotion_csv(path).fingerprint,
-        b"text,label\n" + b"".join(b"i feel %d times fine,%d\n" % (n, n % 6) for n in range(800)),
-    ),
     "imdb": (lambda path: load_imdb(path=path).fingerprint, tar(*REVIEWS.items())),
-    "weather": (
-        lambda path: seattle_weather(path=path).values,
-        f"date,precipitation,temp_max,temp_min,wind,weather\n{WEATHER}".encode(),
-    ),
 }
 every_loader = pytest.mark.parametrize("loader", LOADERS)
 
