@@ -61,8 +61,3 @@ def test_chapters_point_at_each_other(name: str) -> None:
 )
 def test_an_unsound_link_is_caught(text: str, seen: bool) -> None:
     assert bool(unsound(text)) == seen
-
-
-def test_the_map_of_the_package_names_every_page() -> None:
-    named = set(re.findall(r"\]\(api/(\w+)\.md\)", (pairs.BOOK / "api.md").read_text(encoding="utf-8")))
-    assert named == {page.stem for page in (pairs.BOOK / "api").glob("*.md")}
