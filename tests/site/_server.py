@@ -15,6 +15,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, R
 
 LOOPBACK = "127.0.0.1"
 WIDE: ViewportSize = {"width": 1300, "height": 900}
+TELEPHONE = 390
 PROBES = Path(__file__).with_name("probes.js").read_text(encoding="utf-8")
 WIDGET = re.compile(r'class="rnn-widget-host" data-widget="(\w+)"')
 # Tells the console of every violation, also those a page reports to nobody.

@@ -1,13 +1,21 @@
-"""A widget's module on an empty page, and its controls and numbers."""
+"""A widget's module on an empty page, a person's moves of its controls, and what it shows then."""
 
+import html
+import json
+import re
+from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+from _server import widget_pages
 from playwright.sync_api import Locator, Page, expect
 
 from rnncourse.widgets.base import PageWidget, module_source
 
+WIDGETS: dict[str, type[PageWidget]] = {widget.module: widget for widget in PageWidget.__subclasses__()}
 READY = ".rnn-widget[data-ready='1']"
+HOST = re.compile(r'class="rnn-widget-host" data-widget="(\w+)" data-state="([^"]*)"')
 # A model that keeps a state in the page, as the site's own does.
 RENDER = """(() => {
   const values = {...given}, listeners = {};
@@ -25,6 +33,18 @@ RENDER = """(() => {
   document.body.replaceChildren();
   module.render({model, el: document.body});
 })()"""
+SET = """(control, value) => {
+  control.value = value;
+  for (const kind of ["input", "change"]) control.dispatchEvent(new Event(kind, {bubbles: true}));
+}"""
+# Every number at full precision, or as words where it is none; every field's value, what can be pressed, and all words.
+SHOWN = """widget => {
+  const shown = {all: widget.innerText, can: [], status: widget.querySelector("[role=status]").textContent};
+  for (const field of widget.querySelectorAll("select, textarea")) shown[field.labels[0].textContent] = field.value;
+  for (const one of widget.querySelectorAll("button:enabled")) shown.can.push(one.textContent);
+  shown.numbers = [...widget.querySelectorAll("output")].map(o => [o.dataset.name, o.textContent, o.dataset.value]);
+  return shown;
+}"""
 
 
 @cache
@@ -51,31 +71,45 @@ def state_of(widget: PageWidget) -> dict[str, Any]:
     return {name: getattr(widget, name) for name in widget.state_names()}
 
 
-def turn(widget: Locator, label: str, value: float) -> None:
-    """Set a slider."""
-    slide(widget.get_by_label(label, exact=True), value)
-
-
-def slide(slider: Locator, value: float) -> None:
-    """Set this slider."""
-    slider.evaluate("(s, v) => { s.value = v; s.dispatchEvent(new Event('input', {bubbles: true})); }", value)
-
-
-def press(widget: Locator, *names: str) -> None:
-    """Press buttons by their names, one after the other."""
-    for name in names:
-        widget.get_by_role("button", name=name).click()
-
-
-def read(widget: Locator, *names: str) -> Any:
-    """Numbers at full precision, one or several."""
-    numbers = "(w, names) => names.map(n => Number(w.querySelector(`output[data-name='${n}']`).dataset.value ?? NaN))"
-    found = widget.evaluate(numbers, list(names))
-    return found[0] if len(names) == 1 else tuple(found)
-
-
-def texts(widget: Locator) -> list[str]:
-    """Every number the widget shows."""
-    found: list[str] = widget.locator("output").evaluate_all("all => all.map(o => o.textContent)")
-    assert found, "the widget shows no number"
+def states_on(site: Path) -> dict[str, dict[str, Any]]:
+    """Each widget's module and the first state of it on the site."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in widget_pages(site):
+        for module, state in HOST.findall((site / name).read_text(encoding="utf-8")):
+            found.setdefault(module, json.loads(html.unescape(state)))
     return found
+
+
+def do(widget: Locator, *moves: str | dict[str, Any]) -> None:
+    """Press the buttons of these names, and set the controls of these labels."""
+    for move in moves:
+        if isinstance(move, str):
+            widget.get_by_role("button", name=move, exact=True).click()
+            continue
+        for label, value in move.items():
+            widget.get_by_label(label, exact=True).evaluate(SET, value)
+
+
+def shown(widget: Locator) -> dict[str, Any]:
+    """What the widget shows: by an output's name its number, by a field's label its value, and its ``words``."""
+    found: dict[str, Any] = widget.evaluate(SHOWN)
+    numbers = found.pop("numbers")
+    assert numbers, "the widget shows no number"
+    found["words"] = {name: text for name, text, _ in numbers}
+    for name, text, value in numbers:
+        found[name] = float(value) if value not in (None, "", "null", "undefined", "NaN") else float("nan")
+        plain = text.replace("−", "-").replace(",", "")
+        if re.fullmatch(r"-?\d+(\.\d+)?", plain):
+            rounding = 0.5001 * 10.0 ** -len(plain.partition(".")[2])
+            apart = min(abs(scale * found[name] - float(plain)) for scale in (1, 100))  # some are per cent
+            assert apart <= rounding, f"{name} shows {text} for {value}"
+    return found
+
+
+def until(page: Page, holds: Callable[[], Any], seconds: float = 8) -> bool:
+    """Whether something comes to hold soon."""
+    for _ in range(int(50 * seconds)):
+        if holds():
+            return True
+        page.wait_for_timeout(20)
+    return False

@@ -4,9 +4,11 @@ import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from _server import LOOPBACK, WIDE, content_pages, serve, widget_pages
+from _widgets import WIDGETS, states_on
 from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
@@ -44,6 +46,14 @@ def markup_of(folder: Path) -> dict[str, BeautifulSoup]:
 def soups(site: Path) -> dict[str, BeautifulSoup]:
     """Every page's markup, and that of the root page, which leads on at once."""
     return markup_of(site)
+
+
+@pytest.fixture(scope="session")
+def states(site: Path) -> dict[str, dict[str, Any]]:
+    """Each widget's module and the first state of it on the site; a widget that no page holds is missed at once."""
+    found = states_on(site)
+    assert set(found) == set(WIDGETS)
+    return found
 
 
 @pytest.fixture(scope="session")

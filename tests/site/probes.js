@@ -170,11 +170,106 @@ const longestMotion = () => Math.max(...[...document.querySelectorAll("*")].flat
 const unsetFormulas = () =>
   [...document.querySelectorAll(".math")].filter((box) => !box.querySelector("mjx-container")).length;
 
+// ---- Markup: each rule tells what is wrong with the page
+
+const all = (selector) => [...document.querySelectorAll(selector)];
+const POLICY = { "default-src": "'self'", "object-src": "'none'", "base-uri": "'self'", "form-action": "'self'",
+  "connect-src": "'self'" };
+const RULES = {
+  // Strict, and before anything it governs.
+  * policy() {
+    const [meta, ...more] = all('meta[http-equiv="Content-Security-Policy"]');
+    if (!meta || more.length) return yield "no policy, or two";
+    if ([...document.head.children].indexOf(meta) > 1) yield "something before the policy";
+    const parts = meta.content.split(";").map((part) => part.trim().split(/\s+/));
+    const found = Object.fromEntries(parts.map(([name, ...sources]) => [name, sources.join(" ")]));
+    for (const name in POLICY) if (found[name] !== POLICY[name]) yield `${name} ${found[name]}`;
+    if (!/^'self'( 'sha256-[\w+/]{43}=')*$/.test(found["script-src"])) yield `script-src ${found["script-src"]}`;
+    if (/unsafe-eval|https?:|\*|\/\//.test(meta.content.replace(/'sha256-\S+/g, ""))) yield meta.content;
+  },
+  // Only pages with widgets load them.
+  * widgets() {
+    if (all('script[src*="widgets.js"]').length !== Math.min(1, all(".rnn-widget-host").length)) yield "widgets.js";
+  },
+  // Every picture says what it shows, and in a figure more than its caption.
+  * pictures() {
+    for (const { alt, src } of all("article img")) {
+      if (!alt.trim() || /\.(png|svg|jpe?g|gif|webp)$/i.test(alt) || alt.split(" ")[0].includes("/")) yield src;
+    }
+    for (const figure of all("article figure:has(img):has(.caption-text)")) {
+      const words = (text) => new Set(text.toLowerCase().match(/\S+/g));
+      const { alt } = figure.querySelector("img");
+      const said = words(figure.querySelector(".caption-text").textContent);
+      const again = [...words(alt)].filter((word) => said.has(word));
+      if (alt.length < 40 || again.length >= 0.8 * words(alt).size) yield `too short, or the caption again: ${alt}`;
+    }
+  },
+  // No two places have one name.
+  * ids() {
+    const seen = new Set();
+    for (const { id } of all("[id]")) {
+      if (seen.has(id)) yield id;
+      seen.add(id);
+    }
+  },
+  // A link to a new tab hands over no window.
+  * tabs() {
+    for (const link of all("a[target=_blank]")) if (!link.relList.contains("noopener")) yield link.href;
+  },
+  // Headings leave out no level, and a page has one title.
+  * outline() {
+    const levels = all("h1, h2, h3, h4, h5, h6").map((heading) => Number(heading.localName[1]));
+    if (levels.filter((level) => level === 1).length !== 1) yield "not one title";
+    for (const [k, level] of levels.entries()) if (level > (levels[k - 1] ?? 0) + 1) yield `${level} without one above`;
+    if (all("[role=heading]").length) yield "a heading that is none";
+  },
+  // A page says its language, and every Persian word its own.
+  * language() {
+    if (document.documentElement.lang !== "en") yield "not in English";
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      const { data, parentElement } = texts.currentNode;
+      if (/[\u0600-\u06ff]/.test(data) && !parentElement.closest("script, [lang=fa][dir=rtl]")) yield data;
+    }
+  },
+  // A table of data has heads, and none of them is empty.
+  * tables() {
+    for (const table of all("article table:not([role=presentation], .rnn-widget *)")) {
+      const heads = [...table.querySelectorAll("th")];
+      if (!heads.length || !heads.every((th) => th.textContent.trim() || th.querySelector("img, .math"))) {
+        yield table.textContent.trim().slice(0, 60);
+      }
+    }
+  },
+  // A page says what it is, and how wide.
+  * head() {
+    for (const rule of ["name=description", 'property="og:title"', 'property="og:description"', "name=viewport"]) {
+      const found = all(`meta[${rule}]`);
+      if (found.length !== 1 || !found[0].content.trim() || found[0].content.length > 200) yield rule;
+    }
+  },
+};
+const markup = () => Object.entries(RULES).flatMap(([name, rule]) => [...rule()].map((fault) => `${name}: ${fault}`));
+
+// What pages are to each other, and what is said of numbers and figures.
+const facts = () => ({
+  title: document.title,
+  ids: all("[id]").map((node) => node.id),
+  links: all("a[href], link[href], img[src], script[src]").map((node) => node.getAttribute("href") ?? node.getAttribute("src")),
+  kinds: all('script[type="application/ld+json"]').map((script) => JSON.parse(script.textContent)["@type"]),
+  ledger: all("a.ledger").map((link) => [link.hash.slice(1), link.title]),
+  figures: all("article figure").map((figure) => [
+    figure.id,
+    ...[...figure.querySelectorAll("figcaption a.provenance")].flatMap((link) => [link.getAttribute("href"), link.title]),
+    figure.querySelectorAll("figcaption a.headerlink").length,
+  ]),
+});
+
 // What a person who is about to use a control sees of it and of every number but the one beside the control itself.
 const look = control => ({
-  type: control.type, id: control.id, value: control.value, max: control.max, disabled: control.disabled,
+  type: control.type,
+  atEnd: control.options ? control.selectedIndex > 0 : Number(control.value) >= Number(control.max || Infinity),
   name: control.labels?.[0]?.textContent || control.textContent,
-  other: [...(control.options ?? [])].map(o => o.value).find(value => value !== control.value),
   numbers: [...control.closest(".rnn-widget").querySelectorAll("output")]
     .filter(o => !control.id || !o.htmlFor.contains(control.id)).map(o => o.textContent),
 });

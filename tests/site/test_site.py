@@ -1,114 +1,98 @@
-"""Every page of the built site, in a real browser: over HTTP and from disk, wide and narrow, light, dark and print."""
+"""Every page of the built site, in a real browser, and what pages are to each other."""
 
-import gzip
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
-from _server import WIDE, Watch, content_pages, serve, settle
-from _visit import STATES, Desk, Visit, desk, is_close, survey
+from _server import WIDE, Watch, content_pages, probe, serve
+from _visit import Desk, Visit, desk
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from rnncourse.ledger import load
+
 ROOT = Path(__file__).resolve().parents[2]
-IMAGE_NAME = re.compile(r"\.(png|svg|jpe?g|gif|webp)$", re.IGNORECASE)
+ENTRIES = load(ROOT / "book" / "numbers.toml")
+CHAPTERS = "book/notebooks/"
 BLANK = '<!DOCTYPE html><html lang="en"><head><link rel="icon" href="data:,"><title>x</title>%s</head>%s</html>'
-HEAVIEST = 1_500_000  # bytes that a page may transfer, compressed as a web server sends them
-COMPRESSIBLE = {".html", ".css", ".js", ".mjs", ".svg", ".json"}
 
 
-@pytest.fixture
-def watched(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport=WIDE, color_scheme="light")
-    context.set_default_timeout(15_000)
-    yield context
-    context.close()
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def one_desk(browser: Browser, server: str, site: Path) -> Iterator[Desk]:
-    with desk(browser, server, content_pages(site)) as found:
+    with desk(browser, server, site, content_pages(site)) as found:
         yield found
 
 
-@pytest.fixture(scope="session")
-def visit(one_desk: Desk, page_name: str) -> Visit:
-    """One page over HTTP, visited once for all tests that ask about it."""
-    return one_desk.visit(page_name)
+def test_a_page_is_sound(one_desk: Desk, page_name: str) -> None:
+    assert one_desk.visit(page_name).faults == []
 
 
-@pytest.fixture(scope="session")
-def from_disk(browser: Browser, site: Path) -> Iterator[tuple[Page, Watch]]:
-    context = browser.new_context(viewport=WIDE, color_scheme="light")
-    watch = Watch(site.as_uri()).attach(context)
-    yield context.new_page(), watch
-    context.close()
+# ---- What pages are to each other
 
 
-# ---- Every page: clean over HTTP and from disk, in every window and light, on paper
+@pytest.fixture(scope="module")
+def visits(one_desk: Desk, site: Path) -> dict[str, Visit]:
+    """Every page, visited by now."""
+    return {name: one_desk.visit(name) for name in content_pages(site)}
 
 
-def test_the_page_is_clean_over_http(visit: Visit) -> None:
-    assert visit.problems == []
+def broken_links(site: Path, facts: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Every internal link whose file or fragment does not exist."""
+    places = {name: {*said["ids"], ""} for name, said in facts.items()}
+    for name, said in facts.items():
+        for address in said["links"]:
+            link = urlsplit(address)
+            if link.scheme or link.netloc:
+                continue
+            target = ((site / name).parent / unquote(link.path) if link.path else site / name).resolve()
+            place = places.get(target.relative_to(site).as_posix(), {unquote(link.fragment)})
+            if not target.is_file() or unquote(link.fragment) not in place:
+                yield f"{name}: {address}"
 
 
-def test_pages_of_every_template_are_clean_from_disk(from_disk: tuple[Page, Watch], site: Path) -> None:
-    page, watch = from_disk
-    pages = content_pages(site)
-    close = [name for name in pages if is_close(name, pages)]
-    assert {name.rpartition("/")[0] for name in close} == {name.rpartition("/")[0] for name in pages}
-    for name in close:
-        before = watch.requests
-        problems = survey(page, watch, (site / name).as_uri())
-        assert watch.requests > before, "the watch saw no requests"
-        assert problems == []
+def test_every_internal_link_leads_somewhere(site: Path, visits: dict[str, Visit], tmp_path: Path) -> None:
+    assert list(broken_links(site, {name: visit.facts for name, visit in visits.items()})) == []
+    (tmp_path / "a.html").touch()
+    facts = {"a.html": {"ids": ["here"], "links": ["#gone", "gone.html", "#here", "a.html", "https://elsewhere/#x"]}}
+    assert list(broken_links(tmp_path.resolve(), facts)) == ["a.html: #gone", "a.html: gone.html"]
 
 
-def test_axe_finds_nothing(visit: Visit, site: Path) -> None:
-    assert len(visit.axe) == (len(STATES) if is_close(visit.name, content_pages(site)) else 1)
-    assert {state: found for state, found in visit.axe.items() if found} == {}
+def test_every_page_has_a_title_of_its_own_and_says_what_it_is(visits: dict[str, Visit]) -> None:
+    titles = Counter(visit.facts["title"] for visit in visits.values())
+    assert [title for title, times in titles.items() if times > 1] == []
+    for name, kind in (("book/index.html", "Course"), (f"{CHAPTERS}06-lstm-gates.html", "LearningResource")):
+        assert visits[name].facts["kinds"] == [kind]
+    indexed = [name for name, visit in visits.items() if any("searchindex" in link for link in visit.facts["links"])]
+    assert indexed == ["search.html"]
 
 
-def test_nothing_scrolls_sideways_in_a_narrow_window(visit: Visit) -> None:
-    assert {width: excess for width, excess in visit.excess.items() if excess > 0} == {}
+def test_every_number_and_figure_has_a_place_and_says_where_it_comes_from(visits: dict[str, Visit]) -> None:
+    reported = {name for name, entry in ENTRIES.items() if entry.reported is not None}
+    assert {*ENTRIES, *(f"reported.{name}" for name in reported)} <= {*visits["book/numbers.html"].facts["ids"]}
+    computed = set()
+    for name, visit in visits.items():
+        if not name.startswith(CHAPTERS):
+            continue
+        computed |= {id.removeprefix("computed.") for id in visit.facts["ids"] if id.startswith("computed.")}
+        assert visit.facts["figures"], name
+        for place, link, title, headerlinks in visit.facts["figures"]:
+            assert (place[:4], link, headerlinks) == ("fig-", f"#{place}", 1), f"{name}: {place}"
+            assert re.match(r"Figure \d+, in .* · drawn by cell \d+ · ", title), f"{name}: {title}"
+        for target, title in visit.facts["ledger"]:
+            entry = ENTRIES[target.removeprefix("reported.")]
+            said = [entry.what, f"tolerance: {entry.tolerance}", " · computed in "]
+            said += [f"reported {entry.reported_text}"] if entry.reported is not None else []
+            assert [part for part in said if part not in title] == [], f"{name}: {target}"
+    assert computed == set(ENTRIES)
 
 
-def test_nothing_is_cut_in_a_narrow_window(visit: Visit) -> None:
-    assert {width: found for width, found in visit.cut.items() if found} == {}
-
-
-def test_print_shows_the_article_and_the_still_widgets(visit: Visit) -> None:
-    assert visit.paper == []
-
-
-def test_every_widget_is_drawn_and_hides_its_picture(visit: Visit) -> None:
-    assert visit.still == []
-
-
-def test_nothing_moves_for_who_asked_for_less_motion(visit: Visit) -> None:
-    assert visit.motion < 0.001
-
-
-def sent(path: Path) -> int:
-    """Bytes that a web server sends for a file: text compressed, the rest as it is."""
-    data = path.read_bytes()
-    return len(gzip.compress(data, 6)) if path.suffix in COMPRESSIBLE else len(data)
-
-
-def test_the_page_transfers_no_more_than_a_telephone_can_bear(visit: Visit, site: Path) -> None:
-    files = [site / path for path in visit.asked if (site / path).is_file()]
-    assert site / visit.name in files
-    assert sum(map(sent, files)) <= HEAVIEST
-
-
-def test_the_root_leads_to_the_book(watched: BrowserContext, server: str) -> None:
-    watch = Watch(server).attach(watched)
-    page = watched.new_page()
-    page.goto(f"{server}/index.html")
-    page.wait_for_url("**/book/index.html")
-    settle(page)
-    assert page.locator("article h1").count() == 1
-    assert watch.take() == []
+def test_the_root_leads_to_the_book(tab: Page, server: str) -> None:
+    tab.goto(f"{server}/index.html")
+    tab.wait_for_url("**/book/index.html")
+    assert tab.locator("article h1").count() == 1
 
 
 # ---- The teeth: each fault is seen
@@ -124,26 +108,26 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_the_watch_sees(fault: str, watched: BrowserContext, tmp_path: Path) -> None:
-    (tmp_path / "page.html").write_text(BLANK % (FAULTS[fault], ""), encoding="utf-8")
+@pytest.fixture
+def watched(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport=WIDE, color_scheme="light")
+    yield context
+    context.close()
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, ""])
+def test_the_watch_sees_each_fault_and_none_in_a_clean_page(
+    fault: str, watched: BrowserContext, tmp_path: Path
+) -> None:
+    (tmp_path / "page.html").write_text(BLANK % (FAULTS.get(fault, ""), ""), encoding="utf-8")
     watched.route("http://192.0.2.1/**", lambda route: route.abort())  # no packet leaves this machine
     with serve(tmp_path) as address:
         watch = Watch(address).attach(watched)
         page = watched.new_page()
         page.goto(f"{address}/page.html")
-        page.wait_for_load_state("load")
         page.wait_for_timeout(50)
         page.close()
-    assert any(problem.startswith(fault) for problem in watch.take())
-
-
-def test_the_watch_is_quiet_about_a_clean_page(watched: BrowserContext, tmp_path: Path) -> None:
-    (tmp_path / "page.html").write_text(BLANK % ("", ""), encoding="utf-8")
-    with serve(tmp_path) as address:
-        watch = Watch(address).attach(watched)
-        watched.new_page().goto(f"{address}/page.html")
-        assert watch.take() == []
+    assert any(problem.startswith(fault) for problem in watch.take()) == bool(fault)
 
 
 def test_a_widget_that_cannot_start_keeps_its_picture(watched: BrowserContext, site: Path, tmp_path: Path) -> None:
@@ -156,3 +140,61 @@ def test_a_widget_that_cannot_start_keeps_its_picture(watched: BrowserContext, s
     page.goto((tmp_path / "page.html").as_uri())
     assert "unheard-of" in page.locator(".rnn-widget-message").inner_text()
     assert page.locator("#still").is_visible()
+
+
+SOUND = """<!DOCTYPE html><html lang="en"><head>
+<meta http-equiv="Content-Security-Policy" content="default-src 'self'; object-src 'none'; base-uri 'self';
+ form-action 'self'; connect-src 'self'; script-src 'self'"><title>x</title>
+<meta name="description" content="a"><meta property="og:title" content="b"><meta property="og:description" content="c">
+<meta name="viewport" content="d"></head><body><h1>One</h1><article></article></body></html>"""
+END = "</article>"
+BREAKS = [
+    ("policy", "object-src 'none'; ", ""),
+    ("policy", "script-src 'self'", "script-src 'self' 'unsafe-inline'"),
+    ("policy", "script-src 'self'", "script-src 'self'; img-src https://host"),
+    ("policy", "<meta http-equiv", "<script></script><script></script><meta http-equiv"),
+    ("policy", "Content-Security-Policy", "Other"),
+    ("widgets", END, '<p class="rnn-widget-host"></p></article>'),
+    ("widgets", "<title>", '<script src="widgets.js"></script><title>'),
+    ("pictures", END, '<img src="a.png"></article>'),
+    ("pictures", END, '<img src="a.png" alt="a.png"></article>'),
+    ("pictures", END, f'<figure><img alt="{"one two " * 9}"><p class="caption-text">One two</p></figure></article>'),
+    ("ids", END, '<p id="a"></p><p id="a"></p></article>'),
+    ("tabs", END, '<a target="_blank" href="b">c</a></article>'),
+    ("outline", "<article>", "<article><h3>b</h3>"),
+    ("outline", "<article>", "<article><h1>b</h1>"),
+    ("outline", "<h1>One</h1>", "<h2>One</h2>"),
+    ("outline", END, '<p role="heading"></p></article>'),
+    ("language", 'lang="en"', ""),
+    ("language", END, "<p>وزن</p></article>"),
+    ("language", END, '<p lang="fa">وزن</p></article>'),
+    ("tables", END, "<table><td>a</td></table></article>"),
+    ("tables", END, "<table><th>a</th><th></th></table></article>"),
+    ("head", 'content="a"', 'content=""'),
+    ("head", 'content="a"', f'content="{"a" * 201}"'),
+    ("head", 'name="viewport"', ""),
+]
+
+
+def test_each_fault_of_markup_is_seen(tab: Page) -> None:
+    for rule, old, new in [("", "", ""), *BREAKS]:
+        assert old in SOUND
+        tab.set_content(SOUND.replace(old, new, 1))
+        assert {fault.partition(":")[0] for fault in probe(tab, "markup")} == {rule} - {""}, new
+
+
+# ---- The reference
+
+
+def test_every_public_module_has_an_api_page_and_every_page_its_modules(site: Path) -> None:
+    package, sources = ROOT / "rnncourse", [*(ROOT / "book" / "api").glob("*.md")]
+    modules = {path.stem for path in package.glob("*.py")} | {one.parent.name for one in package.glob("*/__init__.py")}
+    # The command line is called, not imported: its pages are what `--help` prints.
+    wanted = {name for name in modules if not name.startswith("_")} - {"cli"}
+    assert wanted <= {path.stem for path in (site / "book" / "api").glob("*.html")} == {one.stem for one in sources}
+    linked = re.findall(r"\(api/(\w+)\.md\)", (ROOT / "book" / "api.md").read_text(encoding="utf-8"))
+    assert sorted(linked) == sorted(one.stem for one in sources)
+    for page in sources:
+        named = re.findall(r"automodule:: ([\w.]+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+        assert named, page.name
+        assert not [name for name in named if "._" in name], f"{page.name} is about something private"

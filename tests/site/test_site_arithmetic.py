@@ -1,18 +1,24 @@
 """The arithmetic of each widget's module is the package's, for drawn states."""
 
 import random
+import sys
+import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
-from _widgets import ask, state_of
+from _widgets import WIDGETS, ask, state_of
 from playwright.sync_api import Page
-from test_site_widgets import WIDGETS
+from sentence_network import probabilities
 
 from rnncourse.cells import lstm_sequence, rnn_sequence, rnn_step, rnn_step_backward
 from rnncourse.counting import count
+from rnncourse.data import order_sentences
+from rnncourse.text import tokenise
+from rnncourse.widgets import SentenceReader
+from rnncourse.widgets.base import HERE
 from rnncourse.widgets.causality_explorer import NETWORKS, CausalityExplorer
 from rnncourse.widgets.forecast_explorer import ForecastExplorer
 from rnncourse.widgets.gate_explorer import GATE_SEQUENCES
@@ -25,7 +31,7 @@ from rnncourse.widgets.skip_explorer import SkipExplorer
 from rnncourse.widgets.state_path import StatePath
 
 State = dict[str, Any]
-MANY, SOME = 200, 50
+MANY, SOME = 100, 20
 
 
 class Arithmetic(NamedTuple):
@@ -191,6 +197,16 @@ def padded(state: State) -> Any:
     return {"readings": readings, "apart_word": widget.apart[0], "apart_read": widget.apart[1]}
 
 
+def a_text(rng: random.Random) -> State:
+    words = rng.choices(["I", "am", "NOT", "sad,", "afraid", "blicket", "don't"], k=rng.randint(1, 70))
+    return state_of(SentenceReader(text=" ".join(words), at=rng.randint(0, 64)))
+
+
+def reading(state: State) -> Any:
+    seen = SentenceReader(**state).reading
+    return {"count": len(seen.words), **of(seen, "forward", "backward", "beliefs")}
+
+
 ARITHMETIC = {
     "cell_explorer": Arithmetic(a_cell, lambda s: of(rnn_step(**s), "input_term", "recurrent_term", "z", "h")),
     "parameter_calculator": Arithmetic(a_stack, counted),
@@ -207,6 +223,7 @@ ARITHMETIC = {
     "forecast_explorer": Arithmetic(some_days, forecasts, rel=1e-9, abs=1e-9),
     # A chaotic layer doubles rounding errors step by step, so the states agree to fewer digits than a step does.
     "padding_explorer": Arithmetic(padded_sentences, padded, SOME, rel=1e-6, abs=1e-6),
+    "sentence_reader": Arithmetic(a_text, reading, rel=1e-9, abs=1e-10),
 }
 
 
@@ -224,8 +241,10 @@ def agree(found: Any, wanted: Any, arithmetic: Arithmetic) -> bool:
             return bool(found == wanted)
 
 
-def test_every_widget_has_its_arithmetic() -> None:
-    assert {*ARITHMETIC, "sentence_reader"} == set(WIDGETS)  # the reader's has a file of its own
+def test_every_module_has_a_widget_and_its_arithmetic() -> None:
+    assert (
+        {path.stem for path in HERE.glob("*.mjs") if not path.stem.startswith("_")} == set(WIDGETS) == set(ARITHMETIC)
+    )
 
 
 @pytest.mark.parametrize("module", ARITHMETIC)
@@ -262,3 +281,54 @@ def test_the_gradient_explorer_is_exact_without_a_nonlinearity(tab: Page) -> Non
     (found,) = ask(tab, "gradient_explorer", [linear])
     assert (found["ratio"], found["halved"]) == (pytest.approx(0.8**10), 4)
     assert 10 ** np.array(found["log10_bound"]) == pytest.approx(found["gradient"])
+
+
+# --- the sentence reader: the same words, and on record the numbers of torch
+
+ODD = [
+    "",
+    " \n\t ...!?",
+    "Don't DON’T 'quoted' rock'n'roll ''' O'",
+    "I'm 2 happy 4 words, x2y; snake_case and-hyphen",
+    "happy😀sad 👩‍👩‍👧 ☀️",
+    "من خیلی خوشحالم، نه غمگین! ۱۲۳ می‌خواهم",
+    "Straße ΣΊΣΥΦΟΣ ΑΣ Σ İstanbul ﬁne Ⅷ ½ ² 漢字かな",
+    "cafe\u0301 naïve \0\x7f",
+    "word’s " * 1_400 + "end",
+]
+
+
+def test_the_page_and_the_package_find_the_same_words_and_letters(tab: Page) -> None:
+    # Characters that this Python does not know yet are left out: a newer browser may know them.
+    known = [chr(k) for k in range(sys.maxunicode + 1) if unicodedata.category(chr(k)) not in ("Cn", "Cs")]
+    asked = [f"a{letter}b" for letter in known]
+    # As one text each way: a million values would be carried one by one.
+    body = "[...given].map(letter => module.tokenise(`a${letter}b`).join(' ')).join('\\n')"
+    found = ask(tab, "sentence_reader", "".join(known), body).split("\n")
+    found += [" ".join(words) for words in ask(tab, "sentence_reader", ODD, "given.map(module.tokenise)")]
+    pairs = zip(asked + ODD, found, strict=True)
+    assert [ascii(text) for text, words in pairs if words != " ".join(tokenise(text))] == []
+
+
+def test_the_reader_on_record_reads_as_torch_does_and_in_less_than_a_frame(tab: Page, states: dict[str, State]) -> None:
+    state, rng = states["sentence_reader"], random.Random(3)
+    texts = [" ".join(state["words"][:64])]
+    for number, text in enumerate(order_sentences(200, seed=8_001).texts):
+        words = text.split()
+        match number % 4:
+            case 1:
+                rng.shuffle(words)
+            case 2:
+                words = words[: rng.randint(1, len(words))]
+            case 3:
+                words[rng.randrange(len(words))] = "blicket"
+        texts.append(" ".join(words))
+    body = """given.texts.map(text => {
+      const start = performance.now();
+      const { beliefs } = module.compute({...given.state, text});
+      return [performance.now() - start, beliefs.at(-1)];
+    })"""
+    took, found = zip(*ask(tab, "sentence_reader", {"state": state, "texts": texts}, body), strict=True)
+    wanted = probabilities(SentenceReader(**state), texts)
+    assert np.abs(np.array(found) - wanted).max() < 1e-3
+    assert sorted(took)[100] < 16

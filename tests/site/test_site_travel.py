@@ -1,21 +1,20 @@
 """The archive of the site, unpacked somewhere else and opened from disk with the network blocked."""
 
 import os
-import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from _server import LOOPBACK, WIDE, Watch, settle
-from playwright.sync_api import Browser, Page, Route, expect
+from _server import LOOPBACK, WIDE, Watch, content_pages, settle
+from _visit import survey
+from playwright.sync_api import Browser, Error, Page, expect
 
 from tools import dist
 
 WHEEL = 2 * 10**6  # bytes that the package may have at most; it is built elsewhere
-CHAPTER = "book/notebooks/12-lstm-and-gru.html"
-CARD = "book/report-card.html"
-QUIZ = "book/quizzes/2-inside-the-cell.html"
+CHAPTER = "book/notebooks/06-lstm-gates.html"
+ROWS = "#report-card-rows tr[data-verdict]:not([hidden])"
 
 
 @pytest.fixture(scope="module")
@@ -37,25 +36,13 @@ def unpacked(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def away(browser: Browser, unpacked: Path) -> Iterator[tuple[Page, Watch]]:
     """A page with no network at all: whatever is no file of the unpacked folder is refused."""
     context = browser.new_context(viewport=WIDE, color_scheme="light", offline=True)
-    context.set_default_timeout(15_000)
-    watch = Watch(unpacked.as_uri()).attach(context)
-
-    def only_files(route: Route) -> None:
-        if route.request.url.startswith(unpacked.as_uri()):
-            route.continue_()
-        else:
-            route.abort()
-
-    context.route(lambda url: not url.startswith(("data:", "blob:")), only_files)
+    watch, home = Watch(unpacked.as_uri()).attach(context), unpacked.as_uri()
+    context.route(
+        lambda url: not url.startswith(("data:", "blob:")),
+        lambda route: route.continue_() if route.request.url.startswith(home) else route.abort(),
+    )
     yield context.new_page(), watch
     context.close()
-
-
-def opened(away: tuple[Page, Watch], unpacked: Path, name: str) -> Page:
-    page, _ = away
-    page.goto((unpacked / name).as_uri())
-    settle(page)
-    return page
 
 
 def test_both_archives_stay_small(site: Path, archive: Path, tmp_path: Path) -> None:
@@ -66,70 +53,54 @@ def test_both_archives_stay_small(site: Path, archive: Path, tmp_path: Path) -> 
     assert size <= dist.LIMIT, f"{size:,} bytes"
 
 
-def test_the_front_page_leads_into_the_book(away: tuple[Page, Watch], unpacked: Path) -> None:
+def test_a_traveller_goes_from_the_front_page_to_a_chapter_a_search_the_card_and_a_quiz(
+    away: tuple[Page, Watch], unpacked: Path
+) -> None:
     page, watch = away
     page.goto((unpacked / "index.html").as_uri())
     page.wait_for_url("**/book/index.html")
-    settle(page)
     page.locator(".bd-sidebar-primary a", has_text="LSTM gates").first.click()
     page.wait_for_url(f"**/{CHAPTER}")
     settle(page)
-    assert page.locator("article h1").count() == 1
-    assert watch.take() == []
-
-
-def test_a_chapter_has_its_formulas_figures_and_a_live_widget(away: tuple[Page, Watch], unpacked: Path) -> None:
-    page = opened(away, unpacked, CHAPTER)
     assert page.locator(".math").count() == page.locator(".math mjx-container").count() > 0
-    loaded = "all => all.every(image => image.complete && image.naturalWidth > 0)"
-    assert page.locator("article img").evaluate_all(loaded)
+    assert page.locator("article img").evaluate_all("all => all.every(image => image.naturalWidth > 0)")
     widget = page.locator(".rnn-widget[data-ready='1']").first
-    outputs = widget.locator("output")
-    before = outputs.all_inner_texts()
+    before = widget.locator("output").all_inner_texts()
     widget.locator("input[type=range]:not([disabled])").first.press("Home")
-    expect(outputs).not_to_have_text(before)
-    assert away[1].take() == []
+    expect(widget.locator("output")).not_to_have_text(before)
 
-
-def test_the_report_card_is_filtered(away: tuple[Page, Watch], unpacked: Path) -> None:
-    page = opened(away, unpacked, CARD)
-    rows = page.locator("#report-card-rows tr[data-verdict]:not([hidden])")
-    everything = rows.count()
-    page.get_by_role("combobox", name="Verdict", exact=True).select_option("fails")
-    expect(rows).not_to_have_count(everything)
-    assert rows.count() > 0
-    assert away[1].take() == []
-
-
-def test_search_finds_a_term_and_leads_to_it(away: tuple[Page, Watch], unpacked: Path) -> None:
-    page = opened(away, unpacked, "book/index.html")
     page.keyboard.press("Control+k")
     page.locator("#pst-search-dialog input").fill("persistence")
     page.keyboard.press("Enter")
     page.locator("ul.search li a").first.click()
     page.wait_for_selector("article h1")
     assert page.url.startswith(unpacked.as_uri())
-    assert away[1].take() == []
 
+    page.goto((unpacked / "book" / "report-card.html").as_uri())
+    choice = page.get_by_role("combobox", name="Verdict", exact=True)
+    everything = page.locator(ROWS).count()
+    choice.select_option("fails")
+    expect(page.locator(ROWS)).not_to_have_count(everything)
 
-def test_a_quiz_answers(away: tuple[Page, Watch], unpacked: Path) -> None:
-    page = opened(away, unpacked, QUIZ)
+    page.goto((unpacked / "book" / "quizzes" / "2-inside-the-cell.html").as_uri())
     option = page.locator("article details").first
-    answer = option.get_by_text(re.compile(r"^(Right|Not quite)\."))
+    answer = option.locator("p").last
     expect(answer).to_be_hidden()
     option.locator("summary").click()
     expect(answer).to_be_visible()
-    assert away[1].take() == []
+    assert watch.take() == []
 
 
-@pytest.mark.parametrize(
-    "ask",
-    [lambda page, host: page.evaluate(f"fetch('http://{host}/')"), lambda page, host: page.goto(f"http://{host}/")],
-)
-def test_the_network_is_blocked_indeed(
-    away: tuple[Page, Watch], unpacked: Path, server: str, ask: Callable[[Page, str], object]
-) -> None:
-    page = opened(away, unpacked, QUIZ)
-    with pytest.raises(Exception, match=r"ERR_|Failed to fetch"):
-        ask(page, server.removeprefix("http://"))
-    assert any(LOOPBACK in problem for problem in away[1].take())
+def test_a_page_of_every_folder_is_clean(away: tuple[Page, Watch], site: Path, unpacked: Path) -> None:
+    last = {name.rpartition("/")[0]: name for name in content_pages(site)}
+    for name in last.values():
+        assert survey(*away, (unpacked / name).as_uri()) == []
+
+
+def test_the_network_is_blocked_indeed(away: tuple[Page, Watch], server: str) -> None:
+    page, watch = away
+    with pytest.raises(Error, match="Failed to fetch"):
+        page.evaluate(f"fetch('{server}/')")
+    with pytest.raises(Error, match="ERR_"):
+        page.goto(server)
+    assert any(LOOPBACK in problem for problem in watch.take())

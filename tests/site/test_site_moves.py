@@ -1,0 +1,224 @@
+"""What each widget shows after a person's moves, in the state in which the book shows it."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from _server import TELEPHONE
+from _widgets import WIDGETS, do, mount, shown, until
+from playwright.sync_api import Page
+
+from rnncourse.cells import lstm_sequence, rnn_step
+from rnncourse.widgets.causality_explorer import NETWORKS
+from rnncourse.widgets.gate_explorer import GATE_SEQUENCES
+
+Shown = dict[str, Any]
+Wanted = dict[str, Any] | Callable[[Shown, Shown, Shown], bool]
+FITS = "w => w.scrollWidth <= w.clientWidth && w.getBoundingClientRect().right <= innerWidth"
+LONG = "antidisestablishmentarianism " * 12 + "https://example.org/a/very/long/address" * 3
+WRONG = {"pytorch": 50_432, "all": "Type a whole number from 1 to 8,192."}
+NOTHING = {"words": "–", "status": "Type a sentence.", "can": lambda names: "Read word by word" not in names}
+
+
+def as_at_first(first: Shown, was: Shown, now: Shown) -> bool:
+    return {**first, "status": "", "all": ""} == {**now, "status": "", "all": ""}
+
+
+def changed(first: Shown, was: Shown, now: Shown) -> bool:
+    return was["words"] != now["words"]
+
+
+def said(text: str) -> dict[str, Any]:
+    return {"Your sentence": text}
+
+
+def sorted_words(first: Shown, was: Shown, now: Shown) -> bool:
+    old, new = (each["Your sentence"].lower().split() for each in (was, now))
+    return sorted(old) == sorted(new) and old != new
+
+
+# For each widget its moves, in their order, and after each what it shows: numbers, parts of its words, or a rule for
+# what it showed at first, before the move, and now.
+STORIES: dict[str, list[tuple[tuple[str | dict[str, Any], ...], Wanted]]] = {
+    "cell_explorer": [
+        (("Next step",), lambda _, was, now: all(now[f"control_h_prev_{k}"] == was[f"h_{k}"] for k in (1, 2))),
+        (("Previous step",), as_at_first),
+        (({"x row 1": 1.3},), changed),
+        (("Reset",), as_at_first),
+    ],
+    "parameter_calculator": [
+        *((({"Hidden size": wrong},), WRONG) for wrong in ("", "0", "2.5", "9999999")),
+        (({"Hidden size": 65},), lambda _, was, now: changed(_, was, now) and "Type a whole" not in now["all"]),
+    ],
+    "receptive_field": [
+        ((), {"field": 9, "reached": 9, "layers_needed": 16}),
+        (({"Dilation, times per layer": 2},), {"field": 31, "reached": 31, "layers_needed": 5}),
+        (({"Kernel size": 1},), {"words": "never"}),
+        (("Reset",), as_at_first),
+    ],
+    "gradient_explorer": [
+        (({"Spectral radius": 0.8, "Nonlinearity": "linear", "Time steps": 11},), {"ratio": 0.8**10, "halved": 4}),
+        (({"Nonlinearity": "tanh"},), changed),
+    ],
+    "gate_explorer": [
+        (({"Sequence": "count"},), {"at": 1, "Sequence": "count"}),
+        (("Next step", {"ag, candidate": 0.75}), {"at": 2, "Sequence": "own", "control_a_g": 0.75}),
+        (("Next step", "Previous step"), {"at": 2, "control_a_g": 0.75}),
+        (("Reset",), as_at_first),
+    ],
+    "state_path": [
+        (("Step",), {"control_at": 61}),
+        (({"Time step": 97}, "Play"), {"control_at": 100, "can": lambda names: "Step" not in names}),
+        (("Back to the start",), {"control_at": 1}),
+        (("Play", "Pause", "Reset"), as_at_first),
+    ],
+    "forecast_explorer": [
+        (({"Keep of today": 1},), lambda _, was, now: now["yours_all"] == pytest.approx(now["persistence_all"])),
+        (("Next day",), lambda _, was, now: now["control_at"] == was["control_at"] + 1 and changed(_, was, now)),
+        ((), lambda _, was, now: now["persistence_so_far"] != pytest.approx(now["persistence_error"] ** 2)),
+        (("Reset",), as_at_first),
+    ],
+    # Input 5 of ten: four outputs before it, six from it on; windows of four forecast steps 6 to 9 from it.
+    "causality_explorer": [
+        *(
+            (({"Network": network},), dict(zip(("earlier", "later", "ahead"), numbers, strict=True)))
+            for network, numbers in zip(NETWORKS, ((0, 6, 0), (4, 6, 45), (0, 4, 0), (2, 3, 17)), strict=True)
+        ),
+        (({"Push": 0},), {"earlier": 0, "later": 0, "ahead": 0}),
+    ],
+    "gate_scrubber": [
+        (("Next minute", "To the jump"), lambda _, was, now: abs(now["f_difference"]) > 1e-3),
+        (({"Minute shown": 24},), {"f_difference": 0}),
+        (("Reset",), as_at_first),
+    ],
+    # Only padding that is read behind changes the answer.
+    "padding_explorer": [
+        (({"Padding steps": 60},), lambda _, was, now: now["apart_read"] < 1e-3 * now["apart_word"]),
+        ((), lambda _, was, now: now["reaches"] < -3),
+        (({"Padding": "masked"},), lambda _, was, now: now["read"] == now["word"]),
+        ((), lambda _, was, now: now["apart_read"] == now["apart_word"] and now["reaches"] == 0),
+        (({"Padding": "in front"},), lambda _, was, now: now["read"] == now["word"] > 0.9 and now["length"] == 65),
+        (({"Network": "padded, keeps", "Padding": "behind"},), lambda _, was, now: now["read"] > 0.9),
+        (("Reset",), as_at_first),
+    ],
+    "skip_explorer": [
+        ((), {"words": "met at step 19", "share": 35}),
+        (({"Pulse lasts, steps": 1},), {"words": "missed"}),
+        (({"Rise while waiting": 0.5},), {"words": "met at step 18"}),
+        (({"Rise after the pulse": 0.01},), {"share": 45}),
+        (({"Pulse lasts, steps": 8, "Rise while waiting": 0.2, "Rise after the pulse": 0.2},), as_at_first),
+    ],
+    "sentence_reader": [
+        ((said("I am happy"),), {"words": "joy,"}),
+        ((said("I am not happy but sad"),), {"words": "sadness,", "status": "sadness"}),
+        ((said("I am not sad but happy"),), {"words": "joy,", "status": "joy"}),
+        *((("Shuffle the words",), sorted_words) for _ in range(3)),
+        (
+            ("Undo the shuffle",),
+            {"Your sentence": "I am not sad but happy", "can": lambda names: "Undo the" not in names},
+        ),
+        *(((said(nothing),), NOTHING) for nothing in ("  ", "😀")),
+        ((said("wug سلام"),), {"all": "“wug”, “سلام”"}),
+        ((), lambda _, was, now: 0 < now["predicted"] < 1),
+        ((said("happy " * 1_600),), {"last_word": 64}),
+        # Part of a sentence is read, and typing goes on from its end.
+        ((said("I am not sad"),), {"last_word": 4}),
+        (({"Words read": 1},), {"last_word": 1, "all": "after 1 of 4 words"}),
+        ((said("I am not sad but"),), {"last_word": 5}),
+        # The first example is read word by word once more; its twin has the same words and another answer.
+        (("Reset",), as_at_first),
+        (("I pretend to feel happy but deep down I feel lonely",), lambda _, was, now: now["control_at"] < 11),
+        ((), as_at_first),
+        (("I pretend to feel lonely but deep down I feel happy",), {"words": "joy,"}),
+        # A reading is stopped, and a shorter one comes to its end.
+        ((said("I am not sad " * 16), "Read word by word", "Pause"), lambda _, was, now: now["control_at"] < 64),
+        ((said("I am"), "Read word by word"), {"control_at": 2, "can": lambda names: "Read word by word" in names}),
+        ((said("<img src=x onerror=alert(1)> I am happy"),), {"words": "joy,"}),
+        ((said(LONG),), {"all": "antidisestablishmentarianism"}),
+    ],
+}
+
+
+def is_shown(wanted: Wanted, *looks: Shown) -> bool:
+    """Whether what is shown now is what is wanted."""
+    if callable(wanted):
+        return wanted(*looks)
+    now = looks[-1]
+    for name, value in wanted.items():
+        have = now["words"].values() if name == "words" else [now[name]]
+        match value:
+            case str():
+                fits = any(value in each for each in have)
+            case int() | float():
+                fits = have[0] == pytest.approx(value)
+            case rule:
+                fits = rule(", ".join(now[name]))
+        if not fits:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("module", WIDGETS)
+def test_a_widget_shows_what_its_moves_lead_to(tab: Page, states: dict[str, Shown], module: str) -> None:
+    widget = mount(tab, module, states[module])
+    first, asked = shown(widget), []
+    tab.on("request", listen := lambda request: asked.append(request.url))
+    for moves, wanted in STORIES[module]:
+        was = shown(widget)
+        do(widget, *moves)
+        assert until(tab, lambda was=was, wanted=wanted: is_shown(wanted, first, was, shown(widget))), moves
+    assert widget.locator("img").count() == 0, "markup was taken for markup"
+    tab.remove_listener("request", listen)
+    assert asked == [], "something left the page"
+    for width in (TELEPHONE, 1300):
+        tab.set_viewport_size({"width": width, "height": 844})
+        assert widget.evaluate(FITS), width
+
+
+def test_the_explorer_agrees_with_cells_after_any_move(tab: Page, states: dict[str, Shown]) -> None:
+    widget, rng = mount(tab, "cell_explorer", states["cell_explorer"]), random.Random(5)
+    labels = widget.locator("input[type=range]").evaluate_all("all => all.map(slider => slider.labels[0].textContent)")
+    for number in range(16):
+        nonlinearity = rng.choice(["tanh", "relu"])
+        do(widget, {rng.choice(labels): rng.uniform(-2, 2), "Nonlinearity": nonlinearity})
+        do(widget, *["Next step"][: number % 3 == 0])
+        now = shown(widget)
+        state = {key: [now[f"control_{key}_{row}"] for row in (1, 2)] for key in ("x", "h_prev", "b_h")}
+        for key in ("W_xh", "W_hh"):
+            state[key] = [[now[f"control_{key}_{row}_{column}"] for column in (1, 2)] for row in (1, 2)]
+        step = rnn_step(**state, nonlinearity=nonlinearity)
+        for name in ("input_term", "recurrent_term", "z", "h"):
+            found = [now[f"{name}_{row}"] for row in (1, 2)]
+            assert found == pytest.approx(getattr(step, name), rel=1e-12, abs=1e-12)
+
+
+def test_the_gate_explorer_keeps_what_was_moved_at_every_step(tab: Page, states: dict[str, Shown]) -> None:
+    widget = mount(tab, "gate_explorer", states["gate_explorer"])
+    sequence = [list(step) for step in GATE_SEQUENCES["count"]]
+    do(widget, {"Sequence": "count"})
+    for step, (column, label) in enumerate([(2, "ag, candidate"), (1, "af, forget gate"), (3, "ao, output gate")]):
+        sequence[step][column] -= 0.25
+        do(widget, {label: sequence[step][column]})
+        now, run = shown(widget), lstm_sequence(sequence, [0.0], [0.0], np.eye(4), np.zeros((4, 1)), np.zeros(4))
+        for name in ("kept", "written", "c", "h"):
+            assert now[name] == pytest.approx(getattr(run, name)[step, 0], rel=1e-12, abs=1e-12)
+        assert now["last"] == pytest.approx(run.c[-1, 0], rel=1e-12)
+        do(widget, "Next step")
+
+
+@pytest.mark.parametrize(
+    ("module", "moves", "last"),
+    [
+        ("state_path", ("Play",), 100),
+        ("sentence_reader", (said("I am not sad"), {"Words read": 2}, "Read word by word"), 4),
+    ],
+)
+def test_nothing_plays_for_who_asked_for_less_motion(
+    tab: Page, states: dict[str, Shown], module: str, moves: tuple[str, ...], last: int
+) -> None:
+    tab.emulate_media(reduced_motion="reduce")
+    widget = mount(tab, module, states[module])
+    do(widget, *moves)
+    assert shown(widget)["control_at"] == last
