@@ -21,7 +21,7 @@ SOURCE = """# A title
 Takes about 25 minutes. Needs nothing.
 
 :::{exercise} Try it
-:label: ex-01-try
+:label: ex-11-try
 Text.
 :::
 """
@@ -37,9 +37,9 @@ def test_a_lesson_is_what_its_chapter_says_and_what_it_leaves_out_is_named(tmp_p
     chapter = tmp_path / "01-a-title.md"
     chapter.write_text(SOURCE, encoding="utf-8")
     read = lesson(chapter)
-    assert (read.number, read.title, read.question) == (1, "A title", "What is asked?")
+    assert (read.number, read.title, read.question) == ("0.1", "A title", "What is asked?")
     assert (read.minutes, read.needs, read.goals) == (25, "Needs nothing.", ("do this", "do that"))
-    assert read.exercises == {"ex-01-try": "Try it"}
+    assert read.exercises == {"ex-11-try": "Try it"}
     for part, missing in PARTS.items():
         chapter.write_text(SOURCE.replace(part, ""), encoding="utf-8")
         with pytest.raises(ExtensionError, match=f"01-a-title.md has no {missing}"):

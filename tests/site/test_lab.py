@@ -20,7 +20,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOK, TEXT = "book/notebooks/01-one-step.ipynb", "book/chapters/01-one-step.md"
+NOTEBOOK, TEXT = "book/notebooks/11-one-step.ipynb", "book/chapters/11-one-step.md"
 SECONDS = 60
 SETTINGS = (
     "--no-browser",

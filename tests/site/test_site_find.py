@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from book._ext.search_words import tokens
 from tools import pairs
 
-CHAPTER = "book/notebooks/05-vanishing-gradients.html"
+CHAPTER = "book/notebooks/24-vanishing-gradients.html"
 FIGURE, NUMBER = "figcaption a.provenance", "article p > a.ledger"
 # Asks what is in the field, as the page does on loading, and hands back the list that a reader sees: page and place of
 # each row, its title and what is said of it.
@@ -68,11 +68,11 @@ FIRST = {
         "ft": "f-t",
     },
     "book/notebooks/": {
-        "h_{t-1}": "01-one-step#the-general-rule",
-        "∂L/∂h": "01-one-step#back-through-two-steps",
-        "tanh": "05-vanishing-gradients#tanh-or-relu",
-        "find_events": "11-gates-at-work",
-        "Build a counter": "07-state-dynamics#ex-07-counter",
+        "h_{t-1}": "11-one-step#the-general-rule",
+        "∂L/∂h": "11-one-step#back-through-two-steps",
+        "tanh": "24-vanishing-gradients#tanh-or-relu",
+        "find_events": "34-gates-at-work",
+        "Build a counter": "25-state-dynamics#ex-25-counter",
     },
     "book/numbers#hw5.total.": {"47,818": "parameters", "47818": "parameters", "hw5.total.parameters": "parameters"},
     "book/glossary#term-": {"وزن": "weight", "دروازه فراموشی": "forget-gate", "forget gate": "forget-gate"},
