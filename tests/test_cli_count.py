@@ -156,7 +156,6 @@ def test_main_is_the_entry_point(monkeypatch: pytest.MonkeyPatch, capsys: pytest
         ("RNN(2, 3, 1, 'relu')", nn.RNN(2, 3, 1, "relu", batch_first=True)),
         ("GRU(2, 3, batch_first=False)", nn.GRU(2, 3)),
         ("Conv2d(3, 4, kernel_size=(2, 3), padding='same')", nn.Conv2d(3, 4, (2, 3), padding="same")),
-        ("Linear(2**3, 4*5 - 1)", nn.Linear(8, 19)),
         ("Softmax(dim=-1)", nn.Softmax(dim=-1)),
         ("LayerNorm([4, 5], bias=False)", nn.LayerNorm([4, 5], bias=False)),
         (" Sequential( ReLU(), Flatten(1) ) ", LayerChain(nn.ReLU(), nn.Flatten(1))),
@@ -170,7 +169,7 @@ def test_an_expression_builds_the_layer_it_says(text: str, module: nn.Module) ->
 
 
 def test_a_huge_layer_allocates_nothing() -> None:
-    c = count(module_from_text("Linear(10**9, 10**9)"), (1, 10**9))
+    c = count(module_from_text("Linear(1_000_000_000, 1_000_000_000)"), (1, 10**9))
     assert (c.parameters, c.macs) == (10**18 + 10**9, 10**18)
 
 
@@ -185,16 +184,14 @@ def test_sequences_pass_through_sequential_and_cells_too() -> None:
 REFUSED = {
     "is not a layer": "1 + 1; __import__('os').system('true'); Linear.__class__(1, 2); Sequential(3)",
     "is not a number": "Linear(open('x'), 2); Linear((lambda: 1)(), 2); Linear([i for i in (1, 2)], 2); "
-    "Linear(True.real, 2); Linear(f'{1}', 2); Linear(*(1, 2)); Linear(1, 2j); Linear(1, b'x'); Linear('tanh' * 3, 1)",
-    "argument|given twice": "Linear(**{'in_features': 1}); Linear(1, 2, device='cpu'); GRU(1, 2, nonlinearity='relu'); "
-    "Linear(1, 2, True, 'cpu'); LSTM(1, 2, 1, True, True, 0, False, 0, 'cpu'); Linear(1, 2, in_features=1)",
-    "larger than|exponent|num_layers": "Linear(9**9**9, 1); Linear(2**64, 1); Linear(1e999, 1); LSTM(1, 2, 1001)",
-    "cannot build": "Linear(-1, 2); Linear(10**10, 10**10)",
-    "has no value": "Linear(1 // 0, 1)",
+    "Linear(True.real, 2); Linear(f'{1}', 2); Linear(*(1, 2)); Linear(2**64, 1); Linear('tanh' * 3, 1)",
+    "not one of the arguments": "Linear(**{'in_features': 1}); Linear(1, 2, device='cpu'); Linear(1, 2, dtype=None)",
+    "cannot build": "Linear(-1, 2); Linear(10000000000, 10000000000); Linear(1e999, 1); Linear(1, 2, in_features=1); "
+    "GRU(1, 2, nonlinearity='relu'); Linear(1, 2j); Linear(1, b'x'); GRU(1, 2, 1, True, True, 0, False, 0, 0, 5)",
+    "num_layers of LSTM": "LSTM(1, 2, 1001); LSTM(1, 2, 'tanh'); LSTM(1, 2, num_layers=2.0)",
     "not an expression": "; Linear(1, 2",
     "not a known layer": "open('x')",
-    "the word 'cuda' is not allowed": "Linear(1, 'cuda')",
-    "num_layers of LSTM is 'tanh'": "LSTM(1, 2, 'tanh')",
+    "the word 'cpu' is not allowed": "Linear(1, 'cpu'); Linear(1, 2, True, 'cpu')",
     "one or more layers and no keyword": "Sequential(); Sequential(Linear(1, 1), bias=False)",
     "nested too deeply": "Linear(" + "-" * 5_000 + "1, 1)",
     "characters; at most 10000 are read": "Linear(1, " + "1" * 10_000 + ")",

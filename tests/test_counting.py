@@ -138,7 +138,7 @@ sizes = st.integers(1, 4)
 
 
 @st.composite
-def recurrent_cases(draw: st.DrawFn) -> Case:
+def recurrent_cases(draw: st.DrawFn, *, batched: bool = False) -> Case:
     kind = draw(st.sampled_from([nn.RNN, nn.LSTM, nn.GRU]))
     features, hidden = draw(sizes), draw(st.integers(2, 6))
     options: dict[str, Any] = {
@@ -151,13 +151,13 @@ def recurrent_cases(draw: st.DrawFn) -> Case:
         options["proj_size"] = draw(st.integers(1, hidden - 1))
     if kind is nn.RNN:
         options["nonlinearity"] = draw(st.sampled_from(["tanh", "relu"]))
-    leading = draw(st.lists(sizes, min_size=1, max_size=2))
+    leading = draw(st.lists(sizes, min_size=2 if batched else 1, max_size=2))
     return Case(kind(features, hidden, **options), torch.randn(*leading, features), draw(st.booleans()))
 
 
 @st.composite
 def packed_cases(draw: st.DrawFn) -> Case:
-    case = draw(recurrent_cases().filter(lambda case: case.x.dim() == 3))
+    case = draw(recurrent_cases(batched=True))
     batch, steps = case.x.shape[:2] if case.module.batch_first else case.x.shape[1::-1]
     return Case(case.module, case.x, case.tracked, tuple(draw(st.integers(1, steps)) for _ in range(batch)))
 
@@ -208,7 +208,7 @@ def plain_cases(draw: st.DrawFn) -> Case:
 
 
 # Ten thousand when the drawn tests draw twenty times as many.
-@settings(max_examples=500 if os.environ.get("RNNCOURSE_FUZZ") == "1" else 150)
+@settings(max_examples=500 if os.environ.get("RNNCOURSE_FUZZ") == "1" else 300)
 @given(st.one_of(recurrent_cases(), packed_cases(), frozen_cases(), cell_cases(), plain_cases()))
 def test_agrees_with_numel_and_the_unfused_flop_counter(case: Case) -> None:
     c = case.counted
@@ -507,11 +507,9 @@ def test_an_operator_that_may_hide_products_is_refused_with_the_remedy(function:
         count(nn.Sequential(nn.ReLU(), Mystery(function)), (3, 3))
 
 
-def test_what_is_touched_is_listed() -> None:
+def test_a_sort_costs_what_it_touches() -> None:
     sorter = Lambda(lambda _, x: x.sort(dim=-1).values[:, :2].topk(1).values)
-    c = count(nn.Sequential(sorter, Lambda(sorter.body), nn.ReLU()), (3, 4))
-    assert c.touched == {"sort": 12 + 3, "topk": 6 + 3} | {"topk": 9}
-    assert c.elementwise == 24 + 3
+    assert count(nn.Sequential(sorter, nn.ReLU()), (3, 4)).elementwise == 12 + 6 + 3
 
 
 def test_a_rule_makes_an_unknown_layer_known_and_goes_before_what_is_known() -> None:
@@ -652,6 +650,9 @@ def test_the_table_has_a_row_per_layer_and_a_total() -> None:
     assert keras["FLOPs (coursework)"].tolist() == [310_400, 620_800, 66_048, 10_250, 1_007_498]
     html = c._repr_html_()
     assert html.startswith("<table")
+    assert repr(c) == c.text()
+    total = c.text(convention="gemm").splitlines()[-1]
+    assert total.split() == ["total", "47,818", "498,688", "10,122", "4,800", "997,376"]
     assert "<td>47,818</td>" in html
     assert "<td>(1, 50, 32)</td>" in html
 

@@ -309,7 +309,7 @@ CALLS: dict[str, Callable[[], Call]] = {
     "data, branch": lambda: data(Lambda(lambda m, x: m.d(x) if x.sum() > 0 else x, d=dense), torch.ones(2, 3)),
     "data, selection": lambda: data(Lambda(lambda m, x: m.d(x[x[:, 0] > 0]), d=dense), torch.ones(4, 3)),
     "data, scripted": lambda: data(torch.jit.script(nn.Sequential(nn.Linear(3, 4), nn.Tanh())), floats(2, 3)),
-    "no inputs": lambda: Call(Alone(3, 3, bias=False), (), {}),
+    "no inputs": lambda: data(Alone(3, 3, bias=False)),
     "lengths": lambda: Call(reader, (words, LENGTHS), IDS),
     "lengths by name": lambda: Call(
         Named(reader), (words, LENGTHS), {"input_size": (3, 7), "lengths": LENGTHS, "dtype": torch.long}

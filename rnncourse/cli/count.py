@@ -51,7 +51,7 @@ def count(given: Namespace) -> None:
     if given.json:
         print(_as_json(counted, given, sizes))
     else:
-        _print_table(counted.columns(framework=given.framework, convention=given.convention))
+        print(counted.text(framework=given.framework, convention=given.convention))
 
 
 def _as_options(message: str) -> str:
@@ -86,15 +86,3 @@ def _as_json(counted: "Count", given: Namespace, sizes: tuple[int, ...]) -> str:
     ]
     head = {"module": given.layer, "input_size": sizes, "convention": given.convention, "framework": given.framework}
     return json.dumps({**head, "layers": layers, "total": totals(counted)}, indent=2)
-
-
-def _print_table(columns: dict[str, list[Any]]) -> None:
-    """Names to the left, numbers to the right, the total below a rule. A number is never cut: a terminal may wrap."""
-    cells = [[name, *(f"{v:,}" if isinstance(v, int) else str(v) for v in column)] for name, column in columns.items()]
-    widths = [max(map(len, column)) for column in cells]
-    rows = [
-        "  ".join(f"{cell:{'<' if place < 3 else '>'}{widths[place]}}" for place, cell in enumerate(row)).rstrip()
-        for row in zip(*cells, strict=True)
-    ]
-    rule = "─" * (sum(widths) + 2 * len(widths) - 2)
-    print("\n".join([rows[0], rule, *rows[1:-1], rule, rows[-1]]))

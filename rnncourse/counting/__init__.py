@@ -20,29 +20,6 @@ Three conventions turn these into FLOPs (floating-point operations, a count and 
   bias element is one addition, activations are free.
 * ``all``: ``2 macs + bias additions + elementwise``.
 
-An accumulator starts at zero, so a matrix product has as many additions as products, and the sum
-``W_ih x + W_hh h`` costs nothing more: the second product goes on adding where the first one stopped. Elementwise
-operations per hidden unit and step are therefore
-
-* RNN: 1, the activation.
-* LSTM: 9. Four gate activations; ``c = f c_prev + i g`` is two products and a sum; ``h = o tanh(c)`` is an activation
-  and a product.
-* GRU: 9. Three gate activations; ``r (W_hn h + b_hn)`` is a product, and its sum with ``W_in x + b_in`` an addition,
-  because these two accumulators stay apart; ``h = (1 - z) n + z h_prev`` is a difference, two products and a sum.
-
-PyTorch's recurrent functions have these closed forms, packed sequences included, whatever kernel runs them. A cell or a
-loop written by hand costs what it runs: a vector that is added to a product is a bias, a product that is added to a
-product goes on adding, and any other operator costs one per element.
-
-Per element of its output, batch normalisation costs 2 (subtract the mean, divide by the deviation), layer and group
-normalisation 5 (mean, difference, square, variance, division), RMS normalisation 3; scale and shift add 1 each where
-they exist. Scalars per group, such as the inverse root, are left out. Pooling costs one operation per element of each
-window, a reduction one per element of its input. Look-ups, copies, reshaping, padding and concatenation cost nothing,
-nor does ``Dropout``. Attention is counted in its plain form, whole also where a mask hides half of it.
-
-Operators that fit none of this and hide no product, such as a sort, cost what they touch, and ``touched`` names them.
-An operator that may hide products is an error, never a silent zero.
-
 Parameters are counted as each framework stores them:
 
 * PyTorch: ``numel()`` of every distinct parameter; a shared one counts once. Buffers, such as the moving statistics

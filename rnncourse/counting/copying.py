@@ -32,7 +32,8 @@ def copied(module: nn.Module, *, shapes_only: bool) -> nn.Module:
     parts = list(module.modules())
     for part in parts:
         if isinstance(part, torch.jit.ScriptModule):
-            memo.setdefault(id(part), _loaded(part) if shapes_only else copy.deepcopy(part))
+            if shapes_only:
+                memo.setdefault(id(part), _loaded(part))
             continue
         for tensor in tensors_in(vars(part)):
             if id(tensor) not in memo and not nn.parameter.is_lazy(tensor):
@@ -71,5 +72,4 @@ def _loaded(scripted: nn.Module) -> nn.Module:
         warnings.simplefilter("ignore")
         torch.jit.save(scripted, file)
         file.seek(0)
-        loaded: nn.Module = torch.jit.load(file, map_location="meta")  # type: ignore[no-untyped-call]
-    return loaded
+        return torch.jit.load(file, map_location="meta")  # type: ignore[no-any-return, no-untyped-call]

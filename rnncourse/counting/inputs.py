@@ -17,12 +17,7 @@ _WRONG = "input_size must be a tuple of positive integers such as (1, 50, 64), o
 
 
 def arguments_from_sizes(
-    module: nn.Module,
-    input_size: Any,
-    *,
-    dtype: Any,
-    lengths: Sequence[int] | None,
-    input_requires_grad: bool,
+    module: nn.Module, input_size: Any, *, dtype: Any, lengths: Sequence[int] | None, input_requires_grad: bool
 ) -> Arguments:
     """Arguments by shape alone; `count` says what each of these is, and what it raises."""
     floats = (p.dtype for p in module.parameters() if p.is_floating_point())
@@ -30,18 +25,17 @@ def arguments_from_sizes(
     named = isinstance(input_size, Mapping)
     if named and not all(isinstance(name, str) for name in input_size):
         raise TypeError(f"{_WRONG}{input_size!r}")
-    items = list(input_size.items()) if named else list(enumerate(_positional(input_size)))
-    dtypes = _dtypes(dtype, [key for key, _ in items], default)
+    items = dict(input_size) if named else dict(enumerate(_positional(input_size)))
+    dtypes = _dtypes(dtype, list(items), default)
     made: dict[Any, Any] = {}
-    for key, item in items:
+    for key, item in items.items():
         if input_requires_grad and not dtypes[key].is_floating_point:
             raise ValueError(f"an input of {dtypes[key]} has no gradient; leave input_requires_grad False")
         made[key] = _mapped(item, _shape_only(dtypes[key], tracked=input_requires_grad), options=named)
     if lengths is not None:
         _place_lengths(module, made, _checked_lengths(lengths))
-    return tuple(made[key] for key in made if isinstance(key, int)), {
-        key: value for key, value in made.items() if not isinstance(key, int)
-    }
+    keywords = {key: value for key, value in made.items() if isinstance(key, str)}
+    return tuple(value for key, value in made.items() if key not in keywords), keywords
 
 
 def arguments_from_data(data: Any, *, input_requires_grad: bool) -> Arguments:
@@ -57,12 +51,6 @@ def arguments_from_data(data: Any, *, input_requires_grad: bool) -> Arguments:
         return (), {name: _mapped(item, copied) for name, item in data.items()}
     several = type(data) in (list, tuple)  # a packed sequence is a tuple too
     return tuple(_mapped(item, copied) for item in (data if several else (data,))), {}
-
-
-def is_callable_bare(module: nn.Module) -> bool:
-    """Whether a module has a forward that needs no input."""
-    given = inspect.signature(module.forward).parameters.values()
-    return all(one.default is not one.empty or one.kind is one.VAR_KEYWORD for one in given)
 
 
 def _positional(input_size: Any) -> Sequence[Any]:
@@ -86,17 +74,16 @@ def _shape_only(dtype: torch.dtype, *, tracked: bool) -> Callable[[Any], Tensor 
     """How a size, or a tensor in its place, becomes a tensor without numbers; whole numbers are kept."""
 
     def made(item: Any) -> Tensor | None:
-        if isinstance(item, Tensor):
-            floats = item.is_floating_point()
-            return torch.empty_like(item, device="meta", requires_grad=tracked).clone() if floats else item.clone()
-        if not _is_size(item):
+        if isinstance(item, Tensor) and not item.is_floating_point():
+            return item.clone()
+        if not isinstance(item, Tensor) and not _is_size(item):
             return None
-        size = tuple(index(one) for one in item)
-        if min(size) < 1:
+        size, kind = (item.shape, item.dtype) if isinstance(item, Tensor) else (tuple(map(index, item)), dtype)
+        if min(size, default=1) < 1:
             raise ValueError(f"{_WRONG}{item!r}")
         try:
             # The clone is no leaf, so an in-place activation may act on it.
-            return torch.empty(size, dtype=dtype, device="meta", requires_grad=tracked).clone()
+            return torch.empty(size, dtype=kind, device="meta", requires_grad=tracked).clone()
         except (RuntimeError, TypeError, OverflowError):
             raise ValueError(f"input_size {size} has more elements than a tensor can hold; make it smaller") from None
 

@@ -37,7 +37,7 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def base_name(name: str) -> str:
+def _base_name(name: str) -> str:
     """The name of an operator without marks of privacy, of work in place, and of the number of dimensions."""
     return re.sub("_?[123]d$", "", name.strip("_"))
 
@@ -69,7 +69,8 @@ _POINTWISE = _names(
     "softmax safe_softmax log_softmax prelu_kernel log_sigmoid_forward floor_divide rsub complex polar hardswish "
     "native_dropout"
 )
-TOUCHED = _names(
+# Operators without a product inside that cost what they touch: the larger of input and output.
+_TOUCHED = _names(
     "glu sort topk kthvalue median nanmedian mode unique_dim unique_consecutive unique2 searchsorted bucketize isin "
     "histc bincount multinomial poisson binomial standard_gamma sample_dirichlet cauchy geometric log_normal renorm "
     "index_add index_reduce scatter_add scatter_reduce index_put_impl put col2im embedding_bag "
@@ -79,7 +80,6 @@ TOUCHED = _names(
     "binary_cross_entropy_with_logits multi_margin_loss multilabel_margin_loss_forward dist linalg_cross "
     "weight_norm_interface rrelu_with_noise threshold masked_softmax allclose equal"
 )
-"""Operators without a product inside that cost what they touch: the larger of input and output."""
 _POINTWISE_TAG, _REDUCTION_TAG = (getattr(torch.Tag, name, None) for name in ("pointwise", "reduction"))
 
 
@@ -88,25 +88,17 @@ class Sums:
 
     def __init__(self) -> None:
         self._held: dict[int, Tensor] = {}  # by storage, and alive, so that no other tensor takes the address
-        self._changed: set[tuple[int, int]] = set()
 
     def add(self, tensor: Tensor) -> None:
         """Remember a sum."""
         self._held[_storage(tensor)] = tensor
 
     def change(self, tensor: Tensor) -> None:
-        """Forget a tensor, or a part of one, that was written over."""
-        held = self._held.get(_storage(tensor))
-        if held is not None and held.numel() == tensor.numel():
-            del self._held[_storage(tensor)]
-        elif held is not None:
-            self._changed.add((_storage(tensor), int(tensor.storage_offset())))
+        """Forget a tensor that was written over, whole or in part."""
+        self._held.pop(_storage(tensor), None)
 
     def __contains__(self, tensor: object) -> bool:
-        if not isinstance(tensor, Tensor) or tensor.layout != torch.strided:
-            return False
-        place = _storage(tensor)
-        return place in self._held and (place, tensor.storage_offset()) not in self._changed
+        return isinstance(tensor, Tensor) and tensor.layout == torch.strided and _storage(tensor) in self._held
 
 
 def _storage(tensor: Tensor) -> int:
@@ -140,7 +132,7 @@ def rms_norm_operations(
 
 
 def _elementwise(operator: Any, name: str, args: tuple[Any, ...], out: Tensor | None, output: Any) -> Operations | None:
-    base, each = base_name(name), 1
+    base, each = _base_name(name), 1
     if operator.is_view or base in _FREE:
         return NOTHING
     if out is None:
@@ -156,7 +148,7 @@ def _elementwise(operator: Any, name: str, args: tuple[Any, ...], out: Tensor | 
         each = prod(args[1]) if len(args[1]) == dims else args[1][0] ** dims
     elif base in _REDUCTIONS or _REDUCTION_TAG in operator.tags:
         return Operations(elementwise=args[0].numel(), backward_macs=0)
-    elif base in TOUCHED:
+    elif base in _TOUCHED:
         return Operations(elementwise=max(one.numel() for one in tensors_in([args, output])), backward_macs=0)
     elif base not in _POINTWISE and _POINTWISE_TAG not in _base(operator, name).tags:
         return None
@@ -188,20 +180,6 @@ def _addition(args: tuple[Any, ...], out: Tensor, sums: Sums) -> Operations:
         cost = Operations(elementwise=out.numel(), backward_macs=0)
     (sums.change if cost.elementwise else sums.add)(out)
     return cost
-
-
-def product_shape(name: str, args: tuple[Any, ...]) -> tuple[int, ...] | None:
-    """Shape of a product of two matrices, or of stacks of them, without computing it; None for other operators.
-
-    Raises:
-        ValueError: the factors do not fit.
-    """
-    if name not in ("mm", "addmm", "bmm"):
-        return None
-    first, second = (args[position] for position in _PRODUCTS[name][1:])
-    if first.shape[-1] != second.shape[-2] or first.shape[:-2] != second.shape[:-2]:
-        raise ValueError(f"expected {second.shape[-2]} features, got {first.shape[-1]}")
-    return (*first.shape[:-1], second.shape[-1])
 
 
 def _product(name: str, args: tuple[Any, ...], out: Tensor, sums: Sums) -> Operations:

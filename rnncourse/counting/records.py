@@ -1,8 +1,7 @@
 """What a count is made of: operations, layers, and the whole."""
 
-from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -64,7 +63,6 @@ class Layer(Operations):
         buffers: elements of its buffers, such as moving statistics.
         keras_parameters: parameters as Keras counts them, non-trainable ones included.
         keras_non_trainable: moving statistics among them.
-        touched: operators among ``elementwise`` that cost the elements they touch, and how many these are.
     """
 
     path: str
@@ -76,7 +74,6 @@ class Layer(Operations):
     buffers: int
     keras_parameters: int
     keras_non_trainable: int
-    touched: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     def flops(self, convention: str) -> int:
         """Forward FLOPs of this layer under ``gemm``, ``coursework`` or ``all``.
@@ -88,6 +85,16 @@ class Layer(Operations):
             raise ValueError(f"convention must be one of {', '.join(CONVENTIONS)}, got {convention!r}")
         biases = self.bias_additions if convention != "gemm" else 0
         return 2 * self.macs + biases + (self.elementwise if convention == "all" else 0)
+
+
+def _sum(name: str, about: str) -> property:
+    """The total of a field over all rows."""
+
+    def total(self: "Count") -> int:
+        rows = self._operated() if hasattr(Operations, name) else self.layers
+        return sum(getattr(row, name) for row in rows)
+
+    return property(total, doc=about)
 
 
 @dataclass(frozen=True, repr=False)
@@ -102,50 +109,14 @@ class Count:
     layers: tuple[Layer, ...]
     ran: bool = True
 
-    @property
-    def parameters(self) -> int:
-        """Distinct parameter elements, as PyTorch stores them."""
-        return sum(layer.parameters for layer in self.layers)
-
-    @property
-    def trainable_parameters(self) -> int:
-        """Those of ``parameters`` that require a gradient."""
-        return sum(layer.trainable_parameters for layer in self.layers)
-
-    @property
-    def buffers(self) -> int:
-        """Elements of PyTorch buffers, which are not parameters."""
-        return sum(layer.buffers for layer in self.layers)
-
-    @property
-    def keras_parameters(self) -> int:
-        """Parameters as Keras counts the same layers, non-trainable ones included."""
-        return sum(layer.keras_parameters for layer in self.layers)
-
-    @property
-    def keras_non_trainable(self) -> int:
-        """Those of ``keras_parameters`` that Keras calls non-trainable: moving statistics."""
-        return sum(layer.keras_non_trainable for layer in self.layers)
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates of all matrix products, forward."""
-        return sum(layer.macs for layer in self._operated())
-
-    @property
-    def bias_additions(self) -> int:
-        """Additions of bias elements, forward."""
-        return sum(layer.bias_additions for layer in self._operated())
-
-    @property
-    def elementwise(self) -> int:
-        """Other operations, one per element, forward."""
-        return sum(layer.elementwise for layer in self._operated())
-
-    @property
-    def touched(self) -> dict[str, int]:
-        """Operators among ``elementwise`` that cost the elements they touch, and how many these are."""
-        return dict(sum((Counter(layer.touched) for layer in self._operated()), Counter()))
+    parameters = _sum("parameters", "Distinct parameter elements, as PyTorch stores them.")
+    trainable_parameters = _sum("trainable_parameters", "Those of ``parameters`` that require a gradient.")
+    buffers = _sum("buffers", "Elements of PyTorch buffers, which are not parameters.")
+    keras_parameters = _sum("keras_parameters", "Parameters as Keras counts the same layers, all of them.")
+    keras_non_trainable = _sum("keras_non_trainable", "Those that Keras calls non-trainable: moving statistics.")
+    macs = _sum("macs", "Multiply-accumulates of all matrix products, forward.")
+    bias_additions = _sum("bias_additions", "Additions of bias elements, forward.")
+    elementwise = _sum("elementwise", "Other operations, one per element, forward.")
 
     @property
     def backward_flops(self) -> int:
@@ -207,22 +178,32 @@ class Count:
 
         return pd.DataFrame(self.columns(framework=framework, convention=convention))
 
-    def __repr__(self) -> str:
-        return self._shown().to_string(index=False) + self._footnote()
+    def text(self, *, framework: str = "torch", convention: str | None = None) -> str:
+        """The table as text, the total below a rule; ``framework`` and ``convention`` as in :meth:`table`."""
+        columns = self.columns(framework=framework, convention=convention)
+        cells = [[name, *map(_in_words, column)] for name, column in columns.items()]
+        widths = [max(map(len, column)) for column in cells]
+        rows = [
+            "  ".join(f"{cell:{'<' if place < 3 else '>'}{widths[place]}}" for place, cell in enumerate(row)).rstrip()
+            for row in zip(*cells, strict=True)
+        ]
+        rule = "-" * (sum(widths) + 2 * len(widths) - 2)
+        return "\n".join([rows[0], rule, *rows[1:-1], rule, rows[-1]])
+
+    __repr__ = text
 
     def _repr_html_(self) -> str:
-        note = f"<p>{self._footnote().strip()}</p>" if self._footnote() else ""
-        return self._shown().to_html(index=False, border=0, classes="rnncourse-count") + note
-
-    def _shown(self) -> "pd.DataFrame":
-        return self.table().map(lambda cell: f"{cell:,}" if isinstance(cell, int) else cell)
-
-    def _footnote(self) -> str:
-        touched = self.touched if self.ran else {}
-        listed = ", ".join(f"{name} {elements:,}" for name, elements in touched.items())
-        return f"\nElements touched, one operation each: {listed}." if listed else ""
+        columns = self.columns()
+        rows = ("".join(f"<td>{_in_words(cell)}</td>" for cell in row) for row in zip(*columns.values(), strict=True))
+        head = "".join(f"<th>{name}</th>" for name in columns)
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        return f'<table class="dataframe rnncourse-count"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
     def _operated(self) -> tuple[Layer, ...]:
         if not self.ran:
             raise CountError("no input was given, so only the parameters are counted; pass input_size or data")
         return self.layers
+
+
+def _in_words(cell: Any) -> str:
+    return f"{cell:,}" if isinstance(cell, int) else str(cell)

@@ -9,7 +9,7 @@ from torch import Tensor
 from rnncourse.counting.records import Operations
 
 _GATES = {"rnn": 1, "lstm": 4, "gru": 3}
-_ELEMENTWISE = {"rnn": 1, "lstm": 9, "gru": 9}  # per hidden unit and step; `rnncourse.counting` derives them
+_ELEMENTWISE = {"rnn": 1, "lstm": 9, "gru": 9}  # per hidden unit and step; the page on counting derives them
 RECURRENT = {
     name + suffix: kind
     for name, kind in {"rnn_tanh": "rnn", "rnn_relu": "rnn", "lstm": "lstm", "gru": "gru"}.items()
@@ -68,23 +68,23 @@ def recurrent_call(name: str, args: tuple[Any, ...]) -> Call:
     Raises:
         ValueError: the input does not fit the weights.
     """
-    kind, is_cell = RECURRENT[name], name.endswith("_cell")
-    layers: tuple[tuple[_Run, ...], ...]
+    is_cell, x = name.endswith("_cell"), args[0]
     if is_cell:
-        x, given, w_ih, w_hh, *biases = args
+        given, w_ih, w_hh, *biases = args[1:]
         batch = len(x)
-        layers = ((_Run([w_ih, w_hh], [bias for bias in biases if bias is not None], batch, batch),),)
+        run = _Run([w_ih, w_hh], [bias for bias in biases if bias is not None], batch, batch)
+        layers: tuple[tuple[_Run, ...], ...] = ((run,),)
     elif isinstance(args[3], list | tuple):  # packed
-        x, sizes, given, weights, has_biases, depth, _, _, bidirectional = args
+        sizes, given, weights, has_biases, depth, _, _, bidirectional = args[1:]
         batch = int(sizes[0])
         firsts = (batch, int(sizes[-1])) if bidirectional else (batch,)
         layers = _layers(weights, has_biases, depth, steps=len(x), firsts=firsts)
     else:
-        x, given, weights, has_biases, depth, _, _, bidirectional, batch_first = args
+        given, weights, has_biases, depth, _, _, bidirectional, batch_first = args[1:]
         batch = x.shape[0 if batch_first else 1]
         firsts = (batch, batch) if bidirectional else (batch,)
         layers = _layers(weights, has_biases, depth, steps=x.shape[:2].numel(), firsts=firsts)
-    call = Call(kind, x, (given,) if isinstance(given, Tensor) else tuple(given), layers, batch, is_cell)
+    call = Call(RECURRENT[name], x, (given,) if isinstance(given, Tensor) else tuple(given), layers, batch, is_cell)
     _check(call)
     return call
 

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial, wraps
 from typing import Any
 
@@ -15,8 +15,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from rnncourse.counting.copying import copied, tensors_in
-from rnncourse.counting.inputs import arguments_from_data, arguments_from_sizes, is_callable_bare
-from rnncourse.counting.operators import TOUCHED, Sums, base_name, operator_cost, product_shape, rms_norm_operations
+from rnncourse.counting.inputs import arguments_from_data, arguments_from_sizes
+from rnncourse.counting.operators import Sums, operator_cost, rms_norm_operations
 from rnncourse.counting.records import NOTHING, Count, CountError, Layer, Operations, Rule
 from rnncourse.counting.recurrent import RECURRENT, recurrent_call, recurrent_operations
 
@@ -31,7 +31,6 @@ class _Row:
     output_shape: tuple[int, ...] | None = None
     calls: int = 0
     cost: Operations = NOTHING
-    touched: dict[str, int] = field(default_factory=dict)
 
     @property
     def type(self) -> str:
@@ -107,9 +106,6 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self.refused = _refusal(self.running[-1], name)
                 raise self.refused
             self._book(cost)
-            if base_name(name) in TOUCHED:
-                touched = self.running[-1].touched
-                touched[name] = touched.get(name, 0) + cost.elementwise
         return output
 
     def _book(self, cost: Operations) -> None:
@@ -122,9 +118,6 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         tensors = list(tensors_in([args, kwargs]))
         if not any(self._lacks_numbers(one) for one in tensors) or name == "_pack_padded_sequence":
             return operator(*args, **kwargs)
-        shape = product_shape(name, args)
-        if shape is not None:
-            return torch.empty(shape, dtype=tensors[-1].dtype, device="meta")
         if kwargs.get("device") is not None:
             kwargs = {**kwargs, "device": torch.device("meta")}
         output = operator(*_on_meta(args), **_on_meta(kwargs))
@@ -189,7 +182,6 @@ def _layer(row: _Row, counted: set[int]) -> Layer:
         buffers=sum(b.numel() for _, b in buffers),
         keras_parameters=parameters - second + moving,
         keras_non_trainable=moving,
-        touched=row.touched,
         **vars(row.cost),
     )
 
@@ -260,10 +252,9 @@ def count(
         input_size: shape of its input, batch included, such as ``(1, 50, 64)`` for ``(batch, time, feature)``. Several
             inputs are a list of sizes, or a dict for keywords, where options such as ``{"x": (1, 3), "deep": True}``
             may stand too. A tensor in place of a size lends its shape, and its numbers if they are whole. The pass
-            then runs on the ``meta`` device, without data. With no input at all a module that needs one has its
-            parameters counted, and nothing else.
+            then runs on the ``meta`` device, without data. With no input at all the parameters are counted alone.
         data: instead of sizes, a tensor, a list or a dict of keywords to run the copy on; for a forward whose steps
-            depend on the numbers.
+            depend on the numbers, or, with an empty list, one that takes none.
         lengths: of the sequences. They fill the input of their size, or the parameter of ``forward`` of that name;
             otherwise the input is packed.
         dtype: of the input, ``torch.long`` for token ids, or one for each input; default: that of the module's first
@@ -294,7 +285,7 @@ def count(
             args, kwargs = arguments_from_data(data, input_requires_grad=input_requires_grad)
         rows = _rows(copy, rules or {})
         tracer = _Tracer(rows[0], shapes_only=data is None)
-        ran = bool(args or kwargs) or is_callable_bare(copy)
+        ran = data is not None or input_size is not None
         if ran:
             _run(tracer, rows, copy, args, kwargs)
     for path, parameter in copy.named_parameters():
