@@ -64,9 +64,6 @@ class StepSequence(Generic[Step]):
         return stacked
 
 
-# --- functions of one array
-
-
 def sigmoid(x: ArrayLike) -> FloatArray:
     """The logistic function ``1 / (1 + exp(-x))`` of numbers of any shape, free of overflow."""
     values = _numbers("x", x)
@@ -125,9 +122,6 @@ def linear_step(h: ArrayLike, W_hy: ArrayLike, b_y: ArrayLike) -> LinearStep:
     return LinearStep(**a, product=product, y=_sum("y", product, a["b_y"]))
 
 
-# --- the plain recurrent network
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RNNStep:
     """One step of a plain RNN, every vector of shape ``(hidden,)`` unless said."""
@@ -153,17 +147,9 @@ def rnn_step(
     *,
     nonlinearity: Nonlinearity = "tanh",
 ) -> RNNStep:
-    """One step of a plain RNN: ``h = tanh(W_hh h_prev + W_xh x + b_h)``.
+    """One step of a plain RNN: ``h = tanh(W_hh h_prev + W_xh x + b_h)``, the arguments as :class:`RNNStep` keeps them.
 
-    Args:
-        x: input, shape ``(input,)``.
-        h_prev: state before the step, shape ``(hidden,)``.
-        W_xh: input weights, shape ``(hidden, input)``.
-        W_hh: recurrent weights, shape ``(hidden, hidden)``.
-        b_h: bias, shape ``(hidden,)``. Torch keeps two; pass their sum.
-        nonlinearity: ``"tanh"`` or ``"relu"``.
-
-    Source: Elman (1990).
+    Torch keeps two biases; pass their sum. Source: Elman (1990).
     """
     given = {"x": x, "h_prev": h_prev, "W_xh": W_xh, "W_hh": W_hh, "b_h": b_h}
     return _rnn_step(_read(given, {"x": (_D,), **_RNN}), _nonlinearity(nonlinearity))
@@ -174,8 +160,7 @@ def _rnn_step(a: dict[str, FloatArray], nonlinearity: Nonlinearity) -> RNNStep:
     recurrent_term = _product("W_hh h_prev", a["W_hh"], a["h_prev"])
     z = _sum("z", recurrent_term, input_term, a["b_h"])
     h = np.tanh(z) if nonlinearity == "tanh" else np.maximum(z, 0.0)
-    terms = {"input_term": input_term, "recurrent_term": recurrent_term}
-    return RNNStep(nonlinearity=nonlinearity, z=z, h=h, **a, **terms)
+    return RNNStep(input_term=input_term, recurrent_term=recurrent_term, nonlinearity=nonlinearity, z=z, h=h, **a)
 
 
 def rnn_sequence(
@@ -233,9 +218,6 @@ def rnn_step_backward(step: RNNStep, dh: ArrayLike) -> RNNGradients:
     )
 
 
-# --- long short-term memory
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LSTMStep:
     """One step of an LSTM, every vector of shape ``(hidden,)`` unless said."""
@@ -268,15 +250,8 @@ def lstm_step(
 ) -> LSTMStep:
     """One step of an LSTM with forget gate: ``c = f * c_prev + i * g``, ``h = o * tanh(c)``.
 
-    Args:
-        x: input, shape ``(input,)``.
-        h_prev: hidden state before the step, shape ``(hidden,)``.
-        c_prev: cell state before the step, shape ``(hidden,)``.
-        W_ih: input weights, shape ``(4·hidden, input)``, rows in torch's order i, f, g, o.
-        W_hh: recurrent weights, shape ``(4·hidden, hidden)``, same order.
-        b: bias, shape ``(4·hidden,)``, same order. Torch keeps two; pass their sum.
-
-    Source: Hochreiter & Schmidhuber (1997); forget gate by Gers, Schmidhuber & Cummins (2000).
+    The arguments are as :class:`LSTMStep` keeps them, rows in torch's order i, f, g, o. Torch keeps two biases; pass
+    their sum. Source: Hochreiter & Schmidhuber (1997); forget gate by Gers, Schmidhuber & Cummins (2000).
     """
     given = {"x": x, "h_prev": h_prev, "c_prev": c_prev, "W_ih": W_ih, "W_hh": W_hh, "b": b}
     return _lstm_step(_read(given, {"x": (_D,), **_LSTM}))
@@ -302,9 +277,6 @@ def lstm_sequence(
     """:func:`lstm_step` repeated over ``xs``, ``(time, input)``, from the states ``h0`` and ``c0``, ``(hidden,)``."""
     a = _read({"xs": xs, "h0": h0, "c0": c0, "W_ih": W_ih, "W_hh": W_hh, "b": b}, _over_time(_LSTM))
     return _repeated(_lstm_step, a, ("h", "c"))
-
-
-# --- gated recurrent unit
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -338,18 +310,11 @@ def gru_step(
     """One step of a GRU as torch defines it: ``h = (1 - z) * n + z * h_prev``.
 
     The reset gate acts after the recurrent product: ``n = tanh(W_in x + b_in + r * (W_hn h_prev + b_hn))``.
-    The original paper applies it before, to ``h_prev``.
+    The original paper applies it before, to ``h_prev``. The last third of ``b_hh`` stands inside the reset gate's
+    product, so the two biases do not merge into one.
 
-    Args:
-        x: input, shape ``(input,)``.
-        h_prev: state before the step, shape ``(hidden,)``.
-        W_ih: input weights, shape ``(3·hidden, input)``, rows in torch's order r, z, n.
-        W_hh: recurrent weights, shape ``(3·hidden, hidden)``, same order.
-        b_ih: input bias, shape ``(3·hidden,)``, same order.
-        b_hh: recurrent bias, shape ``(3·hidden,)``, same order. Its last third stands inside the reset
-            gate's product, so the two biases do not merge into one.
-
-    Source: Cho et al. (2014); the reset gate placed as in torch's ``nn.GRU``.
+    The arguments are as :class:`GRUStep` keeps them, rows in torch's order r, z, n. Source: Cho et al. (2014); the
+    reset gate placed as in torch's ``nn.GRU``.
     """
     given = {"x": x, "h_prev": h_prev, "W_ih": W_ih, "W_hh": W_hh, "b_ih": b_ih, "b_hh": b_hh}
     return _gru_step(_read(given, {"x": (_D,), **_GRU}))

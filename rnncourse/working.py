@@ -1,8 +1,8 @@
 r"""A step written out as a person would: every product expanded with its numbers, in LaTeX.
 
 Each function takes a step from :mod:`rnncourse.cells` and returns a :class:`Working`: captioned lines that a
-notebook shows as mathematics and a terminal as plain text. ``digits`` are the decimals printed, from 1 to 10, and
-``limit``, from 4 to 64, is the longest vector printed in full; others are a ``TypeError`` or a ``ValueError``.
+notebook shows as mathematics and a terminal as plain text. ``digits`` are the decimals printed, from 1 to 10; others
+are a ``TypeError`` or a ``ValueError``.
 
 How numbers are written:
 
@@ -15,13 +15,12 @@ How numbers are written:
   with ``digits`` significant digits.
 * Float64 noise is not printed: in a sum, digits more than 13 places below its largest term are dropped, so
   0.1 + 0.2 is ``0.3``.
-* A vector, or an axis of a matrix, longer than ``limit`` shows its first three entries, dots, and its last.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -43,7 +42,6 @@ __all__ = [
 
 _NOISE_PLACES = 13
 _LARGE_EXPONENT = 7
-_HEAD = 3
 
 
 # --- what a reader gets
@@ -127,7 +125,6 @@ _PLAIN: tuple[tuple[str, str], ...] = (
     (r"\^\{\\top\}", "ᵀ"),
     (r"e\^\{([^{}]*)\}", r"exp(\1)"),
     (r"\\operatorname\{(\w+)\}", r"\1"),
-    (r"\\(?:cdots|vdots|ddots)", "…"),
     (r"\\odot", "⊙"),
     (r"\\approx", "≈"),
     (r"\\sigma", "σ"),
@@ -182,8 +179,12 @@ def _written(value: float, digits: int, scale: float, exact: bool) -> tuple[str,
     return (rf"{text} \times 10^{{{rounded.adjusted()}}}" if scientific else text), exact, number
 
 
-def _bmatrix(rows: Sequence[Sequence[str]]) -> str:
+def _bmatrix(rows: Iterable[Iterable[str]]) -> str:
     return r"\begin{bmatrix} " + r" \\ ".join(" & ".join(row) for row in rows) + r" \end{bmatrix}"
+
+
+def _column(entries: Iterable[str]) -> str:
+    return _bmatrix([entry] for entry in entries)
 
 
 def _magnitude(*terms: FloatArray) -> FloatArray:
@@ -206,15 +207,14 @@ _Vector = FloatArray | _Shown
 
 
 class _Sheet:
-    """The lines written so far, and how numbers are written: decimals, and the length from which vectors are elided."""
+    """The lines written so far, and with how many decimals."""
 
-    def __init__(self, digits: int, limit: int) -> None:
-        for name, value, low, high in (("digits", digits, 1, 10), ("limit", limit, 4, 64)):
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise TypeError(f"{name} is {value!r}; expected an integer from {low} to {high}.")
-            if not low <= value <= high:
-                raise ValueError(f"{name} is {value}; expected an integer from {low} to {high}.")
-        self.digits, self.limit = digits, limit
+    def __init__(self, digits: int) -> None:
+        if isinstance(digits, bool) or not isinstance(digits, int):
+            raise TypeError(f"digits is {digits!r}; expected an integer from 1 to 10.")
+        if not 1 <= digits <= 10:
+            raise ValueError(f"digits is {digits}; expected an integer from 1 to 10.")
+        self.digits = digits
         self.lines: list[Line] = []
 
     def add(self, label: _Label, sides: _Sides, value: FloatArray) -> None:
@@ -238,32 +238,9 @@ class _Sheet:
         text, sure = np.array(texts, np.str_).reshape(shape), np.array(kept, np.bool_).reshape(shape)
         return _Shown(np.where(zeros, 0.0, numbers), text, sure)
 
-    def _picked(self, length: int) -> list[int | None]:
-        """Indices to show, None where the dots stand."""
-        return [*range(length)] if length <= self.limit else [*range(_HEAD), None, length - 1]
-
-    def _column(self, entries: Sequence[str] | NDArray[np.str_]) -> str:
-        return _bmatrix([[r"\vdots" if k is None else entries[k]] for k in self._picked(len(entries))])
-
-    def _grid(self, shape: tuple[int, ...], entry: Callable[[int, int], str]) -> str:
-        def cell(row: int | None, column: int | None) -> str:
-            if row is None:
-                return r"\vdots" if column is not None else r"\ddots"
-            return r"\cdots" if column is None else entry(row, column)
-
-        columns = self._picked(shape[1])
-        return _bmatrix([[cell(row, column) for column in columns] for row in self._picked(shape[0])])
-
-    def _matrix(self, shown: _Shown) -> str:
-        return self._grid(shown.texts.shape, lambda row, column: str(shown.texts[row, column]))
-
-    def joined(self, terms: Sequence[str]) -> str:
-        """A sum of terms."""
-        return " + ".join(r"\cdots" if k is None else terms[k] for k in self._picked(len(terms)))
-
     def copy(self, label: _Label, v: _Shown, value: FloatArray) -> None:
         """A vector as it is."""
-        self.add(label, [(_given(v), self._column(v.texts))], value)
+        self.add(label, [(_given(v), _column(v.texts))], value)
 
     def matvec(self, label: _Label, W: FloatArray, v: _Vector, value: FloatArray) -> _Shown:
         """``W v``, every row expanded."""
@@ -272,9 +249,9 @@ class _Sheet:
             scale = _magnitude(*(matrix.values * vector.values).T)
         result = self.show(value, scale=scale, exact=matrix.exact.all(axis=1) & vector.exact.all(), zero=scale == 0)
         rows = [zip(row, vector.texts, strict=True) for row in matrix.texts.tolist()]
-        products = [self.joined([f"({w})({x})" for w, x in row]) for row in rows]
-        start = (_given(matrix, vector), f"{self._matrix(matrix)} {self._column(vector.texts)}")
-        self.add(label, [start, ("=", self._column(products)), (_given(result), self._column(result.texts))], value)
+        products = [" + ".join(f"({w})({x})" for w, x in row) for row in rows]
+        start = (_given(matrix, vector), f"{_bmatrix(matrix.texts)} {_column(vector.texts)}")
+        self.add(label, [start, ("=", _column(products)), (_given(result), _column(result.texts))], value)
         return result
 
     def outer(self, label: _Label, a: _Shown, v: FloatArray, value: FloatArray) -> None:
@@ -282,10 +259,9 @@ class _Sheet:
         b = self.show(v)
         zero = (a.values == 0)[:, None] | (b.values == 0)
         result = self.show(value, exact=a.exact[:, None] & b.exact[None, :], zero=zero)
-        row = _bmatrix([[r"\cdots" if k is None else str(b.texts[k]) for k in self._picked(len(b.texts))]])
-        entries = self._grid(value.shape, lambda j, k: f"({a.texts[j]})({b.texts[k]})")
-        start = (_given(a, b), f"{self._column(a.texts)} {row}")
-        self.add(label, [start, ("=", entries), (_given(result), self._matrix(result))], value)
+        entries = _bmatrix([[f"({x})({y})" for y in b.texts] for x in a.texts])
+        start = (_given(a, b), f"{_column(a.texts)} {_bmatrix([b.texts])}")
+        self.add(label, [start, ("=", entries), (_given(result), _bmatrix(result.texts))], value)
 
     def total(self, label: _Label, terms: Sequence[_Vector], value: FloatArray) -> _Shown:
         """A sum of vectors."""
@@ -293,23 +269,23 @@ class _Sheet:
         scale = _magnitude(*(term.values for term in shown))
         exact = np.all([term.exact for term in shown], axis=0)
         result = self.show(value, scale=scale, exact=exact, zero=scale == 0)
-        columns = " + ".join(self._column(term.texts) for term in shown)
-        self.add(label, [(_given(*shown), columns), (_given(result), self._column(result.texts))], value)
+        columns = " + ".join(_column(term.texts) for term in shown)
+        self.add(label, [(_given(*shown), columns), (_given(result), _column(result.texts))], value)
         return result
 
     def hadamard(self, label: _Label, a: _Shown, v: _Vector, value: FloatArray) -> _Shown:
         """An elementwise product."""
         b = v if isinstance(v, _Shown) else self.show(v)
         result = self.show(value, exact=a.exact & b.exact, zero=(a.values == 0) | (b.values == 0))
-        expanded = self._column([f"({x})({y})" for x, y in zip(a.texts, b.texts, strict=True)])
-        start = (_given(a, b), rf"{self._column(a.texts)} \odot {self._column(b.texts)}")
-        self.add(label, [start, ("=", expanded), (_given(result), self._column(result.texts))], value)
+        expanded = _column([f"({x})({y})" for x, y in zip(a.texts, b.texts, strict=True)])
+        start = (_given(a, b), rf"{_column(a.texts)} \odot {_column(b.texts)}")
+        self.add(label, [start, ("=", expanded), (_given(result), _column(result.texts))], value)
         return result
 
     def mapped(self, label: _Label, entry: str, x: _Shown, result: _Shown, value: FloatArray) -> _Shown:
         """A function applied to each entry, written as ``entry`` with the number in place of ``@``."""
-        inside = self._column([entry.replace("@", text) for text in x.texts.tolist()])
-        self.add(label, [(_given(x), inside), (_given(result), self._column(result.texts))], value)
+        inside = _column([entry.replace("@", text) for text in x.texts.tolist()])
+        self.add(label, [(_given(x), inside), (_given(result), _column(result.texts))], value)
         return result
 
     def tanh(self, label: _Label, x: _Shown, value: FloatArray) -> _Shown:
@@ -334,9 +310,9 @@ class _Sheet:
 # --- workings
 
 
-def rnn_working(step: RNNStep, *, digits: int = 4, limit: int = 6) -> Working:
+def rnn_working(step: RNNStep, *, digits: int = 4) -> Working:
     """One step of a plain RNN written out in four lines: ``W_hh h_prev``, ``W_xh x``, ``z`` and ``h``."""
-    sheet = _Sheet(digits, limit)
+    sheet = _Sheet(digits)
     label = ("recurrent_term", "The previous state through its weights", r"W_{hh} h_{t-1}")
     recurrent = sheet.matvec(label, step.W_hh, step.h_prev, step.recurrent_term)
     label = ("input_term", "The input through its weights", r"W_{xh} x_t")
@@ -350,7 +326,7 @@ def rnn_working(step: RNNStep, *, digits: int = 4, limit: int = 6) -> Working:
     return sheet.done("One step of an RNN")
 
 
-def rnn_backward_working(gradients: RNNGradients, *, digits: int = 4, limit: int = 6) -> Working:
+def rnn_backward_working(gradients: RNNGradients, *, digits: int = 4) -> Working:
     """The chain rule back through one step of a plain RNN, written out in seven lines.
 
     The slope at ``z``, then the gradients by ``z``, ``W_xh``, ``W_hh``, ``b_h``, ``h_prev`` and ``x``.
@@ -359,7 +335,7 @@ def rnn_backward_working(gradients: RNNGradients, *, digits: int = 4, limit: int
     def by(variable: str) -> str:
         return rf"\frac{{\partial \mathcal{{L}}}}{{\partial {variable}}}"
 
-    sheet, step, error = _Sheet(digits, limit), gradients.step, by("z_t")
+    sheet, step, error = _Sheet(digits), gradients.step, by("z_t")
     slope = _slope(sheet, gradients)
     factor = "(1 - h_t^2)" if step.nonlinearity == "tanh" else r"\operatorname{ReLU}'(z_t)"
     label: _Label = ("dz", "Back through the nonlinearity", error, rf"{by('h_t')} \odot {factor}")
@@ -388,21 +364,21 @@ def _slope(sheet: _Sheet, gradients: RNNGradients) -> _Shown:
     return sheet.mapped(("slope", "The slope of tanh", "1 - h_t^2"), "1 - (@)^2", h, slope, gradients.slope)
 
 
-def linear_working(step: LinearStep, *, digits: int = 4, limit: int = 6) -> Working:
+def linear_working(step: LinearStep, *, digits: int = 4) -> Working:
     """The logits of one state written out in two lines: ``W_hy h`` and ``y``."""
-    sheet = _Sheet(digits, limit)
+    sheet = _Sheet(digits)
     label = ("product", "The state through the output weights", r"W_{hy} h_t")
     product = sheet.matvec(label, step.W_hy, step.h, step.product)
     sheet.total(("y", "The bias added: the logits", "y_t", r"W_{hy} h_t + b_y"), [product, step.b_y], step.y)
     return sheet.done("The logits")
 
 
-def softmax_working(logits: ArrayLike, *, digits: int = 4, limit: int = 6) -> Working:
+def softmax_working(logits: ArrayLike, *, digits: int = 4) -> Working:
     """Probabilities from logits ``(classes,)`` written out, the largest logit subtracted first.
 
     Four lines: the shifted logits, their exponentials, the sum of these, and the probabilities.
     """
-    sheet = _Sheet(digits, limit)
+    sheet = _Sheet(digits)
     probabilities = softmax(logits)
     y = sheet.show(np.asarray(logits, dtype=np.float64))
     top = int(np.argmax(y.values))
@@ -417,7 +393,7 @@ def softmax_working(logits: ArrayLike, *, digits: int = 4, limit: int = 6) -> Wo
     sheet.mapped(("exponentials", "Their exponentials", "e^{y_t - m}"), "e^{@}", shifted, powers, weights)
     total = np.asarray(weights.sum())
     s = sheet.show(total, exact=powers.exact.all())
-    terms = [(_given(powers), sheet.joined(powers.texts.tolist())), (_given(s), str(s.texts))]
+    terms = [(_given(powers), " + ".join(powers.texts.tolist())), (_given(s), str(s.texts))]
     sheet.add(("sum", "Their sum", "s"), terms, total)
     shares = _Shown(powers.values, powers.texts, powers.exact & s.exact)
     label = ("p", "Each share of the sum: the probabilities", "p_t", "e^{y_t - m} / s")
@@ -434,13 +410,13 @@ def _products(sheet: _Sheet, k: str, words: str, rows: slice, step: LSTMStep | G
     return incoming, sheet.matvec(label, step.W_hh[rows], step.h_prev, step.recurrent_term[rows])
 
 
-def lstm_working(step: LSTMStep, *, digits: int = 4, limit: int = 6) -> Working:
+def lstm_working(step: LSTMStep, *, digits: int = 4) -> Working:
     """One step of an LSTM written out, gate by gate; ``working.part("f")`` is the forget gate alone.
 
     Four lines for each of ``i``, ``f``, ``g``, ``o`` (two products, the pre-activation, the value), three
     for ``c`` (kept, written, their sum) and two for ``h``.
     """
-    sheet, size, gates = _Sheet(digits, limit), len(step.h), {}
+    sheet, size, gates = _Sheet(digits), len(step.h), {}
     words = {"i": "Input gate", "f": "Forget gate", "g": "Candidate", "o": "Output gate"}
     for place, (k, word) in enumerate(words.items()):
         rows = slice(place * size, (place + 1) * size)
@@ -458,12 +434,12 @@ def lstm_working(step: LSTMStep, *, digits: int = 4, limit: int = 6) -> Working:
     return sheet.done("One step of an LSTM")
 
 
-def gru_working(step: GRUStep, *, digits: int = 4, limit: int = 6) -> Working:
+def gru_working(step: GRUStep, *, digits: int = 4) -> Working:
     """One step of a GRU written out, gate by gate, the reset gate inside the candidate.
 
     Four lines each for ``r`` and ``z``, six for ``n`` and four for ``h``; ``working.part("n")`` is the candidate alone.
     """
-    sheet, size, gates = _Sheet(digits, limit), len(step.h), {}
+    sheet, size, gates = _Sheet(digits), len(step.h), {}
     for place, (k, word) in enumerate({"r": "Reset gate", "z": "Update gate"}.items()):
         rows = slice(place * size, (place + 1) * size)
         incoming, recurrent = _products(sheet, k, word, rows, step)

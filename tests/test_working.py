@@ -230,7 +230,7 @@ def check_latex(working: Working) -> None:
     latex = working.latex
     assert set(re.findall(r"\\([a-zA-Z]+)", latex)) <= {
         *("begin", "end", "text", "approx", "odot", "mathcal", "tanh", "sigma", "max", "operatorname"),
-        *("frac", "partial", "top", "times", "cdots", "vdots", "ddots"),
+        *("frac", "partial", "top", "times"),
     }
     depth = 0
     for brace in re.findall(r"[{}]", latex):
@@ -373,30 +373,6 @@ def test_equal_logits_share_exactly() -> None:
     )
 
 
-# --- long vectors
-
-
-def test_long_vectors_are_elided() -> None:
-    arrays = normal(4, 1.0, (8,), (9,), (9, 8), (9, 9), (9,))
-    step = cells.rnn_step(*arrays)
-    lines = rnn_working(step, digits=2).lines
-    result = [row[0] for row in matrices(lines[3].expressions[-1][1])[0]]
-    assert result.pop(3) == r"\vdots"
-    np.testing.assert_allclose([float(text) for text in result], step.h[[0, 1, 2, 8]], atol=0.005)
-    matrix, vector = matrices(lines[0].expressions[0][1])
-    assert [len(matrix), len(matrix[0]), len(vector)] == [5, 5, 5]
-    assert matrix[3] == [r"\vdots", r"\vdots", r"\vdots", r"\ddots", r"\vdots"]
-    assert [row[3] for row in matrix] == [r"\cdots", r"\cdots", r"\cdots", r"\ddots", r"\cdots"]
-    terms = matrices(lines[0].expressions[1][1])[0][0][0].split(" + ")
-    pairs = zip(matrix[0], [row[0] for row in vector], strict=True)
-    assert [t for t in terms if t != r"\cdots"] == [f"({w})({x})" for w, x in pairs if w != r"\cdots"]
-    for working in (rnn_working(step), rnn_backward_working(cells.rnn_step_backward(step, arrays[1]))):
-        check_latex(working)
-    whole = rnn_working(step, limit=9)
-    assert r"\vdots" not in whole.latex
-    check(whole, 4)
-
-
 # --- the object
 
 
@@ -417,8 +393,6 @@ def test_workings_are_equal_where_their_steps_are_and_show_themselves() -> None:
     [
         *((lambda v=v: softmax_working([0.1, 0.2], digits=v), ValueError, f"^digits is {v}; ") for v in (0, 11)),
         *((lambda v=v: softmax_working([0.1, 0.2], digits=v), TypeError, f"^digits is {v}; ") for v in (2.0, True)),
-        (lambda: rnn_working(cells.rnn_step(**GIVEN), limit=3), ValueError, "^limit is 3; "),
-        (lambda: rnn_working(cells.rnn_step(**GIVEN), limit="6"), TypeError, "^limit is '6'; "),  # type: ignore[arg-type]
         (lambda: rnn_working(cells.rnn_step(**GIVEN)).part("f"), ValueError, "^part is 'f'; .* recurrent_term, input"),
         (lambda: softmax_working([math.nan, 1.0]), ValueError, r"^logits\[0\] is nan"),
     ],

@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rnncourse.cli.common import Commands, Failure, Misuse, add_command, add_group, progress_line
 
@@ -158,11 +158,12 @@ def show(given: Namespace) -> None:
     for key, value in lines.items():
         if value:
             print(textwrap.fill(f"    {key:8}  {value}", width, subsequent_indent=14 * " "))
-    print(*_table(*_mean_and_spread(record), width=width), sep="\n")
+    table = _mean_and_spread(record)
+    print(f"\n{table.to_string(line_width=width, sparsify=False, float_format=_in_words, na_rep='')}")
 
 
-def _mean_and_spread(record: "Record") -> tuple["pd.DataFrame", list[str]]:
-    """Mean and standard deviation of each number over runs that differ in the seed alone, and what tells rows apart."""
+def _mean_and_spread(record: "Record") -> "pd.DataFrame":
+    """Mean and standard deviation of each number over runs that differ in the seed alone."""
     import pandas as pd
 
     frame = record.frame
@@ -174,27 +175,9 @@ def _mean_and_spread(record: "Record") -> tuple["pd.DataFrame", list[str]]:
         shown[name] = groups[name].mean()
         if (spread := groups[name].std()).any():
             shown[f"{name} sd"] = spread
-    return shown, [*by, "runs"]
+    return shown.set_index([*by, "runs"])
 
 
-def _table(table: "pd.DataFrame", by: list[str], *, width: int) -> Iterator[str]:
-    """A table in blocks of columns that fit the width; each begins with the columns ``by`` which rows differ."""
-    cells = {str(name): [str(name), *map(_in_words, table[name])] for name in table.columns}
-    columns = {name: [cell.rjust(max(map(len, of))) for cell in of] for name, of in cells.items()}
-    room = width - sum(len(columns[name][0]) + 2 for name in by)
-    block: list[str] = []
-    for name in [*(name for name in columns if name not in by), ""]:
-        wanted = sum(len(columns[one][0]) + 2 for one in [*block, *filter(None, [name])])
-        if block and (not name or wanted > room):
-            yield from ("", *map("  ".join, zip(*(columns[one] for one in [*by, *block]), strict=True)))
-            block = []
-        block.append(name)
-
-
-def _in_words(value: Any) -> str:
-    """A whole number whole, any other with four digits; nothing for what is missing."""
-    if not isinstance(value, float):
-        return str(value)
-    if value != value:
-        return ""
+def _in_words(value: float) -> str:
+    """A whole number whole, any other with four digits."""
     return f"{value:.0f}" if value.is_integer() or abs(value) >= 1e4 else f"{value:.4g}"

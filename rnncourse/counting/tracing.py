@@ -55,7 +55,7 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.seen: dict[int, _Row] = {}
         self.failed: tuple[Exception, _Row, Any] | None = None
         self.refused: CountError | None = None
-        self._paused = 0
+        self.paused = 0
         self._sums = Sums()
         self._written: dict[int, Tensor] = {}  # tensors with numbers into which one without was written, by storage
 
@@ -63,7 +63,7 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Call a module's forward and book what it costs on its row."""
         self.seen.setdefault(id(row), row)
         self.running.append(row)
-        self._paused += row.rule is not None
+        self.paused += row.rule is not None
         try:
             output = forward(*args, **kwargs)
         except Exception as error:
@@ -72,7 +72,7 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
             raise
         finally:
             self.running.pop()
-            self._paused -= row.rule is not None
+            self.paused -= row.rule is not None
         row.calls += 1
         shown = next(tensors_in(output), None)
         row.output_shape = None if shown is None else tuple(shown.shape)
@@ -81,34 +81,21 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
             row.cost += row.rule(row.module, signature.bind(*args, **kwargs).args, output)
         return output
 
-    def function(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run a function of ``torch``: those of the recurrent layers and the RMS norm have costs of their own."""
-        name = getattr(function, "__name__", "")
-        if self._paused or (name not in RECURRENT and name != "rms_norm"):
-            return function(*args, **kwargs)
-        self._paused += 1
-        try:
-            call = recurrent_call(name, args) if name in RECURRENT else None
-            output = call.outputs() if call and self.shapes_only else function(*args, **kwargs)
-        finally:
-            self._paused -= 1
-        self._book(recurrent_operations(call) if call else rms_norm_operations(output, *args, **kwargs))
-        return output
-
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         name = str(func.overloadpacket.__name__)
         output = self._run(func, name, args, kwargs or {})
-        if not self._paused:
+        if not self.paused:
             cost = operator_cost(func, args, output, self._sums)
             if cost is None:
                 self.refused = _refusal(self.running[-1], name)
                 raise self.refused
-            self._book(cost)
+            self.book(cost)
         return output
 
-    def _book(self, cost: Operations) -> None:
+    def book(self, cost: Operations) -> None:
+        """Add a cost to the row of the module that runs."""
         row = self.running[-1]
         self.seen.setdefault(id(row), row)
         row.cost += cost
@@ -131,6 +118,8 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 class _Functions(TorchFunctionMode):
+    """Books the functions of the recurrent layers and the RMS norm, whose costs are their own whatever they run."""
+
     def __init__(self, tracer: _Tracer) -> None:
         super().__init__()
         self.tracer = tracer
@@ -138,7 +127,17 @@ class _Functions(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        return self.tracer.function(func, args, kwargs or {})
+        name, tracer, kwargs = getattr(func, "__name__", ""), self.tracer, kwargs or {}
+        if tracer.paused or (name not in RECURRENT and name != "rms_norm"):
+            return func(*args, **kwargs)
+        tracer.paused += 1
+        try:
+            call = recurrent_call(name, args) if name in RECURRENT else None
+            output = call.outputs() if call and tracer.shapes_only else func(*args, **kwargs)
+        finally:
+            tracer.paused -= 1
+        tracer.book(recurrent_operations(call) if call else rms_norm_operations(output, *args, **kwargs))
+        return output
 
 
 def _on_meta(value: Any) -> Any:
@@ -168,8 +167,7 @@ def _layer(row: _Row, counted: set[int]) -> Layer:
     buffers = [(n, b) for n, b in row.module.named_buffers(recurse=whole) if id(b) not in counted]
     counted.update(id(tensor) for _, tensor in (*named, *buffers))
     parameters = sum(p.numel() for _, p in named)
-    is_batch_norm = isinstance(row.module, nn.modules.batchnorm._BatchNorm)
-    moving = sum(b.numel() for n, b in buffers if is_batch_norm and n.startswith("running_"))
+    moving = sum(b.numel() for n, b in buffers if n.startswith("running_"))
     # PyTorch stores two biases per gate, Keras one but for a GRU.
     second = sum(p.numel() for n, p in named if "bias_hh" in n and "GRU" not in row.type)
     return Layer(
