@@ -124,6 +124,7 @@ def test_a_failure_is_one_sentence_and_exit_code_1(
     [
         (["count", "--help"], "Last() batch_first=False --convention --framework --json", "torch"),
         (["--version"], rnncourse.__version__, "torch"),
+        (["data", "--help"], "list fetch check", "torch numpy pandas pooch sklearn requests"),
         (["count", "LSTM(1,64)", "--input", "1,60,1"], "998,400", "pandas matplotlib sklearn scipy"),
     ],
 )
@@ -135,14 +136,6 @@ def test_a_command_loads_no_more_than_it_needs(arguments: list[str], shown: str,
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8", check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert all(text in done.stdout for text in shown.split())
-
-
-def test_main_is_the_entry_point(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "argv", ["rnncourse", "count", "Linear(3,2)", "--input", "1,3"])
-    with pytest.raises(SystemExit) as caught:
-        cli.main()
-    assert caught.value.code == 0
-    assert "Linear" in capsys.readouterr().out
 
 
 # The expression

@@ -167,16 +167,6 @@ def test_misuse_is_one_sentence(run: Any, arguments: tuple[str, ...], culprit: s
     assert culprit in err
 
 
-def test_help_needs_no_heavy_library() -> None:
-    code = (
-        "import sys; from rnncourse.cli import run; run(['data', '--help']); "
-        "print({'torch', 'numpy', 'pandas', 'pooch', 'sklearn', 'requests'} & set(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=60, check=True)
-    assert done.stdout.splitlines()[-1] == "set()"
-    assert "fetch" in done.stdout
-
-
 TERMINALS = {
     "ASCII": {"PYTHONIOENCODING": "ascii"},
     "C": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
