@@ -178,4 +178,4 @@ STUDY = Study(
     notes="Adam, fresh batches of 32, the gradient clipped at norm 1, the weights of the best epoch by validation "
     "loss; an epoch is 40 updates.",
 )
-STUDIES: tuple[Study, ...] = ()
+STUDIES = (STUDY,)
