@@ -212,15 +212,6 @@ def test_classes_and_tokens_stay_whole_numbers():
     assert history.train_loss[-1] < 0.1 < history.train_loss[0]
 
 
-class Pair(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.linear = nn.Linear(2, 1)
-
-    def forward(self, a, b):
-        return self.linear(torch.cat([a, b], dim=1))
-
-
 class OfPacked(nn.Module):
     def __init__(self):
         super().__init__()
@@ -232,8 +223,8 @@ class OfPacked(nn.Module):
 
 def test_inputs_may_be_several_arguments_and_a_packed_sequence_is_one():
     a, b = torch.randn(2, 20, 1, generator=torch.Generator().manual_seed(0)).unbind()
-    two = Fixed(((a, b), a + b))
-    assert run(Pair(), two, two, epochs=100, lr=0.1).validation_loss[-1] < 1e-2
+    two = Fixed(((a, b), a * b))
+    assert run(nn.Bilinear(1, 1, 1), two, two, epochs=100, lr=0.1).validation_loss[-1] < 1e-2
     packed = Fixed((pack_sequence([torch.randn(k, 1) for k in (5, 3, 1)]), torch.ones(3, 1)))
     net = OfPacked()
     assert len(run(net, packed, packed)) == 3

@@ -104,8 +104,9 @@ def test_what_the_users_folder_holds_is_not_fetched(run: Any, tmp_path: Path, mo
 
 
 def test_a_failed_fetch_fails_and_leaves_nothing(run: Any, cache: Path) -> None:
-    with serving(a_zip=HOUSE) as site:
-        for address, wrong in (("a.zip?x", ("--sha256", "0" * 64)), ("b.zip", ())):
+    foreign, short = zipped(("../" + MEMBER, b"")), zipped((MEMBER, f"{HEADER}\n".encode()))
+    with serving(a_zip=HOUSE, c_zip=foreign, d_zip=short) as site:
+        for address, wrong in (("a.zip?x", ("--sha256", "0" * 64)), ("b.zip", ()), ("c.zip", ()), ("d.zip", ())):
             code, out, err = run("fetch", "power", "--url", f"{site.url}/{address}", *wrong)
             assert (code, out, err.count("\n")) == (1, "", 1)
     assert list((cache / "power").iterdir()) == []

@@ -150,45 +150,29 @@ def test_changing_the_future_changes_nothing_before_it(
     assert one.train.target_rows.max() < one.train_rows == 70
 
 
-def test_a_scaler_fitted_on_everything_would_be_caught() -> None:
-    """The test above can fail: the whole series gives another scaler once the future changes."""
-    values = np.random.default_rng(0).normal(size=(100, 1))
-    other = np.where(np.arange(100)[:, None] < 80, values, values + 9)
-    assert fit_scaler(series(values), rows=100).mean != fit_scaler(series(other), rows=100).mean
-    assert fit_scaler(series(values), rows=80).mean == fit_scaler(series(other), rows=80).mean
-
-
 FLAT = series(np.where(np.arange(50) < 40, 1.0, 2.0))
 TEN, FIFTY = series(np.arange(10)), series(np.arange(50))
+SHARES = ((0.0, 0.1), (1.0, 0.0), (0.7, 0.3), (0.5, -0.1))
 
 
 @pytest.mark.parametrize(
     ("make", "culprit"),
     [
-        (lambda: replace(TEN, values=np.zeros(3)), r"shape \(3,\)"),
-        (lambda: replace(TEN, values=np.zeros((0, 1))), r"shape \(0, 1\)"),
-        (lambda: replace(TEN, values=np.zeros((2, 2))), "1 columns and 1 units"),
+        *((lambda v=v: replace(TEN, values=np.zeros(v)), "values must be") for v in ((3,), (0, 1), (2, 2))),
         (lambda: series([1.0, np.inf]), "infinite value in row 1"),
         (lambda: series([[1.0, NAN], [2.0, NAN]]), "no value in b"),
         (lambda: TEN.select("z"), "no column 'z': choose from a"),
         (lambda: fill_short_gaps(TEN, limit=0), "limit"),
-        (lambda: fill_short_gaps(TEN, limit=1, method="cubic"), "method .*'cubic'"),  # type: ignore[arg-type]
-        (lambda: make_windows(TEN, window=0), "window .* 0"),
-        (lambda: make_windows(TEN, window=2.5), "window .* 2.5"),  # type: ignore[arg-type]
-        (lambda: make_windows(TEN, window=3, horizon=0), "horizon .* 0"),
-        (lambda: make_windows(TEN, window=3, horizon=-1), "horizon .* -1"),
-        (lambda: make_windows(TEN, window=10), "need 11 rows, but house has 10"),
-        (lambda: make_windows(TEN, window=3, horizon=8), "need 11 rows"),
+        (lambda: fill_short_gaps(TEN, limit=1, method="cubic"), "method"),  # type: ignore[arg-type]
+        *((lambda w=w: make_windows(TEN, window=w), "window must") for w in (0, 2.5)),  # type: ignore[misc]
+        *((lambda h=h: make_windows(TEN, window=3, horizon=h), "horizon must") for h in (0, -1)),  # type: ignore[misc]
+        *((lambda w=w, h=h: make_windows(TEN, window=w, horizon=h), "need 11") for w, h in ((10, 1), (3, 8))),  # type: ignore[misc]
         (lambda: make_windows(TEN, window=2, target="voltage"), "no column 'voltage'"),
-        *(
-            (lambda shares=shares: chronological(FIFTY, window=3, train=shares[0], validation=shares[1]), "shares")  # type: ignore[misc]
-            for shares in ((0.0, 0.1), (1.0, 0.0), (0.7, 0.3), (0.5, -0.1))
-        ),
+        *((lambda s=s: chronological(FIFTY, window=3, train=s[0], validation=s[1]), "shares") for s in SHARES),  # type: ignore[misc]
         (lambda: chronological(FIFTY, window=40), "in the train part"),
-        (lambda: chronological(FIFTY, window=60), "need 61 rows"),
         (lambda: chronological(FLAT, window=3), "a does not vary in the first 35 rows"),
         (lambda: fit_scaler(series([NAN] * 40 + [1.0] * 10), rows=35), "a does not vary in the first 35 rows"),
-        (lambda: fit_scaler(FLAT, rows=51), "rows must lie between 1 and the 50 rows"),
+        (lambda: fit_scaler(FLAT, rows=51), "rows must"),
     ],
 )
 def test_it_refuses(make: Callable[[], object], culprit: str) -> None:

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from book.experiments.ch04_sequence_tasks import SequenceClassifier
-from book.experiments.ch13_emotion import shuffled
+from book.experiments.ch22_sequence_tasks import SequenceClassifier
+from book.experiments.ch41_emotion import shuffled
 from rnncourse.networks import CausalConvolutions
 from rnncourse.text import Encoded
 from tests.closeness import assert_close_ulp
