@@ -66,7 +66,10 @@ class StepSequence(Generic[Step]):
 
 def sigmoid(x: ArrayLike) -> FloatArray:
     """The logistic function ``1 / (1 + exp(-x))`` of numbers of any shape, free of overflow."""
-    values = _numbers("x", x)
+    return _sigmoid(_numbers("x", x))
+
+
+def _sigmoid(values: FloatArray) -> FloatArray:
     # The exponent is never positive, so exp cannot overflow, and a small result keeps all its digits.
     decay = np.exp(-np.abs(values))
     return np.where(values >= 0, 1.0, decay) / (1.0 + decay)
@@ -118,8 +121,9 @@ class LinearStep:
 def linear_step(h: ArrayLike, W_hy: ArrayLike, b_y: ArrayLike) -> LinearStep:
     """The logits ``y = W_hy h + b_y`` of a state ``(hidden,)``, weights ``(output, hidden)``, bias ``(output,)``."""
     a = _read({"h": h, "W_hy": W_hy, "b_y": b_y}, _LINEAR)
-    product = _product("W_hy h", a["W_hy"], a["h"])
-    return LinearStep(**a, product=product, y=_sum("y", product, a["b_y"]))
+    with np.errstate(over="ignore", invalid="ignore"):
+        product = a["W_hy"] @ a["h"]
+        return _checked(LinearStep(**a, product=product, y=product + a["b_y"]))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -155,12 +159,12 @@ def rnn_step(
     return _rnn_step(_read(given, {"x": (_D,), **_RNN}), _nonlinearity(nonlinearity))
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _rnn_step(a: dict[str, FloatArray], nonlinearity: Nonlinearity) -> RNNStep:
-    input_term = _product("W_xh x", a["W_xh"], a["x"])
-    recurrent_term = _product("W_hh h_prev", a["W_hh"], a["h_prev"])
-    z = _sum("z", recurrent_term, input_term, a["b_h"])
+    terms = {"input_term": a["W_xh"] @ a["x"], "recurrent_term": a["W_hh"] @ a["h_prev"]}
+    z = terms["recurrent_term"] + terms["input_term"] + a["b_h"]
     h = np.tanh(z) if nonlinearity == "tanh" else np.maximum(z, 0.0)
-    return RNNStep(input_term=input_term, recurrent_term=recurrent_term, nonlinearity=nonlinearity, z=z, h=h, **a)
+    return _checked(RNNStep(nonlinearity=nonlinearity, z=z, h=h, **a, **terms))
 
 
 def rnn_sequence(
@@ -209,13 +213,11 @@ def rnn_step_backward(step: RNNStep, dh: ArrayLike) -> RNNGradients:
     if error.shape != step.h.shape:
         raise ValueError(f"dh has shape {error.shape}; expected {step.h.shape}, the shape of step.h.")
     slope = 1.0 - step.h**2 if step.nonlinearity == "tanh" else (step.z > 0).astype(np.float64)
-    dz = error * slope
-    dx, dh_prev = _product("dx", step.W_xh.T, dz), _product("dh_prev", step.W_hh.T, dz)
-    with np.errstate(over="ignore"):
-        dW_xh, dW_hh = _finite("dW_xh", np.outer(dz, step.x)), _finite("dW_hh", np.outer(dz, step.h_prev))
-    return RNNGradients(
-        step=step, dh=error, slope=slope, dz=dz, dx=dx, dh_prev=dh_prev, dW_xh=dW_xh, dW_hh=dW_hh, db_h=dz.copy()
-    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        dz = error * slope
+        inputs = {"dx": step.W_xh.T @ dz, "dh_prev": step.W_hh.T @ dz}
+        weights = {"dW_xh": np.outer(dz, step.x), "dW_hh": np.outer(dz, step.h_prev), "db_h": dz.copy()}
+        return _checked(RNNGradients(step=step, dh=error, slope=slope, dz=dz, **inputs, **weights))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -257,18 +259,16 @@ def lstm_step(
     return _lstm_step(_read(given, {"x": (_D,), **_LSTM}))
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _lstm_step(a: dict[str, FloatArray]) -> LSTMStep:
-    terms = {
-        "input_term": _product("W_ih x", a["W_ih"], a["x"]),
-        "recurrent_term": _product("W_hh h_prev", a["W_hh"], a["h_prev"]),
-    }
-    a_i, a_f, a_g, a_o = np.split(_sum("a pre-activation", *terms.values(), a["b"]), 4)
-    i, f, g, o = sigmoid(a_i), sigmoid(a_f), np.tanh(a_g), sigmoid(a_o)
+    terms = {"input_term": a["W_ih"] @ a["x"], "recurrent_term": a["W_hh"] @ a["h_prev"]}
+    a_i, a_f, a_g, a_o = np.split(terms["input_term"] + terms["recurrent_term"] + a["b"], 4)
+    i, f, g, o = _sigmoid(a_i), _sigmoid(a_f), np.tanh(a_g), _sigmoid(a_o)
     kept, written = f * a["c_prev"], i * g
-    c = _sum("c", kept, written)
+    c = kept + written
     tanh_c = np.tanh(c)
     gates = {"a_i": a_i, "a_f": a_f, "a_g": a_g, "a_o": a_o, "i": i, "f": f, "g": g, "o": o}
-    return LSTMStep(kept=kept, written=written, c=c, tanh_c=tanh_c, h=o * tanh_c, **a, **terms, **gates)
+    return _checked(LSTMStep(kept=kept, written=written, c=c, tanh_c=tanh_c, h=o * tanh_c, **a, **terms, **gates))
 
 
 def lstm_sequence(
@@ -320,20 +320,20 @@ def gru_step(
     return _gru_step(_read(given, {"x": (_D,), **_GRU}))
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _gru_step(a: dict[str, FloatArray]) -> GRUStep:
-    input_term = _product("W_ih x", a["W_ih"], a["x"])
-    recurrent_term = _product("W_hh h_prev", a["W_hh"], a["h_prev"])
-    in_r, in_z, in_n = np.split(_sum("W_ih x + b_ih", input_term, a["b_ih"]), 3)
-    re_r, re_z, memory = np.split(_sum("W_hh h_prev + b_hh", recurrent_term, a["b_hh"]), 3)
-    a_r, a_z = _sum("a_r", in_r, re_r), _sum("a_z", in_z, re_z)
-    r, z = sigmoid(a_r), sigmoid(a_z)
+    input_term, recurrent_term = a["W_ih"] @ a["x"], a["W_hh"] @ a["h_prev"]
+    in_r, in_z, in_n = np.split(input_term + a["b_ih"], 3)
+    re_r, re_z, memory = np.split(recurrent_term + a["b_hh"], 3)
+    a_r, a_z = in_r + re_r, in_z + re_z
+    r, z = _sigmoid(a_r), _sigmoid(a_z)
     reset_memory = r * memory
-    a_n = _sum("a_n", in_n, reset_memory)
+    a_n = in_n + reset_memory
     n = np.tanh(a_n)
     written, kept = (1.0 - z) * n, z * a["h_prev"]
     terms = {"input_term": input_term, "recurrent_term": recurrent_term, "memory": memory, "reset_memory": reset_memory}
     gates = {"a_r": a_r, "a_z": a_z, "a_n": a_n, "r": r, "z": z, "n": n}
-    return GRUStep(written=written, kept=kept, h=_sum("h", written, kept), **a, **terms, **gates)
+    return _checked(GRUStep(written=written, kept=kept, h=written + kept, **a, **terms, **gates))
 
 
 def gru_sequence(
@@ -456,11 +456,9 @@ def _finite(name: str, values: FloatArray) -> FloatArray:
     return values
 
 
-def _product(name: str, matrix: FloatArray, vector: FloatArray) -> FloatArray:
-    with np.errstate(over="ignore", invalid="ignore"):
-        return _finite(name, matrix @ vector)
-
-
-def _sum(name: str, *terms: FloatArray) -> FloatArray:
-    with np.errstate(over="ignore", invalid="ignore"):
-        return _finite(name, np.asarray(sum(terms[1:], start=terms[0]), dtype=np.float64))
+def _checked(record: Step) -> Step:
+    """A record all of whose numbers are finite."""
+    for name, value in vars(record).items():
+        if isinstance(value, np.ndarray):
+            _finite(name, value)
+    return record
