@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rnncourse._kernel_call import Weights
+from rnncourse._kernel_call import Weights, tanh
 
 # Gradient through a sigmoid or tanh: from the gradient above it and its own output, in one pass.
 _through_sigmoid = torch.ops.aten.sigmoid_backward.grad_input
@@ -121,7 +121,7 @@ class RnnTape(Tape):
             self.local.append(self.slope(self.states[run]).unsqueeze(0))
 
     def squash(self, a: Tensor, out: Tensor) -> Tensor:
-        return torch.tanh(a, out=out)
+        return tanh(a, out)
 
     def slope(self, h: Tensor) -> Tensor:
         return 1.0 - h.square()
@@ -173,8 +173,8 @@ class LstmTape(Tape):
             for a, ifo, i, f, o, g, c_t, tanh_c, h_t in zip(*(part.unbind() for part in parts), strict=True):
                 a.addmm_(w_hh, h)
                 ifo.sigmoid_()
-                c = torch.mul(f, c, out=c_t).addcmul_(i, g.tanh_())
-                torch.tanh(c, out=tanh_c)
+                c = torch.mul(f, c, out=c_t).addcmul_(i, tanh(g, g))
+                tanh(c, tanh_c)
                 h = torch.mul(o, tanh_c, out=h_t) if self.w_hr is None else torch.mm(self.w_hr, o * tanh_c, out=h_t)
             self.local.append(self.derivatives_of(gates, cells[:count], squashed[:count]))
             cells[0] = c
@@ -236,7 +236,7 @@ class GruTape(Tape):
             for rz, r, z, n, q, h_t in zip(*(part.unbind() for part in steps), strict=True):
                 rz.addmm_(both, h).sigmoid_()
                 torch.addmm(b_hn, w_hn, h, out=q)
-                h = torch.lerp(n.addcmul_(r, q).tanh_(), h, z, out=h_t)
+                h = torch.lerp(tanh(n.addcmul_(r, q), n), h, z, out=h_t)
             self.local.append(self.derivatives_of(parts, recurrent, torch.cat(before)))
 
     def derivatives_of(self, gates: Tensor, q: Tensor, h_prev: Tensor) -> Tensor:

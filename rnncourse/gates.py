@@ -6,7 +6,7 @@ The output rebuilt from the gates is compared with what the module returned.
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from types import MappingProxyType
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from rnncourse._kernel_call import KernelCall, Weights, check_input, check_layer, watch
+from rnncourse._kernel_call import KernelCall, Weights, check_input, check_layer, tanh, watch
 
 __all__ = ["GateTrace", "trace_gates"]
 
@@ -49,18 +49,16 @@ class GateTrace:
     Attributes:
         kind: ``"LSTM"`` or ``"GRU"``.
         lengths: steps of each sequence, shape ``(batch,)``, for a packed input; else None.
-        residual: largest difference between the output of the module and the same output rebuilt from the gates,
-            relative to the size of the numbers it was computed from (to 1 where they are larger): a few float
-            roundings where the trace is exact.
     """
 
     kind: str
     lengths: Tensor | None
-    residual: float
     _gates: Tensor  # (layers, directions, gates, time, batch, hidden)
     _cell: Tensor | None  # (layers, directions, time, batch, hidden)
     _outputs: tuple[Tensor, ...]  # of each layer: (time, batch, directions * width)
     _initial: tuple[Tensor, ...]  # h_0 and c_0: (layers, directions, batch, width)
+    _projection: Tensor | None  # (layers, directions, width, hidden)
+    _size: Tensor  # of the largest numbers that were added up: (layers, directions)
 
     def __getitem__(self, name: str) -> Tensor:
         """Activations of one gate, after its sigmoid or tanh.
@@ -117,6 +115,43 @@ class GateTrace:
     def cell_prev(self) -> Tensor | None:
         """The cell state c_{t-1} that each step started from, a copy made on first use; None for a GRU."""
         return None if self.cell is None else _previous(self.cell, self._initial[1], self.lengths)
+
+    @cached_property
+    def residual(self) -> float:
+        """Largest difference between the module's states and the same states rebuilt from the gates.
+
+        It is relative to the size of the numbers that they were computed from (to 1 where these are larger), so that
+        it is a few float roundings where the trace is exact. Computed on first use.
+        """
+        return float((self._gaps() / self._size.clamp(max=1.0)).max())
+
+    def _gaps(self, members: slice = slice(None)) -> Tensor:
+        """Largest difference between states and rebuilt states of some sequences, ``(layers, directions)``."""
+        hidden = self.hidden[:, :, members]
+        if self._cell is None:
+            lengths = None if self.lengths is None else self.lengths[members]
+            before = _previous(hidden, self._initial[0][:, :, members], lengths)
+            rebuilt = torch.lerp(self["new"][:, :, members], before, self["update"][:, :, members])
+        else:
+            rebuilt = torch.empty_like(self.cell[:, :, members])
+            tanh(self.cell[:, :, members], out=rebuilt)
+            rebuilt.mul_(self["output"][:, :, members])
+        if self._projection is not None:
+            rebuilt = rebuilt @ self._projection.mT.unsqueeze(2)
+        return rebuilt.sub_(hidden).nan_to_num_(0.0).abs_().amax((2, 3, 4))
+
+    def _check(self) -> None:
+        """Refuse a trace where rounding, a few times in each step, does not explain how far it is off.
+
+        A gate that is read wrongly is wrong in every sequence, so one of them tells.
+        """
+        gaps = self._gaps(slice(1))
+        roundings = gaps / (torch.finfo(gaps.dtype).eps * self._size)
+        if not bool((roundings <= 64 + self._gates.shape[3]).all()):
+            raise ValueError(
+                f"the output of rnn differs by {float(gaps.max()):.1e} from the one that its gates give; a hook or its "
+                "own forward changes it: remove the hook, or pass a plain layer of these weights."
+            )
 
 
 def trace_gates(
@@ -216,24 +251,32 @@ def _trace(call: KernelCall, output: Tensor | PackedSequence) -> GateTrace:
     packed = output if isinstance(output, PackedSequence) else None
     lengths, outside = _ends(packed)
     initial = [_unsorted(s, packed).reshape(call.num_layers, call.directions, *s.shape[1:]) for s in call.initial]
-    data, x, outputs = call.input, _padded(call.input, packed), list[Tensor]()
-    hidden_size = call.flat[0].shape[0] // len(GATE_NAMES[call.mode])
-    gates = _room(x, (*initial[0].shape[:2], len(GATE_NAMES[call.mode]), *x.shape[:2], hidden_size))
-    cell = _room(x, (*initial[0].shape[:2], *x.shape[:2], hidden_size)) if call.mode == "LSTM" else None
-    gaps = []
+    data, x, outputs, sizes = call.input, _padded(call.input, packed), list[Tensor](), list[float]()
+    names, width = GATE_NAMES[call.mode], call.flat[1].shape[0] // len(GATE_NAMES[call.mode])
+    gates = _room(x, (*initial[0].shape[:2], len(names), *x.shape[:2], width))
+    cell = _room(x, (*initial[0].shape[:2], *x.shape[:2], width)) if call.mode == "LSTM" else None
     for k, layer in enumerate(call.layers):
         data = call.run_layer(k, data) if k < call.num_layers - 1 else _time_major(call, output)
         outputs.append(_padded(data, packed))
         for d, (weights, states) in enumerate(zip(layer, outputs[k].chunk(call.directions, -1), strict=True)):
             reading = _Reading(weights, x, states, [state[k, d] for state in initial], d == 1, outside)
-            gaps += _read_gru(reading, gates[k, d]) if cell is None else _read_lstm(reading, gates[k, d], cell[k, d])
+            if cell is None:
+                _read_gru(reading, gates[k, d])
+            else:
+                _read_lstm(reading, gates[k, d], cell[k, d])
+            sizes.append(_size_of_terms(reading, None if cell is None else cell[k, d]))
         x = outputs[k]
     if outside is not None:
         for values in (*outputs, gates, *([] if cell is None else [cell])):
             values.masked_fill_(outside, torch.nan)
     # Copies of the initial states: the trace stays as it is while their owner goes on with them.
     first = tuple(state.clone() for state in initial)
-    return GateTrace(call.mode, lengths, _residual(torch.stack(gaps), len(x)), gates, cell, tuple(outputs), first)
+    projections = [way.w_hr for layer in call.layers for way in layer if way.w_hr is not None]
+    projection = torch.stack(projections).view(*initial[0].shape[:2], *projections[0].shape) if projections else None
+    size = x.new_tensor(sizes).clamp(min=torch.finfo(x.dtype).tiny / torch.finfo(x.dtype).eps)
+    trace = GateTrace(call.mode, lengths, gates, cell, tuple(outputs), first, projection, size.view(initial[0].shape[:2]))
+    trace._check()
+    return trace
 
 
 def _ends(packed: PackedSequence | None) -> tuple[Tensor | None, Tensor | None]:
@@ -274,63 +317,43 @@ def _room(like: Tensor, shape: tuple[int, ...]) -> Tensor:
     return torch.from_numpy(np.empty(shape, dtype=str(like.dtype).removeprefix("torch.")))
 
 
-def _read_lstm(reading: _Reading, gates: Tensor, cell: Tensor) -> list[Tensor]:
+def _read_lstm(reading: _Reading, gates: Tensor, cell: Tensor) -> None:
     """Write i, f, g, o of every step into ``gates`` ``(gate, time, batch, hidden)`` and c_t into ``cell``."""
-    i, f, g, o = gates.unbind()
-    w_ih, w_hh, b_ih, b_hh, w_hr = reading.weights
-    matrices = torch.cat([w_ih, w_hh], 1).chunk(4)
-    biases = [None] * 4 if b_ih is None or b_hh is None else (b_ih + b_hh).chunk(4)
-    c_prev, gaps, size = reading.initial[1], [], _size_of_terms(reading.weights)
-    largest = _largest(c_prev)
+    w_ih, w_hh, b_ih, b_hh, _ = reading.weights
+    matrix, bias = torch.cat([w_ih, w_hh], 1), None if b_ih is None or b_hh is None else b_ih + b_hh
+    c_prev = reading.initial[1]
     for block, rows in _blocks(reading):
-        for gate, matrix, bias in zip((i, f, g, o), matrices, biases, strict=True):
-            sums = _affine(rows, matrix, bias, out=gate[block].view(len(rows), -1))
-            (torch.tanh if gate is g else torch.sigmoid)(sums, out=sums)
+        i, f, g, o = gates[:, block]
+        sums = nn.functional.linear(rows, matrix, bias).view(*i.shape[:2], -1).chunk(4, -1)
+        for gate, values in zip((i, f, o), (*sums[:2], sums[3]), strict=True):
+            torch.sigmoid(values, out=gate)
+        tanh(sums[2], out=g)
         if reading.outside is not None and reading.backward:
             # Beyond its end a sequence writes nothing and keeps all, so c_0 waits at the end.
-            i[block].masked_fill_(reading.outside[block], 0.0)
-            f[block].masked_fill_(reading.outside[block], 1.0)
-        c = torch.mul(i[block], g[block], out=cell[block])
-        c_prev = _recur(c, f[block], c_prev, backward=reading.backward)
-        rebuilt = torch.tanh(c).mul_(o[block])
-        if w_hr is not None:
-            rebuilt = rebuilt @ w_hr.t()
-        # What a large cell has rounded away stays in it when it is small again.
-        terms, sizes = size(rows).view(c.shape[:2]), _largest(c)
-        largest = torch.maximum(largest, sizes.amax(0))
-        gaps.append(_gap(reading, block, rebuilt, terms + sizes, terms + largest))
-    return gaps
+            i.masked_fill_(reading.outside[block], 0.0)
+            f.masked_fill_(reading.outside[block], 1.0)
+        steps = list(zip(torch.mul(i, g, out=cell[block]).unbind(), f.unbind(), strict=True))
+        for written, keep in reversed(steps) if reading.backward else steps:
+            c_prev = written.addcmul_(keep, c_prev)
 
 
-def _recur(cell: Tensor, keep: Tensor, c_prev: Tensor, *, backward: bool) -> Tensor:
-    """Turn ``i g`` into ``c_t = f c_{t-1} + i g``, in place; return the last state read."""
-    pairs = list(zip(cell.unbind(), keep.unbind(), strict=True))
-    for c, f in reversed(pairs) if backward else pairs:
-        c_prev = c.addcmul_(f, c_prev)
-    return c_prev
-
-
-def _read_gru(reading: _Reading, gates: Tensor) -> list[Tensor]:
+def _read_gru(reading: _Reading, gates: Tensor) -> None:
     """Write r, z, n of every step into ``gates`` ``(gate, time, batch, hidden)``."""
     w_ih, w_hh, b_ih, b_hh, _ = reading.weights
-    width = w_ih.shape[1]
-    w_in, w_hn = w_ih.chunk(3)[2], w_hh.chunk(3)[2]
-    w_r, w_z, _ = torch.cat([w_ih, w_hh], 1).chunk(3)
-    b_r = b_z = b_in = b_hn = None
+    width, hidden_size = w_ih.shape[1], gates.shape[-1]
+    w_rz = torch.cat([w_ih, w_hh], 1)[: 2 * hidden_size]
+    b_rz = b_in = b_hn = None
     if b_ih is not None and b_hh is not None:
-        (b_r, b_z, _), b_in, b_hn = (b_ih + b_hh).chunk(3), b_ih.chunk(3)[2], b_hh.chunk(3)[2]
-    gaps, size = [], _size_of_terms(reading.weights)
+        b_rz, b_in, b_hn = (b_ih + b_hh)[: 2 * hidden_size], b_ih[2 * hidden_size :], b_hh[2 * hidden_size :]
     for block, rows in _blocks(reading):
-        r, z, n = (gate[block].view(len(rows), -1) for gate in gates)
-        torch.sigmoid(_affine(rows, w_r, b_r, out=r), out=r)
-        torch.sigmoid(_affine(rows, w_z, b_z, out=z), out=z)
+        r, z, n = gates[:, block]
+        sums = nn.functional.linear(rows, w_rz, b_rz).view(*r.shape[:2], -1)
+        torch.sigmoid(sums[..., :hidden_size], out=r)
+        torch.sigmoid(sums[..., hidden_size:], out=z)
         # n = tanh(W_in x + b_in + r (W_hn h + b_hn)): the recurrent part stays apart for r.
-        h_prev = rows[:, width:]
-        recurrent = nn.functional.linear(h_prev, w_hn, b_hn)
-        torch.tanh(_affine(rows[:, :width], w_in, b_in, out=n).addcmul_(r, recurrent), out=n)
-        sizes = size(rows)
-        gaps.append(_gap(reading, block, torch.lerp(n, h_prev, z), sizes, sizes))
-    return gaps
+        content = nn.functional.linear(rows[:, :width], w_ih[2 * hidden_size :], b_in).view_as(n)
+        recurrent = nn.functional.linear(rows[:, width:], w_hh[2 * hidden_size :], b_hn).view_as(n)
+        tanh(content.addcmul_(r, recurrent), out=n)
 
 
 def _blocks(reading: _Reading) -> Iterator[tuple[slice, Tensor]]:
@@ -362,44 +385,18 @@ def _blocks(reading: _Reading) -> Iterator[tuple[slice, Tensor]]:
         yield slice(start, stop), pairs.flatten(0, 1)
 
 
-def _affine(rows: Tensor, matrix: Tensor, bias: Tensor | None, *, out: Tensor) -> Tensor:
-    """``x W^T + b`` for all rows x at once."""
-    return torch.mm(rows, matrix.t(), out=out) if bias is None else torch.addmm(bias, rows, matrix.t(), out=out)
-
-
-def _largest(values: Tensor) -> Tensor:
-    largest: Tensor = torch.linalg.vector_norm(values, ord=torch.inf, dim=-1)
-    return largest
-
-
-def _size_of_terms(weights: Weights) -> Callable[[Tensor], Tensor]:
-    """For each row ``[x_t, h_{t-1}]`` a bound on the numbers that are added up in its step, but for the cell's."""
+def _size_of_terms(reading: _Reading, cell: Tensor | None) -> float:
+    """A bound on the numbers that are added up in any step of a layer."""
+    weights, states = reading.weights, (reading.states, reading.initial[0])
     from_x, from_h = (float(matrix.abs().sum(1).max()) for matrix in weights[:2])
-    bias = sum(float(values.abs().max()) for values in weights[2:4] if values is not None)
-    width = weights.w_ih.shape[1]
-    return lambda rows: _largest(rows[:, :width]) * from_x + _largest(rows[:, width:]) * max(from_h, 1.0) + bias
+    bias = sum(_largest(values) for values in weights[2:4] if values is not None)
+    content = 0.0 if cell is None else max(_largest(cell), _largest(reading.initial[1]))
+    return _largest(reading.x) * from_x + max(map(_largest, states)) * max(from_h, 1.0) + bias + content
 
 
-def _gap(reading: _Reading, block: slice, rebuilt: Tensor, size: Tensor, explained: Tensor) -> Tensor:
-    """Largest difference from the module's states: relative to ``size``, at most 1, and in roundings of a size."""
-    states = reading.states[block]
-    gap = _largest(rebuilt.view_as(states) - states)
-    if reading.outside is not None:
-        gap.masked_fill_(reading.outside[block].squeeze(-1), 0.0)
-    info = torch.finfo(gap.dtype)
-    size, explained = (sizes.view_as(gap).clamp(min=info.tiny / info.eps) for sizes in (size, explained))
-    return torch.stack([(gap / size.clamp(max=1.0)).max(), (gap / (info.eps * explained)).max()])
-
-
-def _residual(gaps: Tensor, seq_len: int) -> float:
-    """The largest gap, if rounding can explain it: a few times in each step, and once for each step in the cell."""
-    residual, roundings = (float(gap) for gap in gaps.amax(0))
-    if not roundings <= 64 + seq_len:
-        raise ValueError(
-            f"the output of rnn differs by {residual:.1e} from the one that its gates give; a hook or its own forward "
-            "changes it: remove the hook, or pass a plain layer of these weights."
-        )
-    return residual
+def _largest(values: Tensor) -> float:
+    low, high = torch.aminmax(values)
+    return max(-float(low), float(high))
 
 
 def _previous(states: Tensor, initial: Tensor, lengths: Tensor | None) -> Tensor:

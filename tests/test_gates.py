@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from rnncourse import gates
 from rnncourse.gates import GateTrace, trace_gates
 from tests.cell_loop import initial_states, stacked, unroll
 from tests.closeness import assert_close_ulp, ulps_apart
@@ -129,7 +130,8 @@ def test_whatever_a_call_computes_is_what_is_read_and_nothing_changes(kind: Any,
         cell = trace["forget"] * trace.cell_prev + trace["input"] * trace["cell"]
         assert_close_ulp(trace.cell, cell, 2)
         rebuilt = trace["output"] * trace.cell.tanh()
-    assert_close_ulp(rebuilt, trace.hidden, 4)
+    # The kernel and the reading each round their sums.
+    assert_close_ulp(rebuilt, trace.hidden, 8)
 
 
 def remember(rnn: nn.Module) -> dict[str, Any]:
@@ -202,8 +204,8 @@ def test_parametrisations_cached_outside_stay_cached() -> None:
 
 @pytest.mark.parametrize("relative", [0.1, 1e-3])
 def test_a_wrong_gate_is_noticed(monkeypatch: pytest.MonkeyPatch, relative: float) -> None:
-    tanh = torch.tanh
-    monkeypatch.setattr(torch, "tanh", lambda *args, **kwargs: tanh(*args, **kwargs).mul_(1 + relative))
+    tanh = gates.tanh
+    monkeypatch.setattr(gates, "tanh", lambda values, out: (tanh(values, out), out.mul_(1 + relative)))
     for rnn in (nn.LSTM(2, 3), nn.GRU(2, 3)):
         with pytest.raises(ValueError, match="differs by"):
             trace_gates(rnn, torch.randn(5, 2, 2))
