@@ -1,14 +1,14 @@
-"""What padding costs a network that reads texts: tokens per second, padded blindly, packed, and in buckets.
+"""What texts cost: words to ids to rectangles against plain loops, and padding to a network that reads it.
 
 Run with ``python -m benchmarks.text``. A corpus has the lengths of tweets or of film reviews, and
-tokens drawn at random. One round trains on some batches of an epoch, the batches being made meanwhile; a token of
-padding is no token.
+tokens drawn at random. One round of training takes some batches of an epoch, the batches being made meanwhile; a token
+of padding is no token.
 """
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from torch import nn
 
 from benchmarks._measure import interleaved, machine, markdown_table, ratios
 from rnncourse.networks import TextClassifier
-from rnncourse.text import Encoded, Layout, TextBatches, pad
+from rnncourse.text import Encoded, Layout, TextBatches, Vocabulary, pad, tokenise
 
 WORDS, EMBEDDING, CLASSES, BATCH, THREADS = 10_000, 100, 6, 64, 2
 TEXTS = 12_800  # enough for two pools of buckets
@@ -129,8 +129,61 @@ def candidate(corpus: Corpus, encoded: Encoded, method: str) -> tuple[Callable[[
     return train, int(encoded.lengths[np.concatenate(chosen)].sum())
 
 
-def run(*, repeats: int = 7, seed: int = 0) -> dict[str, Any]:
-    """Measure every method on both corpora.
+def vocabulary_by_loop(texts: Sequence[str]) -> dict[str, int]:
+    """Ids by word, the most frequent first."""
+    counts: dict[str, int] = {}
+    for text in texts:
+        for word in tokenise(text):
+            counts[word] = counts.get(word, 0) + 1
+    kept = sorted(counts, key=lambda word: (-counts[word], word))[: WORDS - 2]
+    return {word: number for number, word in enumerate(kept, 2)}
+
+
+def encoded_by_loop(texts: Sequence[str], ids: Mapping[str, int]) -> list[list[int]]:
+    """The ids of every text, 1 for an unknown word."""
+    rows = []
+    for text in texts:
+        row = []
+        for word in tokenise(text):
+            row.append(ids.get(word, 1))
+        rows.append(row)
+    return rows
+
+
+def padded_by_loop(rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """A rectangle of ids, filled row by row, and the lengths."""
+    rectangle = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.int64)
+    for number, row in enumerate(rows):
+        rectangle[number, : len(row)] = torch.tensor(row)
+    return rectangle, torch.tensor([len(row) for row in rows])
+
+
+def _prepare(
+    corpus: Corpus, tokens: NDArray[np.int64], lengths: NDArray[np.int64], repeats: int
+) -> list[dict[str, Any]]:
+    """Rows for each step from words to rectangles: the cost of the package relative to a plain loop's."""
+    texts = [" ".join(f"w{token}" for token in part) for part in np.split(tokens, np.cumsum(lengths)[:-1])]
+    vocabulary, ids = Vocabulary.of(texts, size=WORDS), vocabulary_by_loop(texts)
+    encoded, rows = vocabulary.encode(texts), encoded_by_loop(texts, ids)
+    pairs: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
+        "vocabulary": (lambda: Vocabulary.of(texts, size=WORDS), lambda: vocabulary_by_loop(texts)),
+        "encoding": (lambda: vocabulary.encode(texts), lambda: encoded_by_loop(texts, ids)),
+        "padding": (lambda: pad(encoded), lambda: padded_by_loop(rows)),
+    }
+    # What is compared computes the same.
+    assert vocabulary.words[2:] == tuple(ids)
+    assert all(torch.equal(mine, loops) for mine, loops in zip(pad(encoded), padded_by_loop(rows), strict=True))
+    found = []
+    for step, (ours, loop) in pairs.items():
+        times = interleaved({"rnncourse.text": ours, "plain loop": loop}, repeats=repeats, warmup=1)
+        middle, low, high = ratios(times, "plain loop")["rnncourse.text"]
+        milliseconds = {f"{name} ms": 1e3 * statistics.median(seconds) for name, seconds in times.items()}
+        found.append({"corpus": corpus.name, "step": step, **milliseconds, "relative": middle, "q1": low, "q3": high})
+    return found
+
+
+def run(*, repeats: int = 5, seed: int = 0) -> dict[str, Any]:
+    """Measure every step and every method on both corpora.
 
     Args:
         repeats: interleaved rounds per corpus.
@@ -138,21 +191,24 @@ def run(*, repeats: int = 7, seed: int = 0) -> dict[str, Any]:
 
     Returns:
         ``setting``, ``machine``, ``goal``; ``rows``: per corpus and method the median tokens per second, and the
-        median and quartiles of how many times as many that is as with `BASE`.
+        median and quartiles of how many times as many that is as with `BASE`; ``steps``: per corpus and step from
+        words to a rectangle the median milliseconds, and the cost relative to a plain loop.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(THREADS)
     rows: list[dict[str, Any]] = []
+    steps: list[dict[str, Any]] = []
     try:
         for corpus in CORPORA:
             rng = np.random.default_rng(seed)
             lengths = corpus.lengths(rng)
             tokens = rng.integers(1, WORDS, size=lengths.sum())
+            steps += _prepare(corpus, tokens, lengths, repeats)
             rows += _measure(corpus, Encoded(tokens, np.concatenate([[0], np.cumsum(lengths)])), repeats)
     finally:
         torch.set_num_threads(threads)
     setting = {"words": WORDS, "embedding": EMBEDDING, "batch": BATCH, "batches a round": BATCHES, "rounds": repeats}
-    return {"setting": setting, "machine": machine(), "goal": GOAL, "rows": rows}
+    return {"setting": setting, "machine": machine(), "goal": GOAL, "rows": rows, "steps": steps}
 
 
 def _measure(corpus: Corpus, encoded: Encoded, repeats: int) -> list[dict[str, Any]]:
@@ -188,7 +244,7 @@ def report(result: Mapping[str, Any]) -> None:
         }
         for row in result["rows"]
     ]
-    print(markdown_table(shown))
+    print(markdown_table(shown), markdown_table(result["steps"]), sep="\n\n")
     slowest = min(row["speed_up"] for row in result["rows"] if row["method"] == BUCKETS)
     print(f"\nbuckets, least speed-up: {slowest:.2f} (goal: more than {result['goal']:.1f})")
 

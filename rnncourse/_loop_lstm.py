@@ -1,11 +1,11 @@
 """LSTM cells that the fused kernel cannot express, run one step at a time.
 
-Each form is a pure step function from the pre-activations ``z = W_ih x + b + W_hh h``, ``(batch, 4 * hidden)`` in
-torch's order i, f, g, o, and the state before to the state after. Source: Greff et al. (2017), section IV, but for
+A step leads from the pre-activations ``z = W_ih x + b + W_hh h``, ``(batch, 4 * hidden)`` in torch's order i, f, g, o,
+and the state before to the state after. Source: Greff et al. (2017), section IV, but for
 the peepholes: Gers & Schmidhuber (2000), Recurrent nets that time and count.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -22,61 +22,29 @@ class State(NamedTuple):
     gates: Tensor
 
 
-def _no_input_activation(z: Tensor, state: State) -> State:
-    """The candidate content is its own pre-activation: nothing bounds what one step writes."""
-    z_i, z_f, z_g, z_o = z.chunk(4, dim=-1)
-    # c = σ(z_f) c_prev + σ(z_i) z_g,  h = σ(z_o) tanh(c)
-    cell = torch.sigmoid(z_f) * state.cell + torch.sigmoid(z_i) * z_g
-    return state._replace(hidden=torch.sigmoid(z_o) * torch.tanh(cell), cell=cell)
-
-
-def _no_output_activation(z: Tensor, state: State) -> State:
-    """The cell is shown unsquashed: a growing cell reaches the next step's gates undamped."""
-    z_i, z_f, z_g, z_o = z.chunk(4, dim=-1)
-    # c = σ(z_f) c_prev + σ(z_i) tanh(z_g),  h = σ(z_o) c
-    cell = torch.sigmoid(z_f) * state.cell + torch.sigmoid(z_i) * torch.tanh(z_g)
-    return state._replace(hidden=torch.sigmoid(z_o) * cell, cell=cell)
-
-
-def _peephole(z: Tensor, state: State, peephole: Tensor) -> State:
-    """The gates see their own unit's cell: i and f the old one, o the new one."""
-    z_i, z_f, z_g, z_o = z.chunk(4, dim=-1)
-    p_i, p_f, p_o = peephole.chunk(3)
-    # i = σ(z_i + p_i c_prev),  f = σ(z_f + p_f c_prev),  c = f c_prev + i tanh(z_g)
-    i = torch.sigmoid(torch.addcmul(z_i, p_i, state.cell))
-    f = torch.sigmoid(torch.addcmul(z_f, p_f, state.cell))
-    cell = f * state.cell + i * torch.tanh(z_g)
-    # o = σ(z_o + p_o c),  h = o tanh(c)
-    o = torch.sigmoid(torch.addcmul(z_o, p_o, cell))
-    return state._replace(hidden=o * torch.tanh(cell), cell=cell)
-
-
-def _full_gate_recurrence(z: Tensor, state: State, gate_recurrence: Tensor) -> State:
-    """The gates see all three gates of the step before; rows of the matrix are gates written to, columns read."""
-    z_i, z_f, z_g, z_o = z.chunk(4, dim=-1)
-    # [i f o] = σ([z_i z_f z_o] + R [i_prev f_prev o_prev])
-    gates = torch.sigmoid(torch.addmm(torch.cat((z_i, z_f, z_o), dim=-1), state.gates, gate_recurrence.T))
-    i, f, o = gates.chunk(3, dim=-1)
-    # c = f c_prev + i tanh(z_g),  h = o tanh(c)
-    cell = f * state.cell + i * torch.tanh(z_g)
-    return State(hidden=o * torch.tanh(cell), cell=cell, gates=gates)
-
-
-class Form(NamedTuple):
-    """A step function, and the weights it takes beside those of ``nn.LSTM``: name → shape in hidden sizes."""
-
-    step: Callable[..., State]
-    extra: Mapping[str, tuple[int, ...]] = MappingProxyType({})
-
-
-FORMS: Mapping[str, Form] = MappingProxyType(
-    {
-        "no_input_activation": Form(_no_input_activation),
-        "no_output_activation": Form(_no_output_activation),
-        "peephole": Form(_peephole, {"peephole": (3,)}),
-        "full_gate_recurrence": Form(_full_gate_recurrence, {"gate_recurrence": (3, 3)}),
-    }
+# The weights that a form takes beside those of ``nn.LSTM``: form → name and shape in hidden sizes.
+EXTRA: Mapping[str, tuple[str, tuple[int, ...]]] = MappingProxyType(
+    {"peephole": ("peephole", (3,)), "full_gate_recurrence": ("gate_recurrence", (3, 3))}
 )
+
+
+def step(form: str, z: Tensor, state: State, extra: Tensor | None) -> State:
+    """One step of a form, from the pre-activations ``z``, the state before it and the form's extra weights.
+
+    Peepholes show i and f their own unit's old cell, and o the new one. Full gate recurrence shows all gates those of
+    the step before; rows of its matrix are gates written to, columns read.
+    """
+    z_i, z_f, z_g, z_o = z.chunk(4, dim=-1)
+    if form == "full_gate_recurrence" and extra is not None:
+        z_i, z_f, z_o = torch.addmm(torch.cat((z_i, z_f, z_o), dim=-1), state.gates, extra.T).chunk(3, dim=-1)
+    if form == "peephole" and extra is not None:
+        p_i, p_f, p_o = extra.chunk(3)
+        z_i, z_f = torch.addcmul(z_i, p_i, state.cell), torch.addcmul(z_f, p_f, state.cell)
+    i, f = torch.sigmoid(z_i), torch.sigmoid(z_f)
+    cell = f * state.cell + i * (z_g if form == "no_input_activation" else torch.tanh(z_g))
+    o = torch.sigmoid(torch.addcmul(z_o, p_o, cell) if form == "peephole" else z_o)
+    gates = torch.cat((i, f, o), dim=-1) if form == "full_gate_recurrence" else state.gates
+    return State(o * (cell if form == "no_output_activation" else torch.tanh(cell)), cell, gates)
 
 
 class LoopLSTM(nn.Module):
@@ -111,12 +79,12 @@ class LoopLSTM(nn.Module):
         for name, weight in lstm.named_parameters():
             copy = weight.detach().clone(memory_format=torch.contiguous_format)
             self.register_parameter(name, nn.Parameter(copy, requires_grad=weight.requires_grad))
-        for suffix in self._suffixes():
-            for name, multiples in FORMS[form].extra.items():
-                zeros = lstm.get_parameter("weight_ih_l0").new_zeros(
-                    [multiple * self.hidden_size for multiple in multiples]
-                )
-                self.register_parameter(name + suffix, nn.Parameter(zeros.detach()))
+        if form in EXTRA:
+            name, multiples = EXTRA[form]
+            shape = [multiple * self.hidden_size for multiple in multiples]
+            for suffix in self._suffixes():
+                zeros = lstm.get_parameter("weight_ih_l0").detach().new_zeros(shape)
+                self.register_parameter(name + suffix, nn.Parameter(zeros))
         self.train(lstm.training)
 
     def reset_parameters(self, *, generator: torch.Generator | None = None) -> None:
@@ -169,15 +137,14 @@ class LoopLSTM(nn.Module):
             found: Tensor = getattr(self, name + suffix)
             return found
 
-        form = FORMS[self.form]
-        extra = [weight(name) for name in form.extra]
+        extra = weight(EXTRA[self.form][0]) if self.form in EXTRA else None
         bias = weight("bias_ih") + weight("bias_hh") if self.bias else None
         # The input part of every pre-activation needs no state: one product for all steps.
         z_input = functional.linear(steps, weight("weight_ih"), bias).unbind(0)
         recurrent = weight("weight_hh").T
         hidden, order = [steps] * len(z_input), range(len(z_input))
         for t in order[::-1] if suffix.endswith("_reverse") else order:
-            state = form.step(torch.addmm(z_input[t], state.hidden, recurrent), state, *extra)
+            state = step(self.form, torch.addmm(z_input[t], state.hidden, recurrent), state, extra)
             hidden[t] = state.hidden
         return torch.stack(hidden), state
 

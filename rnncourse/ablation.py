@@ -11,23 +11,10 @@ unchecked. ``X_only`` keeps gate X and holds the two others at 1. The coursework
 its input-only model: the forget gate counts as always 1. For its forget-only model it does not say, but a
 closed input gate (0) would keep every input out of the cell, so 1 is the only reading that can learn.
 
-**What bounds the cell.** With every gate the candidate content g lies in (−1, 1), and from a zero start
-
-=================  ====================================  ===============================================
-variant            cell update                           bound after t steps
-=================  ====================================  ===============================================
-``full``           :math:`c' = f c + i g`                :math:`t`; steady where f stays below 1
-``no_input``       :math:`c' = f c + g`                  :math:`1/(1-f)` for constant f; t as f nears 1
-``no_forget``      :math:`c' = c + i g`                  :math:`t`: nothing ever leaves the cell
-``no_output``      :math:`c' = f c + i g`                as ``full``; the whole of tanh(c) is shown
-``input_only``     :math:`c' = c + i g`                  :math:`t`: nothing ever leaves the cell
-``forget_only``    :math:`c' = f c + g`                  as ``no_input``
-``output_only``    :math:`c' = c + g`                    :math:`t`: a plain sum of all candidates
-``coupled``        :math:`c' = f c + (1-f) g`            1: an average of the old cell and the candidate
-=================  ====================================  ===============================================
-
-The hidden state stays in (−1, 1) in all of these. Without the input activation g itself is unbounded;
-without the output activation h is.
+**What bounds the cell.** With every gate the candidate content g lies in (−1, 1), so from a zero start the cell lies
+within t after t steps. Where f stays below 1, also without an input gate, it lies within 1/(1 − f); where the forget
+gate is held at 1, nothing ever leaves it; coupled, it is an average of the old cell and g, and lies within 1. The
+hidden state stays in (−1, 1), but for a form without the output activation.
 
 **Greff et al.'s names.** Their vanilla LSTM (V) has peepholes, torch's has none. So ``nn.LSTM`` is their NP
 (no peepholes), their V is the variant ``peephole``, and the seven others here start from NP, not from V.
@@ -49,14 +36,7 @@ from rnncourse._loop_lstm import LoopLSTM
 __all__ = ["VARIANTS", "AblatedLSTM", "LoopLSTM", "Variant", "ablate", "learnable_parameters"]
 
 KernelVariant = Literal[
-    "full",
-    "no_input",
-    "no_forget",
-    "no_output",
-    "input_only",
-    "forget_only",
-    "output_only",
-    "coupled",
+    "full", "no_input", "no_forget", "no_output", "input_only", "forget_only", "output_only", "coupled"
 ]
 CellVariant = Literal["no_input_activation", "no_output_activation", "peephole", "full_gate_recurrence"]
 

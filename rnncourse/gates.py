@@ -274,7 +274,9 @@ def _trace(call: KernelCall, output: Tensor | PackedSequence) -> GateTrace:
     projections = [way.w_hr for layer in call.layers for way in layer if way.w_hr is not None]
     projection = torch.stack(projections).view(*initial[0].shape[:2], *projections[0].shape) if projections else None
     size = x.new_tensor(sizes).clamp(min=torch.finfo(x.dtype).tiny / torch.finfo(x.dtype).eps)
-    trace = GateTrace(call.mode, lengths, gates, cell, tuple(outputs), first, projection, size.view(initial[0].shape[:2]))
+    trace = GateTrace(
+        call.mode, lengths, gates, cell, tuple(outputs), first, projection, size.view(initial[0].shape[:2])
+    )
     trace._check()
     return trace
 
@@ -357,7 +359,7 @@ def _read_gru(reading: _Reading, gates: Tensor) -> None:
 
 
 def _blocks(reading: _Reading) -> Iterator[tuple[slice, Tensor]]:
-    """Runs of steps in reading order, each with its rows ``[x_t, h_{t-1}]``, valid until the next.
+    """Runs of steps in reading order, each with its rows ``[x_t, h_{t-1}]``.
 
     A run has about a thousand rows, so that what is computed from them stays in the processor's cache.
     """
@@ -365,24 +367,15 @@ def _blocks(reading: _Reading) -> Iterator[tuple[slice, Tensor]]:
     if reading.backward and reading.outside is not None:
         # A short sequence that is read backward starts at its own end: h_0 waits there for it.
         states = torch.where(reading.outside, h_0, states)
-    seq_len, batch_size, width = x.shape
-    steps = min(seq_len, max(1, 1024 // batch_size))
-    room = x.new_empty(steps, batch_size, width + states.shape[-1])
+    seq_len, steps = len(x), max(1, 1024 // x.shape[1])
     starts = range(0, seq_len, steps)
     for start in reversed(starts) if reading.backward else starts:
         stop = min(start + steps, seq_len)
-        pairs = room[: stop - start]
-        pairs[..., :width] = x[start:stop]
-        before = pairs[..., width:]
         if reading.backward:
-            before[: min(stop, seq_len - 1) - start] = states[start + 1 : stop + 1]
-            if stop == seq_len:
-                before[-1] = h_0
+            before = states[start + 1 : stop + 1] if stop < seq_len else torch.cat([states[start + 1 :], h_0[None]])
         else:
-            before[start == 0 :] = states[max(start - 1, 0) : stop - 1]
-            if start == 0:
-                before[0] = h_0
-        yield slice(start, stop), pairs.flatten(0, 1)
+            before = states[start - 1 : stop - 1] if start else torch.cat([h_0[None], states[: stop - 1]])
+        yield slice(start, stop), torch.cat([x[start:stop], before], -1).flatten(0, 1)
 
 
 def _size_of_terms(reading: _Reading, cell: Tensor | None) -> float:

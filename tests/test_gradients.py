@@ -19,7 +19,7 @@ from torch.nn.utils.rnn import pack_sequence
 from rnncourse.gradients import GradientFlow, gradient_flow, spectral_bound, state_jacobians
 from tests.cell_loop import Layer, unroll
 from tests.closeness import assert_close_ulp
-from tests.layer_zoo import READABLE, SIZE, UNREADABLE, WRAPPED, Build, sequence
+from tests.layer_zoo import READABLE, UNREADABLE, WRAPPED, Build, sequence
 from tests.test_gates import assert_remembered, remember
 
 pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.filterwarnings("ignore:.*deprecated.*")]
@@ -157,16 +157,6 @@ def test_whatever_a_call_computes_is_what_is_differentiated_and_nothing_changes(
     output = returned if isinstance(returned, Tensor) else returned[0]
     assert_close_ulp(seen[0].transpose(0, 1), output, 8)
     assert flow.loss == LOSSES["last"](seen[0]).item()
-
-
-def test_recomputed_weights_are_differentiated_as_they_are() -> None:
-    torch.manual_seed(0)
-    rnn = READABLE["old weight_norm"](nn.LSTM).double()
-    plain = nn.LSTM(SIZE, SIZE).double()
-    rnn(sequence().double())
-    plain.load_state_dict({name: getattr(rnn, name).detach() for name in plain.state_dict()})
-    torch.optim.SGD(rnn.parameters(), lr=1.0).zero_grad()
-    assert_flow(gradient_flow(rnn, sequence(), LOSSES["all"]), by_autograd(plain, sequence().double(), LOSSES["all"]))
 
 
 @pytest.mark.parametrize("build", UNREADABLE.values(), ids=UNREADABLE.keys())
@@ -382,8 +372,7 @@ def compare_spectra(log10_values: Tensor, matrices: Tensor) -> None:
     assert log10_values.shape == expected.shape
     clear = expected > 1e-5 * expected[:, :1]
     assert bool(torch.isfinite(log10_values[clear]).all())
-    # Where a unit saturates, a rounding of its state is that of many digits of its slope.
-    torch.testing.assert_close(10 ** log10_values[clear], expected[clear], rtol=1e-7, atol=0)
+    torch.testing.assert_close(10 ** log10_values[clear], expected[clear], rtol=1e-9, atol=0)
 
 
 def test_singular_values_outlive_float64() -> None:
@@ -435,32 +424,6 @@ def test_bound_is_the_product_it_says() -> None:
     torch.testing.assert_close(spectral_bound(rnn, x), expected, rtol=1e-12, atol=1e-12)
 
 
-def test_bound_is_reached_by_the_identity() -> None:
-    rnn, x = nn.RNN(2, 5, nonlinearity="relu", bias=False), torch.rand(30, 1, 2)
-    nn.init.eye_(rnn.weight_hh_l0)
-    with torch.no_grad():
-        rnn.weight_ih_l0.abs_()
-    torch.testing.assert_close(spectral_bound(rnn, x), torch.zeros(30, dtype=torch.float64))
-    values = state_jacobians(rnn, x).log10_singular_values
-    torch.testing.assert_close(values, torch.zeros(30, 5, dtype=torch.float64))
-
-
-@pytest.mark.parametrize(
-    "build", [READABLE["old weight_norm"], READABLE["spectral_norm"], READABLE["keeps statistics"]]
-)
-def test_jacobians_and_bounds_read_the_weights_of_the_moment_and_change_nothing(build: Build) -> None:
-    rnn, x = build(nn.RNN).double(), sequence()[:, :1].double()
-    before = remember(rnn)
-    values = state_jacobians(rnn, x).log10_singular_values
-    bound = spectral_bound(rnn, x)
-    assert_remembered(rnn, before)
-    plain = nn.RNN(SIZE, SIZE).double()
-    rnn(x)
-    plain.load_state_dict({name: getattr(rnn, name).detach() for name in plain.state_dict()})
-    compare_spectra(values, torch.stack(jacobians_by_autograd(plain, x, 0)))
-    torch.testing.assert_close(bound, spectral_bound(plain, x))
-
-
 # --- bad input
 
 
@@ -490,13 +453,7 @@ BAD: dict[str, tuple[Any, Any, Any, type[Exception], str]] = {
     "float loss": (GRU, X, lambda output: output.sum().item(), TypeError, "loss .* tensor, got float"),
     "constant loss": (GRU, X, lambda output: torch.tensor(1.0), ValueError, "loss does not depend"),
     "detached loss": (GRU, X, lambda output: output.detach().sum(), ValueError, "loss does not depend"),
-    "another's loss": (
-        GRU,
-        X,
-        lambda output: torch.ones(1, requires_grad=True).sum(),
-        ValueError,
-        "loss does not depend",
-    ),
+    "another's loss": (GRU, X, lambda _: torch.ones(1, requires_grad=True).sum(), ValueError, "loss does not depend"),
     "nan loss": (GRU, X, lambda output: (output.sum() * 0 - 1).log(), ValueError, "loss is nan"),
     "nan gradient": (GRU, X, lambda out: (out * 0).norm().add(out.sum() * 0).sqrt(), ValueError, "gradient of loss"),
     "overflow": (scalar_rnn(10.0, "relu"), torch.ones(400, 1, 1), torch.sum, ValueError, "states of rnn .* float64"),
