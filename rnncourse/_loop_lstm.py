@@ -35,16 +35,21 @@ def step(form: str, z: Tensor, state: State, extra: Tensor | None) -> State:
     the step before; rows of its matrix are gates written to, columns read.
     """
     z_i, z_f, z_g, z_o = z.chunk(4, dim=-1)
+    g = z_g if form == "no_input_activation" else torch.tanh(z_g)
     if form == "full_gate_recurrence" and extra is not None:
-        z_i, z_f, z_o = torch.addmm(torch.cat((z_i, z_f, z_o), dim=-1), state.gates, extra.T).chunk(3, dim=-1)
-    if form == "peephole" and extra is not None:
-        p_i, p_f, p_o = extra.chunk(3)
-        z_i, z_f = torch.addcmul(z_i, p_i, state.cell), torch.addcmul(z_f, p_f, state.cell)
-    i, f = torch.sigmoid(z_i), torch.sigmoid(z_f)
-    cell = f * state.cell + i * (z_g if form == "no_input_activation" else torch.tanh(z_g))
-    o = torch.sigmoid(torch.addcmul(z_o, p_o, cell) if form == "peephole" else z_o)
-    gates = torch.cat((i, f, o), dim=-1) if form == "full_gate_recurrence" else state.gates
-    return State(o * (cell if form == "no_output_activation" else torch.tanh(cell)), cell, gates)
+        gates = torch.sigmoid(torch.addmm(torch.cat((z_i, z_f, z_o), dim=-1), state.gates, extra.T))
+        i, f, o = gates.chunk(3, dim=-1)
+        cell = f * state.cell + i * g
+        return State(o * torch.tanh(cell), cell, gates)
+    p_i, p_f, p_o = (None, None, None) if extra is None else extra.chunk(3)
+    i, f = torch.sigmoid(_seen(z_i, p_i, state.cell)), torch.sigmoid(_seen(z_f, p_f, state.cell))
+    cell = f * state.cell + i * g
+    o = torch.sigmoid(_seen(z_o, p_o, cell))
+    return state._replace(hidden=o * (cell if form == "no_output_activation" else torch.tanh(cell)), cell=cell)
+
+
+def _seen(z: Tensor, peephole: Tensor | None, cell: Tensor) -> Tensor:
+    return z if peephole is None else torch.addcmul(z, peephole, cell)
 
 
 class LoopLSTM(nn.Module):
