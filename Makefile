@@ -103,9 +103,16 @@ test: ## check everything
 
 .PHONY: check
 check: $(FULL) ## a change of prose, in under a minute: links, ledger, spelling, notation, and the page ONLY=NN in the browser
-	$(BIN)/pytest -q -n $(JOBS) tests/book --ignore tests/book/test_teeth.py
+	$(MAKE) --jobs 2 words pages
+	$(if $(ONLY),$(BROWSE) -k "notebooks/$(ONLY)")
+
+.PHONY: words
+words: $(FULL)
+	$(BIN)/pytest -q tests/book --ignore tests/book/test_teeth.py
+
+.PHONY: pages
+pages: $(FULL)
 	$(BIN)/jupyter-book build --quiet -W -n --keep-going --path-output . .
-	$(if $(ONLY),$(BROWSE) tests/site/test_site.py -k "notebooks/$(ONLY)")
 
 .PHONY: lint
 lint: $(FULL) ## style and types

@@ -4,6 +4,7 @@ import random
 import sys
 import unicodedata
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,14 +19,16 @@ from rnncourse.counting import count
 from rnncourse.data import order_sentences
 from rnncourse.text import tokenise
 from rnncourse.widgets import SentenceReader
-from rnncourse.widgets.base import HERE
-from rnncourse.widgets.causality_explorer import NETWORKS, CausalityExplorer
+from rnncourse.widgets.base import HERE, Choice, Flag, Numbers, PageWidget, RealNumber, WholeNumber
+from rnncourse.widgets.causality_explorer import CausalityExplorer
+from rnncourse.widgets.cell_explorer import CellExplorer
 from rnncourse.widgets.forecast_explorer import ForecastExplorer
-from rnncourse.widgets.gate_explorer import GATE_SEQUENCES
+from rnncourse.widgets.gate_explorer import GATE_SEQUENCES, GateExplorer
 from rnncourse.widgets.gate_scrubber import GateScrubber
 from rnncourse.widgets.gradient_explorer import GradientExplorer
 from rnncourse.widgets.padding_explorer import MOST_PADS, PLACES, PaddingExplorer
 from rnncourse.widgets.padding_explorer import NETWORKS as READERS
+from rnncourse.widgets.parameter_calculator import ParameterCalculator
 from rnncourse.widgets.receptive_field import ReceptiveField
 from rnncourse.widgets.skip_explorer import SkipExplorer
 from rnncourse.widgets.state_path import StatePath
@@ -52,18 +55,29 @@ def of(result: Any, *names: str) -> dict[str, Any]:
     return {name: getattr(result, name) for name in names}
 
 
-def a_cell(rng: random.Random) -> State:
-    state = {key: array(rng, 4, 2) for key in ("x", "h_prev", "b_h")}
-    matrices = {key: array(rng, 4, 2, 2) for key in ("W_xh", "W_hh")}
-    return {**state, **matrices, "nonlinearity": rng.choice(["tanh", "relu"])}
+def any_state(widget: type[PageWidget], rng: random.Random) -> State:
+    """A state of a widget, each of its traits anywhere in its range, now and then at an end; texts as they are."""
+
+    def drawn(trait: Any) -> Any:
+        match trait:
+            case RealNumber():
+                inside = rng.randint if isinstance(trait, WholeNumber) else rng.uniform
+                return rng.choice([trait.low, *[inside(trait.low, trait.high) for _ in range(8)], trait.high])
+            case Choice():
+                return rng.choice(trait.choices)
+            case Flag():
+                return rng.random() < 0.5
+            case Numbers() if None not in trait.shape:
+                return array(rng, 4, *trait.shape)
+            case _:
+                return trait.default_value
+
+    return {name: drawn(trait) for name, trait in widget.class_traits().items() if name in widget.state_names()}
 
 
 def a_stack(rng: random.Random) -> State:
-    cell, hidden = rng.choice(["RNN", "LSTM", "GRU"]), rng.randint(1, 40)
-    sizes = {"input_size": rng.randint(1, 40), "hidden_size": hidden, "num_layers": rng.randint(1, 4)}
-    flags = {"bidirectional": rng.random() < 0.5, "bias": rng.random() < 0.5}
-    projected = rng.randrange(hidden) if cell == "LSTM" else 0
-    return {"cell": cell, **sizes, **flags, "proj_size": projected, "seq_len": rng.randint(1, 30)}
+    state = any_state(ParameterCalculator, rng)
+    return {**state, "proj_size": rng.randrange(state["hidden_size"]) if state["cell"] == "LSTM" else 0}
 
 
 def counted(state: State) -> Any:
@@ -74,6 +88,11 @@ def counted(state: State) -> Any:
     all_ = count(module, input_size=(1, state["seq_len"], state["input_size"]))
     difference = all_.parameters - all_.keras_parameters
     return {"pytorch": all_.parameters, "keras": all_.keras_parameters, "macs": all_.macs, "difference": difference}
+
+
+def one_step(state: State) -> Any:
+    inputs = {name: value for name, value in state.items() if name != "history"}
+    return of(rnn_step(**inputs), "input_term", "recurrent_term", "z", "h")
 
 
 def gate_steps(state: State) -> Any:
@@ -119,22 +138,11 @@ def flow(state: State) -> Any:
     }
 
 
-def a_path(rng: random.Random) -> State:
-    ranges = {"forget_bias": (-2, 8), "output_bias": (-4, 4), "input_strength": (0, 2), "recurrent_scale": (0, 4)}
-    drawn = {name: rng.uniform(*ends) for name, ends in {**ranges, "angle": (-180, 180)}.items()}
-    return {**drawn, "inputs": rng.choice(["constant", "alternating", "pulse", "noise"]), "at": 1}
-
-
 def path(state: State) -> Any:
     widget = StatePath(**state)
     both = of(widget.run, "c", "h")
     norms = {f"norm_{name}": np.linalg.norm(values, axis=1) for name, values in both.items()}
     return {**both, **norms, "limit": np.array(widget.limit, dtype=float)}
-
-
-def a_field(rng: random.Random) -> State:
-    sizes = {"kernel_size": rng.randint(1, 9), "depth": rng.randint(1, 10), "growth": rng.randint(1, 3)}
-    return {**sizes, "seq_len": rng.randint(2, 128), "keep": rng.choice([0.0, 1.0, rng.random()])}
 
 
 def field(state: State) -> Any:
@@ -143,18 +151,9 @@ def field(state: State) -> Any:
     return {**of(widget.reach, *names), "dilations": list(widget.dilations)}
 
 
-def a_pulse(rng: random.Random) -> State:
-    after = rng.choice([rng.uniform(0.01, 0.99), 0.01, 0.1, 0.25, 0.5])
-    return {"start": rng.randint(1, 32), "lasts": rng.randint(1, 8), "waiting": rng.uniform(0.01, 0.99), "after": after}
-
-
 def skips(state: State) -> Any:
     way = SkipExplorer(**state).path
     return {"looks": list(way.looks), "met": way.met, "probability": np.array(way.probability), "share": way.share}
-
-
-def a_push(rng: random.Random) -> State:
-    return {"network": rng.choice([*NETWORKS]), "step": rng.randint(1, 10), "push": rng.uniform(-2, 2)}
 
 
 def causes(state: State) -> Any:
@@ -208,18 +207,16 @@ def reading(state: State) -> Any:
 
 
 ARITHMETIC = {
-    "cell_explorer": Arithmetic(a_cell, lambda s: of(rnn_step(**s), "input_term", "recurrent_term", "z", "h")),
+    "cell_explorer": Arithmetic(partial(any_state, CellExplorer), one_step),
     "parameter_calculator": Arithmetic(a_stack, counted),
-    "gate_explorer": Arithmetic(
-        lambda rng: {"sequence": array(rng, 9, 8, 4), "c_0": array(rng, 3, 1), "at": 1}, gate_steps
-    ),
+    "gate_explorer": Arithmetic(partial(any_state, GateExplorer), gate_steps),
     "gate_scrubber": Arithmetic(a_scrubbed_series, both_readings, SOME, rel=1e-9, abs=1e-10),
     "gradient_explorer": Arithmetic(a_recurrence, flow, SOME, rel=1e-9, abs=0),
     # A path can double a last-digit difference of two machines' tanh at each of its first turns.
-    "state_path": Arithmetic(a_path, path, SOME, rel=1e-9, abs=1e-9),
-    "receptive_field": Arithmetic(a_field, field, rel=1e-9, abs=1e-300),
-    "skip_explorer": Arithmetic(a_pulse, skips),
-    "causality_explorer": Arithmetic(a_push, causes, SOME, rel=1e-9, abs=1e-12),
+    "state_path": Arithmetic(partial(any_state, StatePath), path, SOME, rel=1e-9, abs=1e-9),
+    "receptive_field": Arithmetic(partial(any_state, ReceptiveField), field, rel=1e-9, abs=1e-300),
+    "skip_explorer": Arithmetic(partial(any_state, SkipExplorer), skips),
+    "causality_explorer": Arithmetic(partial(any_state, CausalityExplorer), causes, SOME, rel=1e-9, abs=1e-12),
     "forecast_explorer": Arithmetic(some_days, forecasts, rel=1e-9, abs=1e-9),
     # A chaotic layer doubles rounding errors step by step, so the states agree to fewer digits than a step does.
     "padding_explorer": Arithmetic(padded_sentences, padded, SOME, rel=1e-6, abs=1e-6),
