@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator
 
 import pytest
-import torch
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
@@ -41,6 +40,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """Threads that share matrices this small mostly wait for each other."""
+    import torch  # here: most tests need none of it
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -1,7 +1,6 @@
 """Handouts keep what a reader needs, drop every solution, and read as plain Markdown."""
 
 import ast
-import functools
 import re
 from pathlib import Path
 
@@ -14,13 +13,6 @@ from tools import pairs
 
 SETTINGS = HandoutSettings(bibliography(pairs.BOOK / "references.bib"))
 MYST = re.compile(r"^:::|\{(?:cite|numref|exercise|solution|admonition)[^}]*\}|\]\(#", re.MULTILINE)
-
-each_chapter = pytest.mark.parametrize("source", pairs.chapters(), ids=lambda path: path.stem)
-
-
-@functools.cache  # several tests read the same handout, and none changes it
-def made(source: Path, kind) -> nbformat.NotebookNode:
-    return handout(pairs.read_source(source), kind, SETTINGS)
 
 
 def words(notebook: nbformat.NotebookNode) -> str:
@@ -36,38 +28,30 @@ def notebook_of(*cells: tuple[str, str]) -> nbformat.NotebookNode:
     return nbformat.v4.new_notebook(cells=[make[kind](text) for kind, text in cells])
 
 
-@each_chapter
-def test_each_exercise_has_one_stub_and_one_solution_and_no_directive_is_left(source: Path) -> None:
-    exercises = source.read_text(encoding="utf-8").count(":::{exercise}")
-    student, solutions = made(source, "student"), made(source, "solutions")
-    assert sum(TODO in cell for cell in code(student)) == exercises
-    assert words(solutions).count("**Solution**") == exercises
-    assert not any(TODO in cell for cell in code(solutions))
+@pytest.mark.parametrize("source", pairs.chapters(), ids=lambda path: path.stem)
+def test_a_handout_keeps_all_but_the_solutions_and_asks_for_each(source: Path) -> None:
+    text, chapter = source.read_text(encoding="utf-8"), pairs.read_source(source)
+    student, solutions = (handout(chapter, kind, SETTINGS) for kind in ("student", "solutions"))
     for notebook in (student, solutions):
-        assert words(notebook).count("### Exercise ") == exercises
+        assert words(notebook).count("### Exercise ") == text.count(":::{exercise}")
         assert not MYST.search(words(notebook))
         assert all(not cell.get("outputs") for cell in notebook.cells)
-
-
-@each_chapter
-def test_all_code_but_the_solutions_stays_and_reads_no_file_beside_the_chapter(source: Path) -> None:
+    assert words(solutions).count("**Solution**") == text.count(":::{exercise}")
+    assert not any(TODO in cell for cell in code(solutions))
+    # One stub for each solution; all other code stays, and reads no file beside the chapter.
     solving, kept = False, []
-    for cell in pairs.read_source(source).cells:
+    for cell in chapter.cells:
         if cell.cell_type == "code" and not solving:
             kept.append(cell.source)
         for mark in re.findall(r"\{solution-(start|end)\}", cell.source):
             solving = mark == "start"
-    student = code(made(source, "student"))
-    assert [cell for cell in student if TODO not in cell] == kept
-    assert not [cell for cell in student if re.search(r"""["']\.\.["'/]""", cell)]
-
-
-@each_chapter
-def test_no_words_of_a_solution_stay(source: Path) -> None:
-    text, student = source.read_text(encoding="utf-8"), words(made(source, "student"))
+    assert [cell for cell in code(student) if TODO not in cell] == kept
+    assert len(code(student)) - len(kept) == text.count(":::{exercise}")
+    assert not [cell for cell in code(student) if re.search(r"""["']\.\.["'/]""", cell)]
+    # No words of a solution are left.
     for solution in re.findall(r":::\{solution-start\}.*?:::\{solution-end\}", text, re.DOTALL):
         told = [line for line in re.sub(r"```.*?```", "", solution, flags=re.DOTALL).split("\n") if len(line) > 40]
-        assert not [line for line in told if line in student]
+        assert not [line for line in told if line in words(student)]
 
 
 @pytest.mark.parametrize(

@@ -74,19 +74,13 @@ def test_latex_reads_as_it_looks(latex: str, text: str) -> None:
     assert spell(latex).split() == text.split()
 
 
-def test_folding_is_done_once_and_for_all() -> None:
+def test_folding_is_done_once_only_english_is_stemmed_and_an_answer_has_its_keys() -> None:
     for text in ("ABC", "كتاب", "h²", "۴۲", "−1"):
         assert fold(fold(text)) == fold(text)
-
-
-def test_only_english_is_stemmed() -> None:
     words = BookWords({})
     assert words.stem("gates") == words.stem("gate")
     for word in ("w_hh", "σ", "گرادیان", "47,818", "h_t-1"):
         assert words.stem(word) == word
-
-
-def test_the_keys_of_an_answer() -> None:
     assert keys("f_t", "forget") == ("f_t", "ft", "forget")
     assert keys("forget gate") == ("forget gate",)
     assert keys("*") == ()

@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -63,20 +63,15 @@ class Watch:
 
     origin: str
     problems: list[str] = field(default_factory=list)
-    requests: int = 0
 
     def attach(self, context: BrowserContext) -> "Watch":
         """Listen to every page of the context, present and future."""
         context.add_init_script(TELL_VIOLATIONS)
-        handlers: dict[str, Callable[..., None]] = {
-            "request": self._request,
-            "requestfailed": self._failed,
-            "response": self._response,
-            "console": self._console,
-            "weberror": lambda error: self.problems.append(f"page error: {error.error}"),
-        }
-        for event, handler in handlers.items():
-            context.on(event, handler)  # type: ignore[call-overload]
+        context.on("request", self._request)
+        context.on("requestfailed", self._failed)
+        context.on("response", self._response)
+        context.on("console", self._console)
+        context.on("weberror", lambda error: self.problems.append(f"page error: {error.error}"))
         return self
 
     def take(self) -> list[str]:
@@ -85,17 +80,12 @@ class Watch:
         return seen
 
     def _request(self, request: Request) -> None:
-        self.requests += 1
-        address = urlsplit(request.url)
-        if address.scheme in {"data", "blob", "about"}:
-            return
-        if not request.url.startswith(self.origin):
+        if urlsplit(request.url).scheme not in {"data", "blob", "about"} and not request.url.startswith(self.origin):
             self.problems.append(f"external request: {request.url}")
 
     def _failed(self, request: Request) -> None:
-        if request.failure == "net::ERR_ABORTED":  # the page was left before its request was answered
-            return
-        self.problems.append(f"failed request: {request.url} ({request.failure})")
+        if request.failure != "net::ERR_ABORTED":  # else the page was left before its request was answered
+            self.problems.append(f"failed request: {request.url} ({request.failure})")
 
     def _response(self, response: Response) -> None:
         if response.status >= 400:

@@ -85,17 +85,11 @@ def profile(browser: Browser) -> BrowserContext:
 
 
 @pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A fresh profile for one test."""
-    context = profile(browser)
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Page:
+def page(browser: Browser) -> Iterator[Page]:
     """An empty page of a fresh profile."""
-    return context.new_page()
+    context = profile(browser)
+    yield context.new_page()
+    context.close()
 
 
 @pytest.fixture(scope="session")
