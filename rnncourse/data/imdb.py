@@ -56,7 +56,7 @@ def read_reviews(path: Path, *, limit: int = MAX_BYTES) -> dict[tuple[str, str],
     with unpacked(path, limit=limit) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:  # type: ignore[call-overload]
         for member in archive:
             # tarfile collects every member it met; a hundred thousand of them are of no use here.
-            archive.members.clear()  # type: ignore[attr-defined]
+            archive.members.clear()
             if (match := _REVIEW.fullmatch(member.name)) is None:
                 continue
             # A sparse file may claim gigabytes that the archive does not hold.
