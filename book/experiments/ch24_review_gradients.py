@@ -155,11 +155,9 @@ def run_reviews(config: ReviewConfig, device: str) -> dict[str, Any]:
 
 def _encoded_texts(source: Source) -> dict[str, list[str]]:
     """The words that a network reads, for a baseline that takes texts."""
-    parts = texts(source).parts
-    vocabulary = Vocabulary.of(parts["train"].texts, size=VOCABULARY)
-    encoded, _ = _encoded(source)
+    words = np.array(Vocabulary.of(texts(source).train.texts, size=VOCABULARY).words)
     return {
-        name: [" ".join(vocabulary.decode(part[row])) for row in range(len(part))] for name, part in encoded.items()
+        name: [" ".join(words[part[row]]) for row in range(len(part))] for name, part in _encoded(source)[0].items()
     }
 
 

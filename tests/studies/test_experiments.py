@@ -14,10 +14,12 @@ from scipy.special import logsumexp
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from torch import nn
 
-<<<<<<< HEAD
+from book.experiments import ch12_forget_gates as forget_gates
 from book.experiments import ch22_sequence_tasks as tasks
 from book.experiments import ch22_spelling as spelling
 from book.experiments import ch23_reach_and_readout as reach
+from book.experiments import ch24_gradients as gradients
+from book.experiments import ch24_review_gradients as review_gradients
 from book.experiments import ch25_votes_and_flags as dynamics
 from book.experiments import ch31_weather as weather
 from book.experiments import ch32_next_minute as minute
@@ -28,20 +30,6 @@ from book.experiments import ch35_gate_ablation as ablation
 from book.experiments import ch41_emotion as emotion
 from book.experiments import ch42_sequence_length as lengths
 from book.experiments import ch51_deeper_and_sideways as deeper
-=======
-from book.experiments import ch04_sequence_tasks as tasks
-from book.experiments import ch05_gradients as gradients
-from book.experiments import ch05_review_gradients as review_gradients
-from book.experiments import ch06_forget_gates as forget_gates
-from book.experiments import ch08_weather as weather
-from book.experiments import ch09_power as power
-from book.experiments import ch10_looking_back as back
-from book.experiments import ch11_gates_at_work as gates
-from book.experiments import ch12_gate_ablation as ablation
-from book.experiments import ch13_emotion as emotion
-from book.experiments import ch14_sequence_length as lengths
-from book.experiments import ch15_deeper_and_sideways as deeper
->>>>>>> f174e46 (Studies of gradients on film reviews, at forget gates, and in training on long streams)
 from book.experiments import text_training
 from book.experiments.ch34_gates_at_work import AFTER, AT, BEFORE, WINDOW, find_events, threshold
 from book.experiments.memory_tasks import Adding, ContinualReber, Copy, kept_value
@@ -83,22 +71,32 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 TINY = {name: replace(of, hidden_size=4, stride=40, batch_size=32) for name, of in ablation.POWER.items()}
-<<<<<<< HEAD
-MODULES = (tasks, spelling, reach, dynamics, weather, minute, power, back, gates, ablation, emotion, lengths, deeper)
+MODULES = (
+    review_gradients,
+    tasks,
+    spelling,
+    reach,
+    dynamics,
+    weather,
+    minute,
+    power,
+    back,
+    gates,
+    ablation,
+    emotion,
+    lengths,
+    deeper,
+)
 SMALL = (
+    (review_gradients, "COUNTS", {"sentences": (60, 40, 70)}),
+    (review_gradients, "EPOCHS", 2),
+    (gradients, "SCORED", 60),
     (reach, "LIMITS", dict.fromkeys(reach.LIMITS, (1, 1))),
     (spelling, "LIMITS", (2, 1)),
     (dynamics, "EPOCHS", 1),
     (dynamics, "UPDATES", 2),
     (minute, "minutes", lambda source: HOUSE),
     (minute, "chosen_rates", lambda: dict.fromkeys(minute.NETWORKS, 0.01)),
-=======
-MODULES = (tasks, review_gradients, weather, power, back, gates, ablation, emotion, lengths, deeper)
-SMALL = (
-    (review_gradients, "COUNTS", {"sentences": (60, 40, 70)}),
-    (review_gradients, "EPOCHS", 2),
-    (gradients, "SCORED", 60),
->>>>>>> f174e46 (Studies of gradients on film reviews, at forget gates, and in training on long streams)
     (back, "power_series", lambda source: HOUSE),
     (ablation, "RECIPES", {"copy": ablation.Recipe(Copy(4, 2, 3), Copy(4, 2, 5), 50, 10, 0.01, 4, 5)}),
     (ablation, "POWER", TINY),
@@ -115,7 +113,6 @@ HERE: dict[str, Any] = {"seed": 0, "source": "synthetic"}
 SEQUENCE: dict[str, Any] = {"length": 12, "cut": "front", "seed": 0, "source": "sentences"}
 RUNS: dict[str, list[Any]] = {
     "sequence-tasks": [tasks.Config("images", "linear", "", 0), tasks.Config("tags", "majority", "", 0)],
-<<<<<<< HEAD
     "tones-readout": [
         reach.ToneConfig("linear", "spectrogram", "all", 0.01, 0),
         reach.ToneConfig("cnn-whole", "spectrogram", "last", 0.01, 0),
@@ -124,7 +121,6 @@ RUNS: dict[str, list[Any]] = {
     "lengths-equal": [reach.LengthConfig("counts", 0.01, 0), reach.LengthConfig("mlp-8", 0.01, 0)],
     "spelling": [spelling.SpellingConfig("look-up", 0.03, 0), spelling.SpellingConfig("gru", 0.03, 0)],
     "votes-and-flags": [dynamics.Config("votes", "held", 0.03, 0), dynamics.Config("flags", "coupled", 0.03, 0)],
-=======
     "imdb-gradients": [
         review_gradients.ReviewConfig(model=model, lr=2e-3, seed=0, source="sentences")
         for model in ("lstm", "tfidf-lr")
@@ -135,7 +131,6 @@ RUNS: dict[str, list[Any]] = {
         for clip, name in ((None, "sgd"), (1.0, "adam"))
     ],
     "forget-product": [forget_gates.ProductConfig(forget_bias=1.0, seed=0, features=2, units=4, steps=9)],
->>>>>>> f174e46 (Studies of gradients on film reviews, at forget gates, and in training on long streams)
     "weather": [weather.Config(model="gru", network="small", units="scaled", epochs=2, lr=3e-3)],
     "next-minute-rates": [minute.Config(model="rnn", lr=1e-2, passes=2, share=0.1, **HERE)],
     "next-minute": [

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from book.experiments import ch12_forget_gates as forget
 from book.experiments import ch24_gradients as gradients
 from book.experiments import ch24_review_gradients as reviews
-from book.experiments import ch12_forget_gates as forget
 from rnncourse.data.corpus import Corpus
 from rnncourse.gates import trace_gates
 from rnncourse.gradients import gradient_flow
