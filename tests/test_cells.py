@@ -1,4 +1,4 @@
-"""The NumPy cells equal torch's, their gradients equal finite differences, and bad input is named."""
+"""The NumPy cells equal torch's, their gradients equal autograd's, and bad input is named."""
 
 from __future__ import annotations
 
@@ -141,19 +141,9 @@ def test_sequence_is_the_step_repeated(kind: str) -> None:
 # --- gradients
 
 
-def central_differences(f: Callable[[np.ndarray], float], at: np.ndarray, width: float = 1e-6) -> np.ndarray:
-    slopes = np.empty_like(at)
-    for index in np.ndindex(at.shape):
-        up, down = at.copy(), at.copy()
-        up[index] += width
-        down[index] -= width
-        slopes[index] = (f(up) - f(down)) / (2 * width)
-    return slopes
-
-
 @settings(max_examples=30)
 @given(SEEDS, st.integers(1, 4), st.integers(1, 4), st.sampled_from(["tanh", "relu"]))
-def test_rnn_backward_equals_differences_and_autograd(seed: int, d: int, h: int, kind: str) -> None:
+def test_rnn_backward_equals_autograd(seed: int, d: int, h: int, kind: str) -> None:
     a = draw("rnn", seed, d, h, 0.7)
     dh = np.random.default_rng(seed + 1).normal(size=h)
     gradients = cells.rnn_step_backward(cells.rnn_step(**a, nonlinearity=kind), dh)
@@ -169,12 +159,6 @@ def test_rnn_backward_equals_differences_and_autograd(seed: int, d: int, h: int,
     (torch.tensor(dh) @ (z.tanh() if kind == "tanh" else z.relu())).backward()
     for name, gradient in ours.items():
         np.testing.assert_allclose(gradient, leaves[name].grad, rtol=1e-12, atol=1e-13, err_msg=name)
-        if z.detach().abs().min() > 1e-4:  # a difference across ReLU's corner is no derivative
-
-            def loss(value: np.ndarray, name: str = name) -> float:
-                return float(dh @ cells.rnn_step(**{**a, name: value}, nonlinearity=kind).h)
-
-            np.testing.assert_allclose(gradient, central_differences(loss, a[name]), rtol=1e-6, atol=1e-8)
 
 
 def test_backward_through_time_equals_autograd() -> None:
