@@ -56,27 +56,6 @@ def test_the_networks_have_the_parameters_of_the_coursework(net: Any, shape: Any
     assert keras is None or counted.keras_parameters == keras
 
 
-@settings(max_examples=40)
-@given(
-    kind=st.sampled_from(sorted(GATES)),
-    features=st.integers(1, 5),
-    hidden=st.integers(1, 9),
-    layers=st.integers(1, 3),
-    outputs=st.integers(1, 4),
-    both=st.booleans(),
-)
-def test_parameters_follow_the_closed_form(
-    kind: Any, features: int, hidden: int, layers: int, outputs: int, both: bool
-) -> None:
-    sizes = {"input_size": features, "hidden_size": hidden, "num_layers": layers, "output_size": outputs}
-    net = Forecaster(kind, **sizes, bidirectional=both)
-    ways = 1 + both
-    per_gate = sum(hidden * (width + hidden) + 2 * hidden for width in [features] + [ways * hidden] * (layers - 1))
-    expected = GATES[kind] * ways * per_gate + outputs * (ways * hidden) + outputs
-    assert sum(p.numel() for p in net.parameters()) == expected
-    assert net(torch.zeros(2, 3, features)).shape == (2, outputs)
-
-
 def test_instruments_attach_to_the_recurrent_layers() -> None:
     assert [type(Forecaster(kind).rnn) for kind in ("rnn", "lstm", "gru")] == [nn.RNN, nn.LSTM, nn.GRU]
     net, x = power_network("lstm"), torch.randn(3, 5, 1)

@@ -1,6 +1,5 @@
 """Words, vocabularies, encoded texts and their batches: what they hold, what they keep, what they refuse."""
 
-import pickle
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -88,13 +87,6 @@ def test_encoded_texts_behave_like_rows(rows: list[list[int]], length: int, data
     assert [list(ids) for ids in encoded.take(which)] == [rows[number] for number in which]
     mask = np.array([len(row) > 1 for row in rows], dtype=bool)
     assert [list(ids) for ids in encoded.take(mask)] == [row for row in rows if len(row) > 1]
-
-
-def test_vocabularies_and_encoded_texts_travel_to_workers() -> None:
-    vocabulary = pickle.loads(pickle.dumps(Vocabulary.of(["a b"])))
-    assert vocabulary.words[2:] == ("a", "b")
-    assert vocabulary.ids["b"] == 3
-    assert list(pickle.loads(pickle.dumps(vocabulary.encode(["b a"])))[0]) == [3, 2]
 
 
 LENGTHS = st.lists(st.integers(0, 6), min_size=1, max_size=40)

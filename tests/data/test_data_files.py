@@ -127,15 +127,10 @@ def test_no_more_is_read_than_allowed(tmp_path: Path, pack: Callable[[bytes], by
     assert read_file(path, limit=len(TEXT)) == TEXT
     with pytest.raises(DataError, match=f"more than the {len(TEXT) - 1:,} bytes"):
         read_file(path, limit=len(TEXT) - 1)
-    if pack is not bytes:
-        with pytest.raises(DataError, match="more than the .* bytes"):
-            read_file(write(path, pack(bytes(150_000_000) if pack is gzip.compress else bytes(3_000_000))), limit=2**21)
-
-
-def test_a_bomb_unpacks_to_no_more_than_a_hundred_times_its_size(tmp_path: Path) -> None:
-    for pack in (gzip.compress, lzma.compress, lambda content: zipped((MEMBER, content))):
+    bomb = pack(bytes(3_000_000))
+    if len(bomb) < 30_000:  # it may unpack to no more than a hundred times its size
         with pytest.raises(DataError, match="more than the 1,048,576 bytes"):
-            read_file(write(tmp_path / "a", pack(bytes(3_000_000))))
+            read_file(write(path, bomb))
 
 
 def test_a_size_that_lies_is_found(tmp_path: Path) -> None:
