@@ -1,10 +1,9 @@
 r"""LSTMs with a gate taken away, at the speed of the fused kernel.
 
 A gate held open is a block of rows that does not learn: weights 0 and biases that sum to +40. The kernel
-then computes :math:`\sigma(40)`, which rounds to exactly 1 in float32 and float64, and whose derivative
-:math:`\sigma (1 - \sigma)` is exactly 0. Here those rows are no parameters at all. The module owns the rows
-that learn and assembles the full matrices before each call of the kernel. No optimiser can move what it
-is never given, so weight decay cannot either, and counts of parameters are honest.
+then computes :math:`\sigma(40)`, which rounds to exactly 1, and its derivative to exactly 0. Those rows are no
+parameters: the module owns the rows that learn and assembles the full matrices before each call of the kernel. So no
+weight decay can move them, and counts of parameters are honest.
 
 **What "no" means.** A missing gate is 1, always open, as in Greff et al. (2017): what it guarded passes
 unchecked. ``X_only`` keeps gate X and holds the two others at 1. The coursework's report states the same for

@@ -2,7 +2,6 @@
 
 The kernel returns every hidden state. All pre-activations of a layer are ``W_ih x_t + W_hh h_{t-1} + b``, so one
 matrix product over many steps recovers their gates; for an LSTM the cell state follows from ``c_t = f c_{t-1} + i g``.
-The output rebuilt from the gates is compared with what the module returned.
 """
 
 import warnings
@@ -61,17 +60,7 @@ class GateTrace:
     _size: Tensor  # of the largest numbers that were added up: (layers, directions)
 
     def __getitem__(self, name: str) -> Tensor:
-        """Activations of one gate, after its sigmoid or tanh.
-
-        Args:
-            name: a key of ``gates``.
-
-        Returns:
-            Tensor of shape ``(layers, directions, batch, time, hidden)``.
-
-        Raises:
-            KeyError: this kind of module has no gate of that name.
-        """
+        """Activations of one gate, a key of ``gates``; KeyError where the module has none of that name."""
         gates = self.gates
         if name in gates:
             return gates[name]

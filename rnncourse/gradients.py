@@ -26,16 +26,13 @@ __all__ = ["GradientFlow", "StateJacobians", "gradient_flow", "spectral_bound", 
 class GradientFlow:
     """Norms of the total gradient of one loss at every state.
 
-    The norm is Frobenius over batch and hidden units: at step t the square root of the sum over sequences b and
-    units k of ``(dL/dh_t[b, k])²``. Total means along every path: through later steps and through the layers
-    above. For an LSTM ``dL/dc_t`` includes the path through ``h_t``; ``dL/dh_t`` does not include ``c_t``,
-    which comes before it.
+    The norm is Frobenius over batch and hidden units. Total means along every path: through later steps and the layers
+    above. For an LSTM ``dL/dc_t`` includes the path through ``h_t``; ``dL/dh_t`` does not include ``c_t``.
 
     Attributes:
         loss: value of the loss.
         layers_dh: norms of dL/dh_t, float64, shape ``(layers, time)``; ``(layers, directions, time)`` for a
-            bidirectional module. Direction 1 reads from the end; its entries stand at their input step. A norm
-            beyond the range of float64 is 0 or inf.
+            bidirectional module, each at its input step. A norm beyond the range of float64 is 0 or inf.
         layers_dc: norms of dL/dc_t, shaped alike; None without a cell state.
         layers_log10_dh: log10 of the norms of dL/dh_t, which no range limits: -inf only where the gradient is 0.
         layers_log10_dc: log10 of the norms of dL/dc_t; None without a cell state.
@@ -59,12 +56,12 @@ class GradientFlow:
 
     @property
     def log10_dh(self) -> Tensor:
-        """log10 of ``dh``, however small or large."""
+        """log10 of ``dh``."""
         return self.layers_log10_dh[-1]
 
     @property
     def log10_dc(self) -> Tensor | None:
-        """log10 of ``dc``, however small or large; None for an RNN or a GRU."""
+        """log10 of ``dc``; None for an RNN or a GRU."""
         return None if self.layers_log10_dc is None else self.layers_log10_dc[-1]
 
 
@@ -125,9 +122,8 @@ def gradient_flow(rnn: Layer, x: Tensor, loss: Callable[[Tensor], Tensor]) -> Gr
 def state_jacobians(rnn: Layer, x: Tensor, *, layer: int = -1) -> StateJacobians:
     """Singular values of ``∂s_T / ∂s_t``, the Jacobian of one layer's last state, for every step t.
 
-    The Jacobian is the product of those of the steps t+1 to T. It is accumulated in float64 from the end, and
-    divided by its largest entry at each step, so that nothing underflows. In a stack the layers below only
-    supply this layer's input, so its Jacobian is the same product.
+    The Jacobian is the product of those of the steps t+1 to T, divided by its largest entry at each step, so that
+    nothing underflows. In a stack the layers below only supply this layer's input.
 
     Args:
         rnn: ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU`` that reads in one direction.
