@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,14 @@ document.addEventListener("securitypolicyviolation", (event) =>
 """
 
 
+@cache
 def content_pages(site: Path) -> list[str]:
     """Addresses of the site's pages in its folder, without those that only lead on to another."""
     found = [path for path in site.rglob("*.html") if 'http-equiv="refresh"' not in path.read_text(encoding="utf-8")]
     return sorted(path.relative_to(site).as_posix() for path in found if "_static" not in path.parts)
 
 
+@cache
 def widget_pages(site: Path) -> list[str]:
     """Those of the pages that hold a widget."""
     return [name for name in content_pages(site) if WIDGET.search((site / name).read_text(encoding="utf-8"))]

@@ -2,14 +2,12 @@
 
 import os
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from _server import LOOPBACK, WIDE, content_pages, serve, widget_pages
 from _widgets import WIDGETS, states_on
-from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tools import chromium
@@ -33,19 +31,6 @@ def site() -> Path:
     if not (FOLDER / "search.html").is_file():
         pytest.fail(f"There is no built site in {FOLDER}. Run `make book`, or set RNNCOURSE_SITE.", pytrace=False)
     return FOLDER
-
-
-@cache
-def markup_of(folder: Path) -> dict[str, BeautifulSoup]:
-    """Every page's markup, parsed once in a worker."""
-    names = ["index.html", *content_pages(folder)]
-    return {name: BeautifulSoup((folder / name).read_text(encoding="utf-8"), "html.parser") for name in names}
-
-
-@pytest.fixture(scope="session")
-def soups(site: Path) -> dict[str, BeautifulSoup]:
-    """Every page's markup, and that of the root page, which leads on at once."""
-    return markup_of(site)
 
 
 @pytest.fixture(scope="session")
