@@ -19,7 +19,7 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-from book._ext.ledger import BOOK, NUMBERS_PAGE, chapter_of, ledger_of, places_of, provenance, titles_of
+from book._ext.ledger import BOOK, NUMBERS_PAGE, chapter_number, chapter_of, ledger_of, places_of, provenance, titles_of
 from book._ext.tables import CLOSE_TABLE, choice, filters, open_table, verdict_mark
 from rnncourse._claims import VERDICTS, Coursework, Item, load
 from rnncourse.ledger import PRINTED_VERDICTS, Entry
@@ -172,7 +172,7 @@ class Card(SphinxDirective):
         """The last cell: a link to the box that argues a line, or to the cell that computes it."""
         title = f"{'argued' if row.kind == 'claim' else 'computed'} in {titles_of(self.app)[row.chapter]}"
         uri = self.uri(f"book/notebooks/{row.chapter}")
-        text = f"chapter&nbsp;{int(row.chapter[:2])}"
+        text = f"chapter&nbsp;{chapter_number(row.chapter)}"
         return cell("Where", f'<a href="{uri}{fragment}" title="{escape(title)}">{text}</a>')
 
 

@@ -12,6 +12,7 @@ from _widgets import SET
 from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, Locator, Page
 
+from book._ext.ledger import chapter_number
 from book._ext.report_card import boxes
 from rnncourse import _claims as claims
 from rnncourse._claims import VERDICTS
@@ -54,6 +55,8 @@ def test_every_claim_number_and_item_stands_with_what_was_found(card: BeautifulS
         place = f"{places[name].chapter}.html#{name}" if name in places else f"{SAID.claims[name].chapter}.html"
         for part in (f".verdict-mark.{verdict}", "details", f'a[href$="{place}"]'):
             assert rows[name].select_one(part) is not None, f"{name}: {part}"
+        number = chapter_number(places[name].chapter if name in places else SAID.claims[name].chapter)
+        assert number in rows[name].select_one(f'a[href$="{place}"]').get_text()
 
 
 def test_the_totals_add_up(card: BeautifulSoup) -> None:
