@@ -51,7 +51,7 @@ def test_every_claim_number_and_item_stands_with_what_was_found(card: BeautifulS
     places = boxes()
     for name, verdict in CLAIMS.items():
         assert SAID.claims[name].says in rows[name].get_text()
-        assert len(rows[name].select("td")[0].get_text(strip=True)) > 5, f"{name} shows nothing measured"
+        assert rows[name].select("td")[0].get_text(strip=True), f"{name} shows nothing measured"
         place = f"{places[name].chapter}.html#{name}" if name in places else f"{SAID.claims[name].chapter}.html"
         for part in (f".verdict-mark.{verdict}", "details", f'a[href$="{place}"]'):
             assert rows[name].select_one(part) is not None, f"{name}: {part}"
