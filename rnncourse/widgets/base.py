@@ -6,10 +6,11 @@ HTML that a widget leaves in the executed notebook carries its state, and the pa
 
 import html
 import json
+import reprlib
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import anywidget
 import numpy as np
@@ -28,14 +29,23 @@ def module_source(module: str) -> str:
     return "\n".join(part.read_text(encoding="utf-8") for part in parts)
 
 
-# --- traits; each refuses what does not fit with a StateError that names it
+# --- traits: each has a rule, and keeps a value that fits or says what is wrong with it
 
 
 class _Trait(traitlets.TraitType):  # type: ignore[type-arg,misc,unused-ignore]
     metadata: ClassVar[dict[str, Any]] = {"sync": True}  # type: ignore[misc,unused-ignore]
+    rule: str
 
-    def _must(self, widget: Any, rule: str) -> str:
-        return f"{type(widget).__name__}.{self.name} must {rule}"
+    def validate(self, obj: Any, value: Any) -> Any:
+        """The value as it is kept; a `StateError` says the rule that it breaks."""
+        try:
+            return self._kept(value)
+        except ValueError as error:
+            wrong = str(error) or f"is {reprlib.repr(value)}; choose another value"
+            raise StateError(f"{type(obj).__name__}.{self.name} must {self.rule}, but {wrong}.") from error
+
+    def _kept(self, value: Any) -> Any:
+        raise NotImplementedError
 
 
 class Numbers(_Trait):
@@ -43,30 +53,24 @@ class Numbers(_Trait):
 
     def __init__(self, shape: tuple[int | None, ...], default_value: Any, *, most: int = 0) -> None:
         self.shape, self.most = shape, most
+        lengths = [f"at most {most}" if length is None else str(length) for length in shape]
+        self.rule = f"hold finite numbers of shape ({', '.join(lengths)}{',' if len(shape) == 1 else ''})"
         super().__init__(default_value=_nested(np.asarray(default_value, dtype=float)))
 
-    def validate(self, obj: Any, value: Any) -> Any:
-        """Value as nested tuples of floats."""
-        lengths = [f"at most {self.most}" if length is None else str(length) for length in self.shape]
-        wanted = f"({', '.join(lengths)}{',' if len(lengths) == 1 else ''})"
-        rule = self._must(obj, f"hold finite numbers of shape {wanted}")
+    def _kept(self, value: Any) -> Any:
         try:
             array = np.asarray(value, dtype=float)
         except (TypeError, ValueError) as error:
-            raise StateError(f"{rule}, but {value!r} is not an array of numbers; pass nested lists.") from error
+            raise ValueError(f"{value!r} is not an array of numbers; pass nested lists") from error
         if array.size == 0 and self.shape[0] is None:
             return ()
-        if not self._fits(array.shape):
-            raise StateError(f"{rule}, but has shape {array.shape}; pass that many numbers.")
-        if not np.isfinite(array).all():
-            where = tuple(int(axis) for axis in np.argwhere(~np.isfinite(array))[0])
-            raise StateError(f"{rule}, but entry {where} is {array[where]}; replace that entry.")
+        pairs = zip(array.shape, self.shape, strict=False)
+        fits = all(have <= self.most if want is None else have == want for have, want in pairs)
+        if array.ndim != len(self.shape) or not fits:
+            raise ValueError(f"has shape {array.shape}; pass that many numbers")
+        for where in np.argwhere(~np.isfinite(array)).tolist():
+            raise ValueError(f"entry {tuple(where)} is {array[*where]}; replace that entry")
         return _nested(array)
-
-    def _fits(self, shape: Sequence[int]) -> bool:
-        pairs = list(zip(shape, self.shape, strict=False))
-        fit = all(have <= self.most if want is None else have == want for have, want in pairs)
-        return len(shape) == len(self.shape) and fit
 
 
 def _nested(array: Any) -> Any:
@@ -81,16 +85,13 @@ class RealNumber(_Trait):
 
     def __init__(self, low: float, high: float, default_value: float) -> None:
         self.low, self.high = low, high
+        self.rule = f"be a {'whole ' if self.kind is int else ''}number from {low} to {high}"
         super().__init__(default_value=default_value)
 
-    def validate(self, obj: Any, value: Any) -> Any:
-        """Value as a ``float``, or an ``int`` where it is whole by kind."""
+    def _kept(self, value: Any) -> Any:
         real = isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
-        fits = real and self.low <= value <= self.high and self.kind(value) == value
-        if not fits:
-            kind = "a whole number" if self.kind is int else "a number"
-            rule = self._must(obj, f"be {kind} from {self.low} to {self.high}")
-            raise StateError(f"{rule}, but is {value!r}; choose one in that range.")
+        if not (real and self.low <= value <= self.high and self.kind(value) == value):
+            raise ValueError
         return self.kind(value)
 
 
@@ -104,27 +105,23 @@ class Choice(_Trait):
     """One of a few words; the first is the default."""
 
     def __init__(self, choices: Sequence[str]) -> None:
-        self.choices = tuple(choices)
+        self.choices, self.rule = tuple(choices), f"be {' or '.join(map(repr, choices))}"
         super().__init__(default_value=self.choices[0])
 
-    def validate(self, obj: Any, value: Any) -> str:
-        """The word itself."""
+    def _kept(self, value: Any) -> str:
         if not isinstance(value, str) or value not in self.choices:
-            known = " or ".join(repr(choice) for choice in self.choices)
-            raise StateError(f"{self._must(obj, f'be {known}')}, but is {value!r}; choose one of them.")
+            raise ValueError
         return value
 
 
 class Flag(_Trait):
     """True or False, and nothing that only counts as one."""
 
-    def __init__(self, default_value: bool) -> None:
-        super().__init__(default_value=default_value)
+    rule = "be True or False"
 
-    def validate(self, obj: Any, value: Any) -> bool:
-        """The flag itself."""
+    def _kept(self, value: Any) -> bool:
         if not isinstance(value, bool | np.bool_):
-            raise StateError(f"{self._must(obj, 'be True or False')}, but is {value!r}; pass one of them.")
+            raise ValueError
         return bool(value)
 
 
@@ -132,16 +129,12 @@ class Text(_Trait):
     """A text of at most ``most`` characters."""
 
     def __init__(self, default_value: str, *, most: int) -> None:
-        self.most = most
+        self.most, self.rule = most, f"be a text of at most {most:,} characters"
         super().__init__(default_value=default_value)
 
-    def validate(self, obj: Any, value: Any) -> str:
-        """The text itself."""
-        if not isinstance(value, str):
-            raise StateError(f"{self._must(obj, 'be a text')}, but is {value!r}; pass a string.")
-        if len(value) > self.most:
-            rule = self._must(obj, f"have at most {self.most:,} characters")
-            raise StateError(f"{rule}, but has {len(value):,}; shorten it.")
+    def _kept(self, value: Any) -> str:
+        if not isinstance(value, str) or len(value) > self.most:
+            raise ValueError
         return value
 
 
@@ -150,41 +143,51 @@ class Texts(_Trait):
 
     def __init__(self, default_value: Sequence[str], *, least: int, most: int, longest: int) -> None:
         self.least, self.most, self.longest = least, most, longest
+        self.rule = f"hold {least} to {most} different texts of 1 to {longest} characters"
         super().__init__(default_value=tuple(default_value))
 
-    def validate(self, obj: Any, value: Any) -> tuple[str, ...]:
-        """The texts as a tuple."""
-        rule = self._must(obj, f"hold {self.least} to {self.most} different texts")
+    def _kept(self, value: Any) -> tuple[str, ...]:
         if isinstance(value, str) or not isinstance(value, Sequence):
-            raise StateError(f"{rule}, but is {value!r}; pass a list of strings.")
+            raise ValueError
         if not self.least <= len(value) <= self.most:
-            raise StateError(f"{rule}, but holds {len(value)}; pass another number of them.")
+            raise ValueError(f"holds {len(value)}; pass another number of them")
         for text in value:
-            if not isinstance(text, str) or not 1 <= len(text) <= self.longest:
-                raise StateError(f"{rule} of 1 to {self.longest} characters, but holds {text!r}; replace it.")
-            if list(value).count(text) > 1:
-                raise StateError(f"{rule}, but holds {text!r} twice; leave one out.")
+            if not isinstance(text, str) or not 1 <= len(text) <= self.longest or list(value).count(text) > 1:
+                raise ValueError(f"holds {text!r}, or holds it twice; replace it")
         return tuple(value)
 
 
 # --- the widget
 
 
-class PageWidget(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]
-    """Base of the book's widgets.
+class Fallback(NamedTuple):
+    """A widget's present numbers without its picture: in one short phrase, and as a table of texts."""
 
-    A widget names its module, declares its state as traits, which are also its keyword arguments, and gives the table
-    that stands in for it in print, without scripts and on a code host. A value that does not fit its trait is a
+    summary: str  #: with the number that matters
+    caption: str
+    head: Iterable[str]
+    rows: Iterable[Iterable[str]]
+
+
+class PageWidget(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]
+    """Base of the book's widgets; the file of a widget's class has the name of its module.
+
+    A widget declares its state as traits, which are also its keyword arguments, says which of them contradict each
+    other, and gives what stands in for it in print, without scripts and on a code host. A value that does not fit is a
     ``StateError``, which is a ``ValueError``; a keyword that is no trait is a ``TypeError``.
     """
 
     module: ClassVar[str]
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.module = cls.__module__.rpartition(".")[2]
+
     def __init__(self, **state: Any) -> None:
         known = self.state_names()
-        unknown = sorted(set(state) - set(known))
-        if unknown:
+        if unknown := sorted(set(state) - set(known)):
             raise TypeError(f"{type(self).__name__} has no {unknown[0]!r}; it takes {', '.join(known)}.")
+        self._register_validator(_agreeing, known)
         super().__init__(**state)
 
     @property
@@ -198,22 +201,29 @@ class PageWidget(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]
         own = cls.class_traits(sync=True).keys() - anywidget.AnyWidget.class_traits(sync=True).keys()
         return tuple(sorted(name for name in own if not name.startswith("_")))
 
-    def held(self, proposal: Any) -> dict[str, Any]:
-        """The state with a proposed value in it, for a check of several traits together."""
-        return {name: getattr(self, name) for name in self.state_names()} | {proposal.trait.name: proposal.value}
+    def state(self) -> dict[str, Any]:
+        """The traits that make up the widget's state, by name."""
+        return {name: getattr(self, name) for name in self.state_names()}
+
+    def _conflicts(self, state: dict[str, Any]) -> Iterator[str]:
+        """What in a state does not agree, each in a sentence that begins with the name of a trait."""
+        yield from ()
+
+    @abstractmethod
+    def _fallback(self) -> Fallback:
+        """What stands in for the widget."""
+
+    def summary(self) -> str:
+        """One short phrase with the number that matters, for a plain-text output."""
+        return self._fallback().summary
+
+    def fallback_html(self) -> str:
+        """The widget's present numbers as a table of plain HTML."""
+        return _html_table(*self._fallback()[1:])
 
     def state_json(self) -> str:
         """The state as JSON with sorted keys: the same text for the same state, on every machine."""
-        state = {name: getattr(self, name) for name in self.state_names()}
-        return json.dumps(state, sort_keys=True, allow_nan=False)
-
-    @abstractmethod
-    def fallback_html(self) -> str:
-        """The widget's present numbers as a table of plain HTML."""
-
-    @abstractmethod
-    def summary(self) -> str:
-        """One short phrase with the number that matters, for a plain-text output."""
+        return json.dumps(self.state(), sort_keys=True, allow_nan=False)
 
     def host_html(self) -> str:
         """The element that the published page finds and mounts the module in."""
@@ -231,19 +241,26 @@ class PageWidget(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]
         return {**data, "text/html": self.host_html()}, metadata
 
 
+def _agreeing(widget: PageWidget, proposal: Any) -> Any:
+    """A proposed value, unless it contradicts the rest of the state."""
+    for conflict in widget._conflicts(widget.state() | {proposal.trait.name: proposal.value}):
+        raise StateError(f"{type(widget).__name__}.{conflict}.")
+    return proposal.value
+
+
 def fixed(value: float, digits: int) -> str:
     """Decimals without a negative zero, and with a true minus sign."""
     text = f"{abs(value):.{digits}f}"
     return f"\N{MINUS SIGN}{text}" if value < 0 and float(text) else text
 
 
-def html_table(caption: str, head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def _html_table(caption: str, head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """A plain table. The first cell of each row is its header; entries are text, not markup."""
 
     def line(cells: Iterable[str], scope: str) -> str:
-        texts = [html.escape(cell) for cell in cells]
-        others = [f'<th scope="col">{text}</th>' if scope == "col" else f"<td>{text}</td>" for text in texts[1:]]
-        return f'<tr><th scope="{scope}">{texts[0]}</th>{"".join(others)}</tr>'
+        first, *others = map(html.escape, cells)
+        parts = [f'<th scope="col">{text}</th>' if scope == "col" else f"<td>{text}</td>" for text in others]
+        return f'<tr><th scope="{scope}">{first}</th>{"".join(parts)}</tr>'
 
     body = "\n".join(line(row, "row") for row in rows)
     return (

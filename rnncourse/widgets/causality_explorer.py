@@ -1,12 +1,10 @@
 """Push one input of a short series, and see which outputs move: forwards, both ways, on past windows, averaged."""
 
-from typing import ClassVar
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from rnncourse.cells import FloatArray, rnn_sequence
-from rnncourse.widgets.base import Choice, PageWidget, RealNumber, WholeNumber, fixed, html_table
+from rnncourse.widgets.base import Choice, Fallback, PageWidget, RealNumber, WholeNumber, fixed
 
 INPUTS = np.array([0.3, -0.5, 0.8, 0.1, -0.7, 0.4, 0.6, -0.2, -0.4, 0.5])
 STEPS = len(INPUTS)
@@ -16,16 +14,18 @@ FORWARD = (np.array([[0.9], [-0.6]]), np.array([[0.5, 0.3], [-0.2, 0.6]]), np.ar
 BACKWARD = (np.array([[0.7], [0.8]]), np.array([[0.4, -0.3], [0.5, 0.3]]), np.array([0.8, -0.6]))
 
 
+def _read(x: FloatArray, weights: tuple[FloatArray, FloatArray, FloatArray]) -> FloatArray:
+    W_xh, W_hh, readout = weights
+    outputs: FloatArray = rnn_sequence(x[:, None], np.zeros(2), W_xh, W_hh, np.zeros(2)).h @ readout
+    return outputs
+
+
 def _forwards(x: FloatArray) -> FloatArray:
-    W_xh, W_hh, readout = FORWARD
-    run: FloatArray = rnn_sequence(x[:, None], np.zeros(2), W_xh, W_hh, np.zeros(2)).h @ readout
-    return run
+    return _read(x, FORWARD)
 
 
 def _backwards(x: FloatArray) -> FloatArray:
-    W_xh, W_hh, readout = BACKWARD
-    run: FloatArray = rnn_sequence(x[::-1, None], np.zeros(2), W_xh, W_hh, np.zeros(2)).h[::-1] @ readout
-    return run
+    return _read(x[::-1], BACKWARD)[::-1]
 
 
 def _windows(x: FloatArray) -> FloatArray:
@@ -53,8 +53,6 @@ class CausalityExplorer(PageWidget):
     reads both ways, on the four values before each step; it forecasts steps 5 to 10. The average is of five values.
     """
 
-    module: ClassVar[str] = "causality_explorer"
-
     network = Choice(tuple(NETWORKS))
     step = WholeNumber(1, STEPS, 5)  #: the input that is pushed
     push = RealNumber(-2.0, 2.0, 1.0)  #: what is added to it
@@ -77,7 +75,7 @@ class CausalityExplorer(PageWidget):
     @property
     def after(self) -> FloatArray:
         """Outputs with the push, ``(10,)``."""
-        return self.outputs(INPUTS + self.push * np.eye(STEPS)[self.step - 1])
+        return self.outputs(self._pushed())
 
     @property
     def earlier(self) -> int:
@@ -89,20 +87,16 @@ class CausalityExplorer(PageWidget):
         """How many outputs at the pushed step and after it move."""
         return int((self.influence[self.step - 1 :, self.step - 1] > 0).sum())
 
-    def fallback_html(self) -> str:
-        """Input and output at each step, before and after the push."""
-        pushed = INPUTS + self.push * np.eye(STEPS)[self.step - 1]
+    def _fallback(self) -> Fallback:
+        series = np.stack((self._pushed(), self.before, self.after), axis=1)
+        texts = [["–" if np.isnan(value) else fixed(value, 3) for value in row] for row in series.tolist()]
+        return Fallback(
+            f"input {self.step} pushed, {self.network}: {self.earlier} earlier and {self.later} later outputs move",
+            f"Input {self.step} of ten is pushed by {fixed(self.push, 2)}; network: {self.network}",
+            ("step", "input", "output before", "output after"),
+            [(str(t), *row) for t, row in enumerate(texts, start=1)],
+        )
 
-        def text(value: float) -> str:
-            return "–" if np.isnan(value) else fixed(value, 3)
-
-        rows = [
-            (str(t + 1), *(text(float(series[t])) for series in (pushed, self.before, self.after)))
-            for t in range(STEPS)
-        ]
-        caption = f"Input {self.step} of ten is pushed by {fixed(self.push, 2)}; network: {self.network}"
-        return html_table(caption, ("step", "input", "output before", "output after"), rows)
-
-    def summary(self) -> str:
-        """How many outputs move, and where."""
-        return f"input {self.step} pushed, {self.network}: {self.earlier} earlier and {self.later} later outputs move"
+    def _pushed(self) -> FloatArray:
+        pushed: FloatArray = INPUTS + self.push * np.eye(STEPS)[self.step - 1]
+        return pushed

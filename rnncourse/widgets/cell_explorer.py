@@ -1,9 +1,7 @@
 """A recurrent cell with two inputs and two hidden units, to move by hand."""
 
-from typing import ClassVar
-
 from rnncourse.cells import RNNStep, rnn_step
-from rnncourse.widgets.base import Choice, Numbers, PageWidget, fixed, html_table
+from rnncourse.widgets.base import Choice, Fallback, Numbers, PageWidget, fixed
 
 
 class CellExplorer(PageWidget):
@@ -11,8 +9,6 @@ class CellExplorer(PageWidget):
 
     Each trait follows its control, and each control its trait, so ``observe``, ``link`` and plain assignment work.
     """
-
-    module: ClassVar[str] = "cell_explorer"
 
     x = Numbers((2,), (0.8, -0.5))  #: input
     h_prev = Numbers((2,), (-0.2, 0.4))  #: previous hidden state
@@ -27,8 +23,7 @@ class CellExplorer(PageWidget):
         """The step that the widget shows, from the present traits."""
         return rnn_step(self.x, self.h_prev, self.W_xh, self.W_hh, self.b_h, nonlinearity=self.nonlinearity)
 
-    def fallback_html(self) -> str:
-        """Inputs, intermediates and result of the step, one row each."""
+    def _fallback(self) -> Fallback:
         step = self.step
         rows = [
             ("x", self.x, 2),
@@ -40,8 +35,5 @@ class CellExplorer(PageWidget):
             ("h = tanh(z)" if self.nonlinearity == "tanh" else "h = max(z, 0)", step.h, 4),
         ]
         cells = [(name, *(fixed(float(value), digits) for value in values)) for name, values, digits in rows]
-        return html_table("One step of a recurrent cell", ("quantity", "row 1", "row 2"), cells)
-
-    def summary(self) -> str:
-        """The new hidden state, to four decimals."""
-        return f"h = ({', '.join(fixed(float(value), 4) for value in self.step.h)})"
+        summary = f"h = ({', '.join(cells[-1][1:])})"
+        return Fallback(summary, "One step of a recurrent cell", ("quantity", "row 1", "row 2"), cells)

@@ -1,13 +1,13 @@
 """A window that slides over a series of days, four forecasts of the next day, and who is ahead so far."""
 
 import math
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
-import traitlets
 
 from rnncourse.cells import FloatArray
-from rnncourse.widgets.base import Numbers, PageWidget, RealNumber, StateError, WholeNumber, fixed, html_table
+from rnncourse.widgets.base import Fallback, Numbers, PageWidget, RealNumber, WholeNumber, fixed
 
 WINDOW = 10
 MOST = 120
@@ -21,8 +21,6 @@ class ForecastExplorer(PageWidget):
     Yours is ``usual + keep · (today - usual)``: some way from today back to what you call usual.
     """
 
-    module: ClassVar[str] = "forecast_explorer"
-
     days = Numbers((None,), _MADE_UP, most=MOST)  #: the series, 11 to 120 numbers, such as daily maxima in °C
     #: recorded forecasts of a network for ``days[10]``, ``days[11]``, …, ten numbers fewer
     network = Numbers((None,), (18.0,) * (len(_MADE_UP) - WINDOW), most=MOST - WINDOW)
@@ -32,23 +30,15 @@ class ForecastExplorer(PageWidget):
     keep = RealNumber(0.0, 1.2, 0.7)  #: how much of today's distance from the usual your forecast keeps
     usual = RealNumber(-10.0, 40.0, 18.0)  #: what you take for usual
 
-    @traitlets.validate("days", "network", "at")
-    def _lengths_agree(self, proposal: Any) -> Any:
-        """``proposal.value``, unless it parts the series from its forecasts."""
-        held = self.held(proposal)
-        days, count = len(held["days"]), len(held["days"]) - WINDOW
-        if count < 1:
-            rule = f"days must hold {WINDOW + 1} to {MOST} numbers, but holds {days}; pass a longer series."
-        elif len(held["network"]) != count:
-            rule = (
-                f"network must hold a forecast for each day after the tenth, {count} for {days} days, but holds "
-                f"{len(held['network'])}; pass that many."
-            )
-        elif held["at"] > count:
-            rule = f"at must be at most {count}, but is {held['at']}; choose an earlier one."
-        else:
-            return proposal.value
-        raise StateError(f"ForecastExplorer.{rule}")
+    def _conflicts(self, state: dict[str, Any]) -> Iterator[str]:
+        days, made, at = len(state["days"]), len(state["network"]), state["at"]
+        if days <= WINDOW:
+            yield f"days must hold {WINDOW + 1} to {MOST} numbers, but holds {days}; pass a longer series"
+        if made != days - WINDOW:
+            each = f"a forecast for each day after the tenth, {days - WINDOW} for {days} days"
+            yield f"network must hold {each}, but holds {made}; pass that many"
+        if at > days - WINDOW:
+            yield f"at must be at most {days - WINDOW}, but is {at}; choose an earlier one"
 
     @property
     def targets(self) -> FloatArray:
@@ -72,17 +62,15 @@ class ForecastExplorer(PageWidget):
         """Mean squared error of each forecast over all targets, in squared units of the days."""
         return {name: float(np.mean((made - self.targets) ** 2)) for name, made in self.forecasts.items()}
 
-    def fallback_html(self) -> str:
-        """The four forecasts of the day that is shown, and their errors over all days."""
+    def _fallback(self) -> Fallback:
         target, errors = self.targets[self.at - 1], self.errors
         rows = [
             (NAMES[name], fixed(made[self.at - 1], 2), fixed(made[self.at - 1] - target, 2), fixed(errors[name], 2))
             for name, made in self.forecasts.items()
         ]
-        caption = f"Forecasts of day {self.at + WINDOW}, which came to {fixed(target, 1)}"
-        return html_table(caption, ("forecast", "of that day", "error", "mean squared error, all days"), rows)
-
-    def summary(self) -> str:
-        """Mean squared error of each forecast over all targets."""
-        errors = (f"{NAMES[name]} {fixed(error, 2)}" for name, error in self.errors.items())
-        return f"mean squared error {', '.join(errors)}"
+        return Fallback(
+            f"mean squared error {', '.join(f'{name} {error}' for name, _, _, error in rows)}",
+            f"Forecasts of day {self.at + WINDOW}, which came to {fixed(target, 1)}",
+            ("forecast", "of that day", "error", "mean squared error, all days"),
+            rows,
+        )

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import ClassVar
 
 import numpy as np
 
 from rnncourse.cells import LSTMSequence, lstm_sequence
-from rnncourse.widgets.base import Numbers, PageWidget, WholeNumber, fixed, html_table
+from rnncourse.widgets.base import Fallback, Numbers, PageWidget, WholeNumber, fixed
 
 STEPS = 8
 # Pre-activations i, f, g, o of each step, by the name of what the cell then does.
@@ -32,8 +31,6 @@ class GateExplorer(PageWidget):
     in for the weights.
     """
 
-    module: ClassVar[str] = "gate_explorer"
-
     sequence = Numbers((STEPS, 4), GATE_SEQUENCES["hold"])  #: pre-activations of i, f, g and o, one row per step
     c_0 = Numbers((1,), (0.0,))  #: cell state before the first step
     at = WholeNumber(1, STEPS, 1)  #: the step that is shown and moved
@@ -43,14 +40,13 @@ class GateExplorer(PageWidget):
         """All eight steps; the pre-activations go in as the input, through weights that pass each to its gate."""
         return lstm_sequence(self.sequence, [0.0], self.c_0, np.eye(4), np.zeros((4, 1)), np.zeros(4))
 
-    def fallback_html(self) -> str:
-        """Gates, what was kept, written and shown, and the states, one row per step."""
-        columns = [getattr(self.run, name) for name in ("i", "f", "g", "o", "kept", "written", "c", "h")]
-        rows = [(str(t + 1), *(fixed(float(column[t, 0]), 3) for column in columns)) for t in range(STEPS)]
-        head = ("step", "i", "f", "g", "o", "kept", "written", "c", "h")
-        return html_table(f"One unit of an LSTM, from c = {fixed(self.c_0[0], 2)}", head, rows)
-
-    def summary(self) -> str:
-        """Both states after the step that is shown, to four decimals."""
-        step = self.run.steps[self.at - 1]
-        return f"step {self.at}: c = {fixed(float(step.c[0]), 4)}, h = {fixed(float(step.h[0]), 4)}"
+    def _fallback(self) -> Fallback:
+        run, names = self.run, ("i", "f", "g", "o", "kept", "written", "c", "h")
+        columns = [getattr(run, name)[:, 0].tolist() for name in names]
+        c, h = (fixed(column[self.at - 1], 4) for column in columns[-2:])
+        return Fallback(
+            f"step {self.at}: c = {c}, h = {h}",
+            f"One unit of an LSTM, from c = {fixed(self.c_0[0], 2)}",
+            ("step", *names),
+            [(str(t + 1), *(fixed(column[t], 3) for column in columns)) for t in range(STEPS)],
+        )

@@ -1,13 +1,13 @@
 """The gates of a small LSTM along a series, with and without a jump that the reader adds."""
 
 import math
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
-import traitlets
 
 from rnncourse.cells import FloatArray, LSTMSequence, lstm_sequence
-from rnncourse.widgets.base import Numbers, PageWidget, RealNumber, StateError, WholeNumber, fixed, html_table
+from rnncourse.widgets.base import Fallback, Numbers, PageWidget, RealNumber, WholeNumber, fixed
 
 HIDDEN = 8
 LEAST, MOST = 12, 180
@@ -30,8 +30,6 @@ class GateScrubber(PageWidget):
     differs afterwards is the cell's answer.
     """
 
-    module: ClassVar[str] = "gate_scrubber"
-
     series = Numbers((None,), _WAVE, most=MOST)  #: what is read, 12 to 180 numbers, in standard deviations
     W_ih = Numbers((4 * HIDDEN, 1), _MADE_UP["W_ih"])  #: input weights, rows in torch's order i, f, g, o
     W_hh = Numbers((4 * HIDDEN, HIDDEN), _MADE_UP["W_hh"])  #: recurrent weights
@@ -41,26 +39,14 @@ class GateScrubber(PageWidget):
     at = WholeNumber(1, MOST, 20)  #: the minute that is shown, from 1
     unit = WholeNumber(0, HIDDEN, 0)  #: which unit's gates are shown, from 1; 0 for their mean
 
-    @traitlets.validate("series", "jump_at", "at")
-    def _minutes_exist(self, proposal: Any) -> Any:
-        """``proposal.value``, unless a minute lies beyond the series."""
-        held = self.held(proposal)
-        count = len(held["series"])
+    def _conflicts(self, state: dict[str, Any]) -> Iterator[str]:
+        count = len(state["series"])
         if count < LEAST:
-            raise StateError(
-                f"GateScrubber.series must hold {LEAST} to {MOST} numbers, but holds {count}; pass a longer series."
-            )
+            yield f"series must hold {LEAST} to {MOST} numbers, but holds {count}; pass a longer series"
         for name in ("jump_at", "at"):
-            if held[name] > count:
-                raise StateError(
-                    f"GateScrubber.{name} must be at most {count}, the length of the series, but is {held[name]}; "
-                    "choose an earlier minute."
-                )
-        return proposal.value
-
-    def _read(self, series: FloatArray) -> LSTMSequence:
-        nothing = np.zeros(HIDDEN)
-        return lstm_sequence(series[:, None], nothing, nothing, self.W_ih, self.W_hh, self.b)
+            if state[name] > count:
+                most = f"at most {count}, the length of the series"
+                yield f"{name} must be {most}, but is {state[name]}; choose an earlier minute"
 
     @property
     def loads(self) -> tuple[FloatArray, FloatArray]:
@@ -71,8 +57,9 @@ class GateScrubber(PageWidget):
     @property
     def runs(self) -> tuple[LSTMSequence, LSTMSequence]:
         """Every step with the jump and without it."""
-        jumped, plain = self.loads
-        return self._read(jumped), self._read(plain)
+        nothing, cell = np.zeros(HIDDEN), (self.W_ih, self.W_hh, self.b)
+        jumped, plain = (lstm_sequence(series[:, None], nothing, nothing, *cell) for series in self.loads)
+        return jumped, plain
 
     def gate(self, name: str) -> tuple[FloatArray, FloatArray]:
         """The gate ``f``, ``i`` or ``o`` of the unit chosen, with the jump and without it, ``(time,)`` each."""
@@ -81,21 +68,18 @@ class GateScrubber(PageWidget):
             return jumped[:, self.unit - 1], plain[:, self.unit - 1]
         return jumped.mean(axis=1), plain.mean(axis=1)
 
-    def _whose(self) -> str:
-        return f"unit {self.unit}" if self.unit else f"mean of {HIDDEN} units"
+    def _fallback(self) -> Fallback:
+        tracks = {name: self.gate(name) for name in GATES}
 
-    def fallback_html(self) -> str:
-        """Load and gates some minutes before and after the jump, with it and without it in brackets."""
-        tracks = [self.loads, *(self.gate(name) for name in GATES)]
+        def both(track: tuple[FloatArray, FloatArray], t: int) -> str:
+            with_jump, without = (fixed(series[t - 1], 3) for series in track)
+            return f"{with_jump} ({without})"
+
         minutes = [self.jump_at + offset for offset in OFFSETS if 1 <= self.jump_at + offset <= len(self.series)]
-        rows = [
-            (str(t), *(f"{fixed(jumped[t - 1], 3)} ({fixed(plain[t - 1], 3)})" for jumped, plain in tracks))
-            for t in minutes
-        ]
-        caption = f"Jump of {fixed(self.size, 2)} at minute {self.jump_at}, and without it; gates: {self._whose()}"
-        return html_table(caption, ("minute", "load", *(f"{name} gate" for name in GATES.values())), rows)
-
-    def summary(self) -> str:
-        """The three gates at the minute shown, with the jump and without it."""
-        pairs = ((name, *(track[self.at - 1] for track in self.gate(name))) for name in GATES)
-        return f"minute {self.at}: " + ", ".join(f"{name} {fixed(a, 3)} ({fixed(b, 3)})" for name, a, b in pairs)
+        whose = f"unit {self.unit}" if self.unit else f"mean of {HIDDEN} units"
+        return Fallback(
+            f"minute {self.at}: {', '.join(f'{name} {both(track, self.at)}' for name, track in tracks.items())}",
+            f"Jump of {fixed(self.size, 2)} at minute {self.jump_at}, and without it; gates: {whose}",
+            ("minute", "load", *(f"{name} gate" for name in GATES.values())),
+            [(str(t), *(both(track, t) for track in (self.loads, *tracks.values()))) for t in minutes],
+        )

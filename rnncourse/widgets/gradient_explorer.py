@@ -2,16 +2,22 @@
 
 import math
 import random
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-import traitlets
 
 from rnncourse.cells import FloatArray
-from rnncourse.widgets.base import Choice, Numbers, PageWidget, RealNumber, StateError, WholeNumber, html_table
+from rnncourse.widgets.base import Choice, Fallback, Numbers, PageWidget, RealNumber, WholeNumber
 
 UNITS, LONGEST = 8, 200
+# What bends a state, and the slope of that, which can be read off the bent state.
+_BEND: dict[str, tuple[Callable[[FloatArray], FloatArray], Callable[[FloatArray], FloatArray]]] = {
+    "tanh": (np.tanh, lambda h: 1.0 - h**2),
+    "relu": (lambda z: np.maximum(z, 0.0), lambda h: 1.0 * (h > 0)),
+    "linear": (lambda z: z, np.ones_like),
+}
 
 
 def _rotation(seed: int) -> list[list[float]]:
@@ -55,10 +61,8 @@ class GradientExplorer(PageWidget):
     It draws the norms of the state and of the gradient of a loss on the last state, and the bound on the gradient.
     """
 
-    module: ClassVar[str] = "gradient_explorer"
-
     radius = RealNumber(0.5, 1.5, 1.0)  #: spectral radius of the recurrent weights, and their norm
-    nonlinearity = Choice(("tanh", "relu", "linear"))
+    nonlinearity = Choice(tuple(_BEND))
     seq_len = WholeNumber(2, LONGEST, 100)  #: time steps
     input_scale = RealNumber(0.05, 2.0, 0.5)  #: factor on the input
     rotation = Numbers((UNITS, UNITS), _rotation(12))  #: the orthogonal matrix Q
@@ -66,35 +70,24 @@ class GradientExplorer(PageWidget):
     x = Numbers((LONGEST,), _noise(LONGEST, 2))  #: input; the first ``seq_len`` entries are read
     dh_last = Numbers((UNITS,), _noise(UNITS, 3))  #: gradient of the loss by the last state
 
-    @traitlets.validate("rotation")
-    def _orthogonal(self, proposal: Any) -> Any:
-        matrix = np.asarray(proposal.value)
+    def _conflicts(self, state: dict[str, Any]) -> Iterator[str]:
+        matrix = np.asarray(state["rotation"])
         if np.abs(matrix @ matrix.T - np.eye(UNITS)).max() > 1e-9:
-            raise StateError(
-                f"{type(self).__name__}.rotation must be orthogonal, but its product with its transpose is not the "
-                "identity; pass the Q of a QR decomposition."
-            )
-        return proposal.value
-
-    @traitlets.validate("dh_last")
-    def _some_gradient(self, proposal: Any) -> Any:
-        if not any(proposal.value):
-            raise StateError(
-                f"{type(self).__name__}.dh_last must not be all zeros, for it is what the way back starts from; "
-                "give one entry another value."
-            )
-        return proposal.value
+            yield "rotation must be orthogonal, but is not; pass the Q of a QR decomposition"
+        if not any(state["dh_last"]):
+            yield "dh_last must not be all zeros, for the way back starts there; give one entry another value"
 
     @property
     def flow(self) -> ExplorerFlow:
         """The curves of the widget, from the present traits."""
         recurrent = self.radius * np.asarray(self.rotation)
         incoming = self.input_scale * np.outer(self.x[: self.seq_len], self.W_xh)
+        bend, slope_at = _BEND[self.nonlinearity]
         states = [np.zeros(UNITS)]
         for term in incoming:
-            states.append(_bend(recurrent @ states[-1] + term, self.nonlinearity))
+            states.append(bend(recurrent @ states[-1] + term))
         h = np.stack(states[1:])
-        slopes = _slope(h, self.nonlinearity)
+        slopes = slope_at(h)
         gradients = [np.asarray(self.dh_last)]
         for slope in slopes[:0:-1]:
             gradients.append(recurrent.T @ (gradients[-1] * slope))
@@ -104,8 +97,7 @@ class GradientExplorer(PageWidget):
         bound = np.log10(gradient[-1]) + np.concatenate([[0.0], np.cumsum(steps)])[::-1]
         return ExplorerFlow(np.linalg.norm(h, axis=1), gradient, bound)
 
-    def fallback_html(self) -> str:
-        """State, gradient and bound at five steps, one row each."""
+    def _fallback(self) -> Fallback:
         flow, rows = self.flow, []
         for t in sorted({round(part * (self.seq_len - 1) / 4) for part in range(5)}):
             gradient, bound = flow.gradient[t] / flow.gradient[-1], 10 ** (flow.log10_bound[t] - flow.log10_bound[-1])
@@ -114,18 +106,5 @@ class GradientExplorer(PageWidget):
             f"{self.nonlinearity}, spectral radius {self.radius:.2f}: norms of the state, and gradient and bound "
             "relative to the last step"
         )
-        return html_table(caption, ("step", "state norm", "gradient", "bound"), rows)
-
-    def summary(self) -> str:
-        """The first step's gradient relative to the last step's."""
-        return f"first gradient / last gradient = {self.flow.ratio:.2e}"
-
-
-def _bend(z: FloatArray, nonlinearity: str) -> FloatArray:
-    bent: FloatArray = np.tanh(z) if nonlinearity == "tanh" else np.maximum(z, 0.0) if nonlinearity == "relu" else z
-    return bent
-
-
-def _slope(h: FloatArray, nonlinearity: str) -> FloatArray:
-    one: FloatArray = np.ones_like(h)
-    return 1.0 - h**2 if nonlinearity == "tanh" else one * (h > 0) if nonlinearity == "relu" else one
+        summary = f"first gradient / last gradient = {flow.ratio:.2e}"
+        return Fallback(summary, caption, ("step", "state norm", "gradient", "bound"), rows)

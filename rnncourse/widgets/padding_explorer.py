@@ -1,15 +1,14 @@
 """What padding does to the state of a small trained LSTM: behind a sentence, in front of it, or masked."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-import traitlets
 
 from rnncourse.cells import FloatArray, LSTMStep, lstm_sequence, sigmoid
-from rnncourse.widgets.base import Choice, Numbers, PageWidget, StateError, Texts, WholeNumber, fixed, html_table
+from rnncourse.widgets.base import Choice, Fallback, Numbers, PageWidget, Texts, WholeNumber, fixed
 
 HIDDEN, EMBEDDING = 8, 4
 NETWORKS = ("packed", "padded", "padded, keeps")
@@ -22,12 +21,8 @@ _SENTENCES = ("the plot was good", "the plot was not good", "the cast was bad bu
 _WORDS = ("the", "plot", "cast", "was", "not", "but", "good", "bad")
 
 
-def _wave(count: int, scale: float) -> list[float]:
-    return [round(scale * math.sin(1.7 * k), 3) for k in range(count)]
-
-
 def _made_up(*shape: int, scale: float = 1.0) -> Any:
-    return np.reshape(_wave(math.prod(shape), scale), shape)
+    return np.reshape([round(scale * math.sin(1.7 * k), 3) for k in range(math.prod(shape))], shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +41,6 @@ class PaddedReading:
 class PaddingExplorer(PageWidget):
     """Small LSTMs of eight units, three that learned differently, that read short reviews and go on over padding."""
 
-    module: ClassVar[str] = "padding_explorer"
-
     #: two to six reviews of words from ``words``, in lower case, with single spaces
     sentences = Texts(_SENTENCES, least=2, most=MOST_SENTENCES, longest=LONGEST)
     labels = Numbers((None,), (1, 0, 1), most=MOST_SENTENCES)  #: 1 for each friendly sentence, 0 for the others
@@ -65,27 +58,18 @@ class PaddingExplorer(PageWidget):
     pads = WholeNumber(0, MOST_PADS, 10)  #: padding steps
     sentence = WholeNumber(1, MOST_SENTENCES, 1)  #: which sentence is shown, from 1
 
-    @traitlets.validate("sentences", "labels", "words", "embedding", "sentence")
-    def _parts_fit(self, proposal: Any) -> Any:
-        """``proposal.value``, unless it contradicts the other parts."""
-        held = self.held(proposal)
+    def _conflicts(self, state: dict[str, Any]) -> Iterator[str]:
+        sentences, words = state["sentences"], state["words"]
         for name, other in (("labels", "sentences"), ("embedding", "words")):
-            if len(held[name]) != len(held[other]):
-                raise StateError(
-                    f"PaddingExplorer.{name} must have one entry for each of the {len(held[other])} {other}, but has "
-                    f"{len(held[name])}; pass both together."
-                )
-        unknown = [word for text in held["sentences"] for word in text.split(" ") if word not in held["words"]]
-        if unknown:
-            raise StateError(
-                f"PaddingExplorer.sentences must be made of words, but holds {unknown[0]!r}; add it to words."
-            )
-        if held["sentence"] > len(held["sentences"]):
-            raise StateError(
-                f"PaddingExplorer.sentence must be at most {len(held['sentences'])}, the number of sentences, but is "
-                f"{held['sentence']}; choose another."
-            )
-        return proposal.value
+            has, needs = len(state[name]), len(state[other])
+            if has != needs:
+                yield f"{name} must have one entry for each of the {needs} {other}, but has {has}; pass both together"
+        for word in " ".join(sentences).split(" "):
+            if word not in words:
+                yield f"sentences must be made of words, but holds {word!r}; add it to words"
+        if state["sentence"] > len(sentences):
+            most = f"at most {len(sentences)}, the number of sentences"
+            yield f"sentence must be {most}, but is {state['sentence']}; choose another"
 
     def reading(self, sentence: int) -> PaddedReading:
         """One sentence, counted from 1, read with the padding of the present state."""
@@ -95,19 +79,12 @@ class PaddingExplorer(PageWidget):
         parts = {"behind": [vectors, nothing], "in front": [nothing, vectors], "masked": [vectors]}[self.place]
         zero = np.zeros(HIDDEN)
         run = lstm_sequence(np.concatenate(parts), zero, zero, self.W_ih[n], self.W_hh[n], self.b[n])
-        # Masked, a padding step hands the state on as it is.
-        copies = self.pads if self.place == "masked" else 0
+        copies = self.pads if self.place == "masked" else 0  # a masked step hands the state on as it is
         h = np.concatenate([run.h, np.repeat(run.h[-1:], copies, axis=0)])
         last_word = len(rows) + (self.pads if self.place == "in front" else 0)
-        behind = run.steps[last_word:]
-        return PaddedReading(
-            last_word=last_word,
-            h=h,
-            friendly=sigmoid(h @ np.asarray(self.W_hy[n]) + self.b_y[n]),
-            forget=float(run.f[-1].mean()),
-            written=float(run.i[-1].mean()),
-            reaches=_reaches(behind, np.asarray(self.W_hy[n])),
-        )
+        weights = np.asarray(self.W_hy[n])
+        friendly, reaches = sigmoid(h @ weights + self.b_y[n]), _reaches(run.steps[last_word:], weights)
+        return PaddedReading(last_word, h, friendly, float(run.f[-1].mean()), float(run.i[-1].mean()), reaches)
 
     @property
     def readings(self) -> list[PaddedReading]:
@@ -123,32 +100,23 @@ class PaddingExplorer(PageWidget):
         readings = self.readings
         at_word = np.stack([reading.h[reading.last_word - 1] for reading in readings])
         at_read = np.stack([reading.h[-1] for reading in readings])
-        return _spread(at_word), _spread(at_read)
+        word, read = (float(np.linalg.norm(states.std(axis=0))) for states in (at_word, at_read))
+        return word, read
 
-    def _without_change(self, pads: int) -> "PaddingExplorer":
-        state = {name: getattr(self, name) for name in self.state_names()}
-        return type(self)(**(state | {"pads": pads}))
-
-    def fallback_html(self) -> str:
-        """Probability of the friendly class of each sentence, some padding steps later."""
-        sizes = [pads for pads in SHOWN if pads <= MOST_PADS]
-        columns = [[reading.friendly[-1] for reading in self._without_change(pads).readings] for pads in sizes]
-        rows = [
-            (f"{sentence} ({'friendly' if label else 'unfriendly'})", *(fixed(column[row], 3) for column in columns))
-            for row, (sentence, label) in enumerate(zip(self.sentences, self.labels, strict=True))
-        ]
-        caption = f"Probability of friendly; network: {self.network}; padding {self.place}, in steps"
-        return html_table(caption, ("sentence", *(str(pads) for pads in sizes)), rows)
-
-    def summary(self) -> str:
-        """What is said of the chosen sentence after its last word and where it is read."""
+    def _fallback(self) -> Fallback:
         reading = self.reading(self.sentence)
         word, read = fixed(reading.friendly[reading.last_word - 1], 3), fixed(reading.friendly[-1], 3)
-        return f"friendly {word} at the last word, {read} after {self.pads} padding steps {self.place}"
-
-
-def _spread(states: FloatArray) -> float:
-    return float(np.sqrt(((states - states.mean(axis=0)) ** 2).sum(axis=1).mean()))
+        padded = [type(self)(**(self.state() | {"pads": pads})).readings for pads in SHOWN]
+        names = [
+            f"{sentence} ({'friendly' if label else 'unfriendly'})"
+            for sentence, label in zip(self.sentences, self.labels, strict=True)
+        ]
+        return Fallback(
+            f"friendly {word} at the last word, {read} after {self.pads} padding steps {self.place}",
+            f"Probability of friendly; network: {self.network}; padding {self.place}, in steps",
+            ("sentence", *map(str, SHOWN)),
+            [(name, *(fixed(made[row].friendly[-1], 3) for made in padded)) for row, name in enumerate(names)],
+        )
 
 
 def _reaches(steps: Sequence[LSTMStep], weights: FloatArray) -> float:

@@ -1,11 +1,10 @@
 """Parameters and multiply-accumulates of a recurrent stack, to choose by hand."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-import traitlets
-
-from rnncourse.widgets.base import Choice, Flag, PageWidget, StateError, WholeNumber, html_table
+from rnncourse.widgets.base import Choice, Fallback, Flag, PageWidget, WholeNumber
 
 GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
 
@@ -23,8 +22,6 @@ class StackCounts:
 class ParameterCalculator(PageWidget):
     """Calculator of parameters in two frameworks' conventions, and of multiply-accumulates."""
 
-    module: ClassVar[str] = "parameter_calculator"
-
     cell = Choice(("LSTM", "GRU", "RNN"))
     input_size = WholeNumber(1, 100_000, 1)  #: features of each time step
     hidden_size = WholeNumber(1, 8192, 64)  #: hidden units per direction
@@ -34,17 +31,12 @@ class ParameterCalculator(PageWidget):
     proj_size = WholeNumber(0, 8191, 0)  #: size of an LSTM's projected state; 0 for none
     seq_len = WholeNumber(1, 10_000, 60)  #: time steps
 
-    @traitlets.validate("cell", "proj_size", "hidden_size")
-    def _projection_fits(self, proposal: Any) -> Any:
-        held = self.held(proposal)
-        size, hidden, cell = held["proj_size"], held["hidden_size"], held["cell"]
+    def _conflicts(self, state: dict[str, Any]) -> Iterator[str]:
+        size, hidden, cell = state["proj_size"], state["hidden_size"], state["cell"]
         if size and cell != "LSTM":
-            rule = f"must be 0 for a cell {cell!r}, but is {size}; only an LSTM projects its state."
-        elif size >= hidden:
-            rule = f"must be smaller than hidden_size={hidden}, but is {size}; lower it or set 0."
-        else:
-            return proposal.value
-        raise StateError(f"{type(self).__name__}.proj_size {rule}")
+            yield f"proj_size must be 0 for a cell {cell!r}, but is {size}; only an LSTM projects its state"
+        if size >= hidden:
+            yield f"proj_size must be smaller than hidden_size={hidden}, but is {size}; lower it or set 0"
 
     @property
     def counts(self) -> StackCounts:
@@ -62,20 +54,16 @@ class ParameterCalculator(PageWidget):
         keras = weights + (2 if self.cell == "GRU" else 1) * biases
         return StackCounts(weights + 2 * biases, keras, weights, weights * self.seq_len)
 
-    def fallback_html(self) -> str:
-        """The network in one line, and its counts, one row each."""
-        counts = self.counts
+    def _fallback(self) -> Fallback:
+        network, counts = self._network(), self.counts
         rows = [
             ("Parameters, PyTorch", f"{counts.pytorch:,}"),
             ("Parameters, Keras", f"{counts.keras:,}"),
             ("MACs per time step", f"{counts.macs_per_step:,}"),
             (f"MACs for {self.seq_len} steps", f"{counts.macs:,}"),
         ]
-        return html_table(self._network(), ("count", "one sequence"), rows)
-
-    def summary(self) -> str:
-        """The network and its parameters."""
-        return f"{self._network()} has {self.counts.pytorch:,} parameters in PyTorch"
+        summary = f"{network} has {counts.pytorch:,} parameters in PyTorch"
+        return Fallback(summary, network, ("count", "one sequence"), rows)
 
     def _network(self) -> str:
         words = [f"{self.cell}({self.input_size}, {self.hidden_size}, num_layers={self.num_layers}"]

@@ -1,12 +1,11 @@
 """What one output of a stack of convolutions sees of its input, beside a recurrence that lets its past fade."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from rnncourse.cells import FloatArray
-from rnncourse.widgets.base import PageWidget, RealNumber, WholeNumber, html_table
+from rnncourse.widgets.base import Fallback, PageWidget, RealNumber, WholeNumber
 
 SHARE = 0.95
 
@@ -30,8 +29,6 @@ class ReceptiveField(PageWidget):
     Layer number l has the dilation ``growth ** (l - 1)``: 1 everywhere at growth 1, doubling at growth 2.
     """
 
-    module: ClassVar[str] = "receptive_field"
-
     kernel_size = WholeNumber(1, 9, 3)  #: steps under a kernel
     depth = WholeNumber(1, 10, 4)  #: layers
     growth = WholeNumber(1, 3, 1)  #: factor from one layer's dilation to the next's
@@ -50,7 +47,9 @@ class ReceptiveField(PageWidget):
         paths = np.zeros(self.seq_len)
         paths[-1] = 1.0
         for dilation in reversed(self.dilations):
-            paths = sum(_earlier(paths, tap * dilation) for tap in range(self.kernel_size)) / self.kernel_size
+            # Moved towards the start by each tap; what falls off it meets only padding.
+            taps = range(0, self.kernel_size * dilation, dilation)
+            paths = sum(np.pad(paths, (0, tap))[tap:] for tap in taps) / self.kernel_size
         paths /= paths.sum()
         fading = self.keep ** np.arange(self.seq_len - 1, -1, -1.0)
         fading /= fading.sum()
@@ -58,17 +57,13 @@ class ReceptiveField(PageWidget):
         return FieldReach(field, reached, self._layers_needed(), paths, fading, _width(paths), _width(fading))
 
     def _layers_needed(self) -> int:
-        if self.kernel_size == 1:
-            return -1
-        seen, dilation, layers = 1, 1, 0
-        while seen < self.seq_len:
-            seen += (self.kernel_size - 1) * dilation
-            dilation *= self.growth
+        seen, layers = 1, 0
+        while self.kernel_size > 1 and seen < self.seq_len:
+            seen += (self.kernel_size - 1) * self.growth**layers
             layers += 1
-        return layers
+        return layers or -1
 
-    def fallback_html(self) -> str:
-        """The convolutions and the recurrence in numbers, side by side."""
+    def _fallback(self) -> Fallback:
         reach = self.reach
         rows = [
             ("inputs that can reach the last output", str(reach.reached), str(self.seq_len if self.keep else 1)),
@@ -79,19 +74,8 @@ class ReceptiveField(PageWidget):
             f"{self.depth} convolutions with kernel {self.kernel_size} and dilations "
             f"{', '.join(map(str, self.dilations))} see {reach.field} steps; the sequence has {self.seq_len}"
         )
-        return html_table(caption, ("last output", "convolutions", f"recurrence, keep {self.keep:.2f}"), rows)
-
-    def summary(self) -> str:
-        """The receptive field, and how much of the sequence it covers."""
-        reach = self.reach
-        return f"{reach.field} steps, {reach.reached} of the {self.seq_len} inputs"
-
-
-def _earlier(weights: FloatArray, steps: int) -> FloatArray:
-    """The weights moved towards the start; what would fall off it meets only padding."""
-    if steps >= len(weights):
-        return np.zeros_like(weights)
-    return np.concatenate([weights[steps:], np.zeros(steps)])
+        summary = f"{reach.field} steps, {reach.reached} of the {self.seq_len} inputs"
+        return Fallback(summary, caption, ("last output", "convolutions", f"recurrence, keep {self.keep:.2f}"), rows)
 
 
 def _width(weights: FloatArray) -> int:

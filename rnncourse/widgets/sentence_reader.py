@@ -4,17 +4,15 @@ import base64
 import binascii
 import math
 import re
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-import traitlets
 
 from rnncourse.cells import FloatArray, gru_sequence, softmax
-from rnncourse.widgets.base import Numbers, PageWidget, StateError, Text, Texts, WholeNumber, fixed, html_table
+from rnncourse.widgets.base import Fallback, Numbers, PageWidget, Text, Texts, WholeNumber, fixed
 
 MOST_WORDS = 64  # read of one text
 MOST_CHARACTERS = 10_000
@@ -29,35 +27,24 @@ def split_words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+(?:'[^\W_]+)*", text.lower().replace("’", "'"))
 
 
-def layout(*, words: int, classes: int, embedding_dim: int, hidden_size: int) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Name and shape of each array in ``weights``, in order.
+def layout(*, words: int, classes: int, embedding_dim: int, hidden_size: int) -> np.dtype[np.void]:
+    """How the arrays lie in ``weights``, by their names.
 
     A matrix is stored as one float32 scale per row, then its entries as signed bytes, row by row; a vector as float32.
     All are little-endian. An entry of a matrix is its byte times the scale of its row.
     """
-    gates = 3 * hidden_size
-    yield "embedding", (words + 1, embedding_dim)
+    gates, fields = 3 * hidden_size, list[tuple[str, str, tuple[int, ...]]]()
+
+    def matrix(name: str, rows: int, columns: int) -> None:
+        fields.extend([(f"{name}.scale", "<f4", (rows,)), (name, "i1", (rows, columns))])
+
+    matrix("embedding", words + 1, embedding_dim)
     for direction in DIRECTIONS:
-        yield f"{direction}.W_ih", (gates, embedding_dim)
-        yield f"{direction}.W_hh", (gates, hidden_size)
-        yield f"{direction}.b_ih", (gates,)
-        yield f"{direction}.b_hh", (gates,)
-    yield "W_hy", (classes, 2 * hidden_size)
-    yield "b_y", (classes,)
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    """Bytes of one array."""
-    return 4 * shape[0] + (math.prod(shape) if len(shape) > 1 else 0)
-
-
-def _take(data: bytes, shape: tuple[int, ...]) -> FloatArray:
-    """One array from the front of ``data``."""
-    rows = np.frombuffer(data, "<f4", count=shape[0]).astype(np.float64)
-    if len(shape) == 1:
-        return rows
-    entries = np.frombuffer(data, np.int8, count=math.prod(shape), offset=4 * shape[0])
-    return rows[:, None] * entries.reshape(shape)
+        matrix(f"{direction}.W_ih", gates, embedding_dim)
+        matrix(f"{direction}.W_hh", gates, hidden_size)
+        fields.extend((f"{direction}.{bias}", "<f4", (gates,)) for bias in ("b_ih", "b_hh"))
+    matrix("W_hy", classes, 2 * hidden_size)
+    return np.dtype([*fields, ("b_y", "<f4", (classes,))])
 
 
 @lru_cache(maxsize=8)
@@ -68,16 +55,17 @@ def unpack(weights: str, *, words: int, classes: int, embedding_dim: int, hidden
     except (binascii.Error, ValueError) as error:
         raise ValueError("be base64, but is not; pass the recorded text") from error
     sizes = {"words": words, "classes": classes, "embedding_dim": embedding_dim, "hidden_size": hidden_size}
-    arrays, wanted = dict(layout(**sizes)), 0
-    if len(data) != (wanted := sum(map(_size, arrays.values()))):
-        told = ", ".join(f"{name} {size}" for name, size in sizes.items())
-        raise ValueError(f"hold {wanted:,} bytes for {told}, but holds {len(data):,}; pass those recorded together")
-    found, at = {}, 0
-    for name, shape in arrays.items():
-        found[name] = _take(data[at : at + _size(shape)], shape)
+    stored = layout(**sizes)
+    if len(data) != stored.itemsize:
+        told = f"{stored.itemsize:,} bytes for {', '.join(f'{name} {size}' for name, size in sizes.items())}"
+        raise ValueError(f"hold {told}, but holds {len(data):,}; pass those recorded together")
+    found, arrays = {}, np.frombuffer(data, stored)[0]
+    for name in [name for name in stored.names or () if not name.endswith(".scale")]:
+        found[name] = arrays[name].astype(np.float64)
+        if f"{name}.scale" in stored.names:
+            found[name] *= arrays[f"{name}.scale"].astype(np.float64)[:, None]
         if not np.isfinite(found[name]).all():
             raise ValueError(f"hold finite numbers, but {name} does not; pass the recorded text")
-        at += _size(shape)
     return found
 
 
@@ -97,12 +85,13 @@ def _made_up() -> dict[str, Any]:
     """A network to start from when none is given: eight words, and weights that follow a sine."""
     words = ("i", "am", "not", "happy", "sad", "you", "are", "afraid")
     sizes = {"embedding_dim": 4, "hidden_size": 3}
-    shapes = dict(layout(words=len(words), classes=6, **sizes)).values()
-    parts = []
-    for number, shape in enumerate(shapes, start=1):
-        entries = [round(120 * math.sin(1.7 * k + number)) for k in range(math.prod(shape) if len(shape) > 1 else 0)]
-        parts.append(struct.pack(f"<{shape[0]}f{len(entries)}b", *[1 / 64] * shape[0], *entries))
-    return {"words": words, "weights": base64.b64encode(b"".join(parts)).decode(), **sizes}
+    stored = np.zeros((), layout(words=len(words), classes=6, **sizes))
+    number = 0
+    for name in stored.dtype.names or ():
+        number += not name.endswith(".scale")
+        entries, whole = stored[name], stored[name].dtype == np.int8
+        entries.flat = [round(120 * math.sin(1.7 * k + number)) if whole else 1 / 64 for k in range(entries.size)]
+    return {"words": words, "weights": base64.b64encode(stored.tobytes()).decode(), **sizes}
 
 
 _MADE_UP = _made_up()
@@ -114,8 +103,6 @@ class SentenceReader(PageWidget):
     A word that the network does not know is read as one and the same unknown word. The network is passed as it was
     recorded; without it, a made-up one of eight words reads.
     """
-
-    module: ClassVar[str] = "sentence_reader"
 
     text = Text("I am not happy", most=MOST_CHARACTERS)  #: what is read, up to its 64th word
     at = WholeNumber(0, MOST_WORDS, 0)  #: how many words are read; 0, or more than there are, for all
@@ -131,25 +118,15 @@ class SentenceReader(PageWidget):
     #: sentences it was tested on, percent right before its weights were rounded, and after; zeros where none are known
     held_out = Numbers((3,), (0, 0, 0))
 
-    @traitlets.validate("words", "classes", "weights", "embedding_dim", "hidden_size")
-    def _network_fits(self, proposal: Any) -> Any:
-        """``proposal.value``, unless the weights are not those of the words and sizes."""
+    def _conflicts(self, state: dict[str, Any]) -> Iterator[str]:
         try:
-            self._network(self.held(proposal))
+            self._network(state)
         except ValueError as error:
-            raise StateError(f"SentenceReader.weights must {error}.") from error
-        return proposal.value
+            yield f"weights must {error}"
 
-    def _network(self, held: dict[str, Any] | None = None) -> Network:
-        state = held or {name: getattr(self, name) for name in self.state_names()}
+    def _network(self, state: dict[str, Any]) -> Network:
         sizes = {name: state[name] for name in ("embedding_dim", "hidden_size")}
         return unpack(state["weights"], words=len(state["words"]), classes=len(state["classes"]), **sizes)
-
-    def _states(self, direction: str, xs: FloatArray) -> FloatArray:
-        """States of one direction after each of ``xs``, the zero state in front: ``(1 + time, hidden)``."""
-        network, nothing = self._network(), np.zeros(self.hidden_size)
-        weights = {name: network[f"{direction}.{name}"] for name in ("W_ih", "W_hh", "b_ih", "b_hh")}
-        return np.vstack((nothing, gru_sequence(xs, nothing, **weights).h))
 
     @property
     def reading(self) -> Reading:
@@ -160,11 +137,11 @@ class SentenceReader(PageWidget):
         ids, left_out = [row.get(word, 0) for word in words], max(len(every) - MOST_WORDS, 0)
         if not words:
             return Reading((), (), left_out, np.zeros(0), np.zeros(0), np.zeros((0, len(self.classes))))
-        network = self._network()
+        network = self._network(self.state())
         xs = network["embedding"][ids]
-        forward = self._states("forward", xs)
+        forward = _states(network, "forward", xs)
         # After t words the other direction starts at word t: each prefix is a sentence of its own.
-        backward = [self._states("backward", xs[:t][::-1]) for t in range(1, len(words) + 1)]
+        backward = [_states(network, "backward", xs[:t][::-1]) for t in range(1, len(words) + 1)]
         ends = [np.concatenate((forward[t], states[-1])) for t, states in enumerate(backward, start=1)]
         beliefs = np.array([softmax(network["W_hy"] @ end + network["b_y"]) for end in ends])
         moved, moved_back = (np.linalg.norm(np.diff(states, axis=0), axis=1) for states in (forward, backward[-1]))
@@ -175,24 +152,27 @@ class SentenceReader(PageWidget):
         best = int(probabilities.argmax())
         return f"{self.classes[best]} {fixed(100 * probabilities[best], 1)} %"
 
-    def fallback_html(self) -> str:
-        """Each word with the two state changes it causes and what the network believes after it."""
+    def _fallback(self) -> Fallback:
         reading = self.reading
         if not reading.words:
-            return html_table("No words to read", ("word", "belief"), [("none", "–")])
+            return Fallback("no words to read", "No words to read", ("word", "belief"), [("none", "–")])
         rows = [
             (word if known else f"{word} (unknown)", fixed(there, 3), fixed(back, 3), self._belief(belief))
             for word, known, there, back, belief in zip(
                 reading.words, reading.known, reading.forward, reading.backward, reading.beliefs, strict=True
             )
         ]
-        caption = f"A network reads: {self._belief(reading.beliefs[-1])} after {len(rows)} words"
-        return html_table(caption, ("word", "forward change", "backward change", "belief so far"), rows)
+        belief = f"{rows[-1][-1]} after {len(rows)} words"
+        return Fallback(
+            f"{belief}, {reading.known.count(False)} of them unknown",
+            f"A network reads: {belief}",
+            ("word", "forward change", "backward change", "belief so far"),
+            rows,
+        )
 
-    def summary(self) -> str:
-        """What the network believes after the words read, and how many of them it does not know."""
-        reading = self.reading
-        if not reading.words:
-            return "no words to read"
-        unknown = reading.known.count(False)
-        return f"{self._belief(reading.beliefs[-1])} after {len(reading.words)} words, {unknown} of them unknown"
+
+def _states(network: Network, direction: str, xs: FloatArray) -> FloatArray:
+    """States of one direction after each of ``xs``, the zero state in front: ``(1 + time, hidden)``."""
+    weights = {name: network[f"{direction}.{name}"] for name in ("W_ih", "W_hh", "b_ih", "b_hh")}
+    nothing = np.zeros(weights["W_hh"].shape[1])
+    return np.vstack((nothing, gru_sequence(xs, nothing, **weights).h))

@@ -1,9 +1,8 @@
 """One reader of forty steps that looks at some of them, and one pulse that it must meet."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from rnncourse.widgets.base import PageWidget, RealNumber, WholeNumber, fixed, html_table
+from rnncourse.widgets.base import Fallback, PageWidget, RealNumber, WholeNumber, fixed
 
 STEPS = 40
 
@@ -28,8 +27,6 @@ class SkipPath:
 class SkipExplorer(PageWidget):
     """The update gate of a Skip RNN over forty steps: one rise while it waits, another once it met the pulse."""
 
-    module: ClassVar[str] = "skip_explorer"
-
     start = WholeNumber(1, 32, 18)  #: first step of the pulse, counted from 1
     lasts = WholeNumber(1, 8, 8)  #: steps that the pulse lasts
     waiting = RealNumber(0.01, 0.99, 0.2)  #: rise of the probability at each step before the pulse was met
@@ -53,17 +50,14 @@ class SkipExplorer(PageWidget):
             chance = rise if chance >= 0.5 else min(chance + rise, 1.0)
         return SkipPath(tuple(probability), tuple(looks), met)
 
-    def fallback_html(self) -> str:
-        """The pulse, the looks and what came of them."""
+    def _fallback(self) -> Fallback:
         path = self.path
+        share = f"{fixed(100 * path.share, 1)} %"
         rows = [
             ("pulse", f"steps {self.start} to {self.start + self.lasts - 1}"),
             ("updates at steps", ", ".join(str(step + 1) for step in path.looks)),
-            ("share of updates", f"{fixed(100 * path.share, 1)} %"),
+            ("share of updates", share),
             ("pulse", str(path)),
         ]
-        return html_table("Update gate of a Skip RNN over forty steps", ("", "value"), rows)
-
-    def summary(self) -> str:
-        """Whether the pulse was met, and the share of updates."""
-        return f"pulse {self.path}, {fixed(100 * self.path.share, 1)} % updates"
+        caption = "Update gate of a Skip RNN over forty steps"
+        return Fallback(f"pulse {path}, {share} updates", caption, ("", "value"), rows)

@@ -1,12 +1,11 @@
 """The states of an LSTM with two units, followed through a hundred steps."""
 
 import math
-from typing import ClassVar
 
 import numpy as np
 
 from rnncourse.cells import FloatArray, LSTMSequence, lstm_sequence, sigmoid
-from rnncourse.widgets.base import Choice, PageWidget, RealNumber, WholeNumber, fixed, html_table
+from rnncourse.widgets.base import Choice, Fallback, PageWidget, RealNumber, WholeNumber, fixed
 
 STEPS = 100
 INPUT_WEIGHTS = (1.0, 0.5)
@@ -37,8 +36,6 @@ class StatePath(PageWidget):
     ``g = tanh(recurrent_scale · R h + input_strength · (1, 0.5) x)``, where R turns the plane by ``angle``.
     """
 
-    module: ClassVar[str] = "state_path"
-
     forget_bias = RealNumber(-2.0, 8.0, 1.0)  #: pre-activation of the forget gate
     output_bias = RealNumber(-4.0, 4.0, 1.0)  #: pre-activation of the output gate
     input_strength = RealNumber(0.0, 2.0, 0.5)  #: factor on the input weights
@@ -63,19 +60,14 @@ class StatePath(PageWidget):
         """An upper bound on the norm of c with these gates, ``√2 · i / (1 − f)``."""
         return math.sqrt(2.0) * 0.5 / float(sigmoid(-self.forget_bias))
 
-    def fallback_html(self) -> str:
-        """Both states and their norms at five steps, one row each."""
-        c, h = self.run.c, self.run.h
-        rows = []
-        for t in (1, 10, 25, 50, STEPS):
-            values = (*c[t - 1], *h[t - 1], np.linalg.norm(c[t - 1]), np.linalg.norm(h[t - 1]))
-            rows.append((str(t), *(fixed(float(value), 3) for value in values)))
-        head = ("step", "c unit 1", "c unit 2", "h unit 1", "h unit 2", "norm of c", "norm of h")
-        caption = f"States of a two-unit LSTM, {self.inputs} input; the norm of c cannot pass {fixed(self.limit, 2)}"
-        return html_table(caption, head, rows)
-
-    def summary(self) -> str:
-        """Norms of both states at the step that is shown, to four decimals."""
+    def _fallback(self) -> Fallback:
         run = self.run
-        c, h = (fixed(float(np.linalg.norm(states[self.at - 1])), 4) for states in (run.c, run.h))
-        return f"step {self.at}: norm of c = {c}, of h = {h}"
+        norms = np.stack([np.linalg.norm(states, axis=1) for states in (run.c, run.h)], axis=1)
+        table = np.hstack((run.c, run.h, norms)).tolist()
+        c, h = (fixed(norm, 4) for norm in table[self.at - 1][-2:])
+        return Fallback(
+            f"step {self.at}: norm of c = {c}, of h = {h}",
+            f"States of a two-unit LSTM, {self.inputs} input; the norm of c cannot pass {fixed(self.limit, 2)}",
+            ("step", "c unit 1", "c unit 2", "h unit 1", "h unit 2", "norm of c", "norm of h"),
+            [(str(t), *(fixed(value, 3) for value in table[t - 1])) for t in (1, 10, 25, 50, STEPS)],
+        )
