@@ -38,13 +38,9 @@ class Evaluator:
 
     def fill(self, text: str) -> str:
         """A text with each ``{expression:format}`` replaced by its value; ``{{`` and ``}}`` are braces."""
-        filled = ""
-        for words, expression, form, conversion in Formatter().parse(text):
-            filled += words
-            if expression is not None:
-                value = self.value(expression)
-                filled += format(repr(value) if conversion == "r" else value, form or "")
-        return filled
+        filler = Formatter()
+        filler.get_field = lambda expression, *_: (self.value(expression), "")  # type: ignore[method-assign]
+        return filler.vformat(text, (), {})
 
     def _of(self, node: ast.AST | None) -> Any:
         match node:

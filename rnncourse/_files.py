@@ -27,8 +27,8 @@ def target_of(path: Path) -> Path:
     return target
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file in one step; a file that is there keeps its mode, a new one gets what the umask leaves.
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a text or bytes in one step; a file that is there keeps its mode, a new one gets what the umask leaves.
 
     Raises:
         OSError: as `target_of`, or the folder cannot be written, or the disk is full.
@@ -36,10 +36,10 @@ def write_whole(path: Path, text: str) -> None:
     target = target_of(path)
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
-        with temporary.open("x", encoding="utf-8") as stream:
+        with temporary.open("xb") as stream:
             if target.exists():
                 os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
-            stream.write(text)
+            stream.write(content.encode() if isinstance(content, str) else content)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(target)

@@ -137,22 +137,10 @@ class Entry:
 
 @lru_cache
 def _student(freedom: int) -> float:
-    """Two-sided quantile of Student's t at `COVERAGE` (Abramowitz and Stegun 26.7.3 and 26.7.4)."""
+    """Two-sided quantile of Student's t at `COVERAGE`."""
+    from scipy.stats import t
 
-    def within(t: float) -> float:
-        angle, odd = math.atan2(t, math.sqrt(freedom)), freedom % 2
-        term, total = math.cos(angle) if odd else 1.0, 0.0
-        for k in range(odd + 1, freedom, 2):
-            total += term
-            term *= math.cos(angle) ** 2 * k / (k + 1)
-        total *= math.sin(angle)
-        return 2 / math.pi * (angle + total) if odd else total
-
-    low, high = 0.0, 1e3
-    while high - low > 1e-12 * high:
-        middle = (low + high) / 2
-        low, high = (middle, high) if within(middle) < COVERAGE else (low, middle)
-    return high
+    return float(t.ppf((1 + COVERAGE) / 2, freedom))
 
 
 def format_value(value: float, *, decimals: int | None = None, digits: int | None = None) -> str:

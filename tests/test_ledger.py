@@ -8,7 +8,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from rnncourse import ledger
 from rnncourse._ledger_files import lock_path, lock_text
@@ -180,11 +179,6 @@ def test_a_printed_number_gets_its_verdict(tmp_path: Path, held: object, reporte
     entry = load(write(tmp_path, line, {"a.b": ledger._measured("", held)}))["a.b"]
     assert entry.verdict == verdict
     assert entry.reported_text == reported.replace("-", "−")
-
-
-def test_the_prediction_interval_is_students() -> None:
-    for freedom in (1, 2, 3, 4, 5, 9, 19, 100):
-        assert ledger._student(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-9)
 
 
 def test_what_cannot_be_compared_says_why(tmp_path: Path) -> None:

@@ -274,13 +274,13 @@ def test_exactly_the_outputs_that_can_move_do(network: str, step: int, push: flo
     widget = CausalityExplorer(network=network, step=step, push=push)
     assert ((widget.influence > 0) == REACH[network]).all()
     column = REACH[network][:, step - 1]
-    assert (widget.earlier, widget.later) == (column[: step - 1].sum(), column[step - 1 :].sum())
+    assert widget.moved == (column[: step - 1].sum(), column[step - 1 :].sum())
     np.testing.assert_array_equal(np.nan_to_num(abs(widget.after - widget.before)), widget.influence[:, step - 1])
     pushed = INPUTS + push * (np.arange(STEPS) == step - 1)
     for t, row in enumerate(table(widget)):
         wanted = [pushed[t], widget.before[t], widget.after[t]]
         assert read(row[1:]) == pytest.approx(wanted, abs=5.1e-4, nan_ok=True)
-    assert f"{widget.earlier} earlier and {widget.later} later outputs move" in widget.summary()
+    assert "{} earlier and {} later outputs move".format(*widget.moved) in widget.summary()
     widget.push = 0.0
     assert not widget.influence.any()
 

@@ -27,7 +27,7 @@ from rnncourse.widgets import (
     StateError,
     panel,
 )
-from rnncourse.widgets.base import HERE, Choice, Flag, Numbers, RealNumber, Text, Texts, html_table, module_source
+from rnncourse.widgets.base import HERE, Choice, Numbers, RealNumber, Text, Texts, _html_table, module_source
 
 WIDGETS: list[type[PageWidget]] = [
     made for made in vars(widgets).values() if isinstance(made, type) and issubclass(made, PageWidget)
@@ -73,7 +73,7 @@ def test_a_bundle_has_a_view_a_host_with_every_trait_and_a_plain_text(widget: ty
 
 
 def test_markup_in_a_table_is_text() -> None:
-    table = html_table("<b>", ("</table>", "&"), [('"', "<script>")])
+    table = _html_table("<b>", ("</table>", "&"), [('"', "<script>")])
     assert not re.search("<b>|<script>", table)
     assert table.count("</table>") == 1
 
@@ -87,9 +87,7 @@ def unfit(trait: Any) -> Iterator[Any]:
         yield from (trait.low - 1, trait.high + 1, math.nan, math.inf, "1", True, None)
         yield from [trait.low + 0.5] if trait.kind is int else []
     elif isinstance(trait, Choice):
-        yield from ("no such word", None, 1)
-    elif isinstance(trait, Flag):
-        yield from (1, "yes", None)
+        yield from ("no such word", None, 1, 0)
     elif isinstance(trait, Text):
         yield from (None, 3, "x" * (trait.most + 1))
     elif isinstance(trait, Texts):

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
+from rnncourse._files import write_whole
 from rnncourse._ledger_files import LedgerError, Measured, lock_path, lock_text, read_descriptions, read_lock
 from rnncourse.ledger import ACCEPT, CHECKED, Ledger, load
 from tools import execute, pairs, prose
@@ -57,7 +57,7 @@ def accept(source: Path, numbers: Path) -> None:
     """Run one chapter, show what changes, and write it.
 
     Raises:
-        CellExecutionError, CellTimeoutError, DeadKernelError, LedgerError: nothing was written.
+        LedgerError, and what `execute` raises: nothing was written.
     """
     lock = lock_path(numbers)
     with tempfile.TemporaryDirectory() as folder:
@@ -75,7 +75,7 @@ def accept(source: Path, numbers: Path) -> None:
             print(line)
         for id in described.keys() - book.keys():
             print(f"{id}: described, and computed by no chapter that ran")
-        pairs.replace(lock, lock_path(copy).read_text(encoding="utf-8"))
+        write_whole(lock, lock_path(copy).read_text(encoding="utf-8"))
     pairs.write_pair(notebook, pairs.pair_of(source))
 
 
@@ -90,13 +90,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Run chapters and accept their numbers, showing what changes.")
     parser.add_argument("names", nargs="+", help="chapters to run, by the start of their names")
     options = parser.parse_args()
-    chosen = [source for source in pairs.chapters() if source.stem.startswith(tuple(options.names))]
-    if not chosen:
-        parser.error(f"no chapter starts with {' or '.join(options.names)}; see book/chapters.")
-    for source in chosen:
+    for source in pairs.chosen(options.names, parser):
         try:
             accept(source, pairs.BOOK / "numbers.toml")
-        except (CellExecutionError, CellTimeoutError, DeadKernelError, LedgerError) as error:
+        except (*execute.FAILURES, LedgerError) as error:
             print(f"{source.name}: nothing was accepted.\n{error}", file=sys.stderr)
             return 1
     return prose.main()

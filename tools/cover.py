@@ -18,6 +18,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from rnncourse._files import write_whole
+
 ASSETS = Path(__file__).resolve().parents[1] / "book" / "assets"
 PAPER, TEXT, QUIET = "#fcfbf8", "#23292c", "#586268"
 CARD = (1200, 630)  # pixels, as the sites that show it ask for
@@ -81,12 +83,19 @@ def card() -> Figure:
     return figure
 
 
+def with_palette(png: bytes, colours: int) -> bytes:
+    """A picture of few colours: a palette makes it a third of its size."""
+    small = BytesIO()
+    with Image.open(BytesIO(png)) as picture:
+        picture.convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(small, format="PNG", optimize=True)
+    return small.getvalue()
+
+
 def save_card(target: Path) -> None:
-    """Write the card with as many colours as it needs, which is few."""
+    """Write the card."""
     drawn = BytesIO()
     card().savefig(drawn, format="png", metadata={"Software": None})
-    with Image.open(drawn) as picture:
-        picture.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(target, optimize=True)
+    write_whole(target, with_palette(drawn.getvalue(), 64))
 
 
 def main() -> None:

@@ -5,14 +5,14 @@ notebooks with the package that they import. The same inputs give the same bytes
 """
 
 import hashlib
-import os
+import io
 import sys
-import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from book._ext.release import pinned_torch, release
+from rnncourse._files import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "_build" / "html"
@@ -51,18 +51,14 @@ def files_below(folder: Path, name: str) -> dict[str, bytes]:
 def pack(files: Mapping[str, bytes], target: Path) -> None:
     """Write a zip archive in one step; its bytes depend on names and contents alone."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=target.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name in sorted(files):
-                info = zipfile.ZipInfo(name, EPOCH)
-                info.external_attr = 0o644 << 16
-                info.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(info, files[name], compresslevel=9)
-        Path(partial).chmod(0o644)
-        Path(partial).replace(target)
-    finally:
-        Path(partial).unlink(missing_ok=True)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(files):
+            info = zipfile.ZipInfo(name, EPOCH)
+            info.external_attr = 0o644 << 16
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, files[name], compresslevel=9)
+    write_whole(target, packed.getvalue())
 
 
 def checksums(archives: Iterable[Path]) -> str:
@@ -71,18 +67,7 @@ def checksums(archives: Iterable[Path]) -> str:
 
 
 def pack_site(site: Path, target: Path) -> Path:
-    """Write the archive of a built site.
-
-    Args:
-        site: folder of the built site.
-        target: folder for the archive.
-
-    Returns:
-        The archive.
-
-    Raises:
-        Unpackable: the site is not built.
-    """
+    """Write the archive of a built site into a folder and return it; `Unpackable` if the site is not built."""
     _needs(site / "index.html")
     name = f"{release()}-site"
     pack(files_below(site, name), target / f"{name}.zip")
@@ -90,19 +75,7 @@ def pack_site(site: Path, target: Path) -> Path:
 
 
 def pack_notebooks(site: Path, wheel: Path, target: Path) -> Path:
-    """Write the archive of the handouts, with the package that they import.
-
-    Args:
-        site: folder of the built site.
-        wheel: the package, built.
-        target: folder for the archive.
-
-    Returns:
-        The archive.
-
-    Raises:
-        Unpackable: the site has no handouts.
-    """
+    """Write the archive of the handouts, with the package that they import; `Unpackable` if the site has none."""
     _needs(site / "notebooks" / "student")
     name = f"{release()}-notebooks"
     files = files_below(site / "notebooks", name)

@@ -13,6 +13,7 @@ from nbformat import NotebookNode
 from tools import pairs
 
 CELL_SECONDS = 120
+FAILURES = (CellExecutionError, CellTimeoutError, DeadKernelError)
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -48,7 +49,7 @@ def run(source: Path) -> str | None:
     """Execute one chapter and write its pair; return what went wrong, or None."""
     try:
         changed = pairs.write_pair(execute(source), pairs.pair_of(source))
-    except (CellExecutionError, CellTimeoutError, DeadKernelError, ValueError) as error:
+    except (*FAILURES, ValueError) as error:
         return f"{source.name}: its pair was left as it was.\n{error}"
     print(f"{source.name}: {'written' if changed else 'unchanged'}", flush=True)
     return None
@@ -61,9 +62,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="chapters run at once")
     options = parser.parse_args()
     pairs.NOTEBOOKS.mkdir(exist_ok=True)
-    chosen = [s for s in pairs.chapters() if not options.names or s.stem.startswith(tuple(options.names))]
-    if not chosen:
-        parser.error(f"no chapter starts with {' or '.join(options.names)}; see book/chapters.")
+    chosen = pairs.chosen(options.names or [""], parser)
     with ThreadPoolExecutor(options.jobs) as pool:
         failures = [failure for failure in pool.map(run, chosen) if failure]
     print("\n\n".join(failures), file=sys.stderr)

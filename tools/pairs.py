@@ -1,12 +1,15 @@
 """A chapter's source (MyST Markdown) and its executed pair (a notebook)."""
 
+import argparse
 import hashlib
-import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import jupytext
 import nbformat
 from nbformat import NotebookNode
+
+from rnncourse._files import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
@@ -22,6 +25,14 @@ METADATA = {
 def chapters() -> list[Path]:
     """All chapter sources, in the order of their numbers."""
     return sorted(CHAPTERS.glob("[0-9][0-9]-*.md"))
+
+
+def chosen(names: Sequence[str], parser: argparse.ArgumentParser) -> list[Path]:
+    """The chapters whose names begin with one of ``names``; the parser's error where there are none."""
+    found = [source for source in chapters() if source.stem.startswith(tuple(names))]
+    if not found:
+        parser.error(f"no chapter starts with {' or '.join(names)}; see book/chapters.")
+    return found
 
 
 def pair_of(source: Path) -> Path:
@@ -60,15 +71,8 @@ def write_pair(notebook: NotebookNode, path: Path) -> bool:
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return False
     path.parent.mkdir(exist_ok=True)
-    replace(path, text)
+    write_whole(path, text)
     return True
-
-
-def replace(path: Path, text: str) -> None:
-    """Write a file in one step, so that nobody reads half of it."""
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
 
 
 def reword(source: Path) -> NotebookNode | None:

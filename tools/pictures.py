@@ -1,19 +1,17 @@
 """Draw the README's pictures from the built site: ``python -m tools.pictures``."""
 
-import io
-import os
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
-from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from rnncourse._files import write_whole
 from tools import chromium, pairs
+from tools.cover import with_palette
 
 SITE = pairs.ROOT / "_build" / "html" / "book"
 PICTURES = pairs.ROOT / ".github" / "pictures"
-COLOURS = 128  # a page has few; a palette makes the file a third of its size
+COLOURS = 128
 
 
 @dataclass(frozen=True)
@@ -67,16 +65,6 @@ def take(page: Page, shot: Shot) -> bytes:
     return page.screenshot()
 
 
-def write(data: bytes, path: Path) -> None:
-    """Store a picture with a palette, in one step."""
-    with Image.open(io.BytesIO(data)) as image:
-        small = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-    temporary = path.with_suffix(".tmp")
-    small.save(temporary, format="PNG", optimize=True)
-    os.replace(temporary, path)
-    print(f"{path.relative_to(pairs.ROOT)}: {path.stat().st_size // 1000} kB")
-
-
 def main() -> int:
     """Take every picture."""
     if not SITE.is_dir():
@@ -86,7 +74,9 @@ def main() -> int:
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=list(chromium.ARGUMENTS))
         page = browser.new_page()
         for shot in SHOTS:
-            write(take(page, shot), PICTURES / f"{shot.name}.png")
+            path = PICTURES / f"{shot.name}.png"
+            write_whole(path, with_palette(take(page, shot), COLOURS))
+            print(f"{path.relative_to(pairs.ROOT)}: {path.stat().st_size // 1000} kB")
         browser.close()
     return 0
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnncourse import ledger
+from rnncourse._files import write_whole
 from tools import pairs
 
 GIVEN = pairs.BOOK / "given.toml"
@@ -134,7 +135,7 @@ def refresh(page: Path, book: ledger.Ledger) -> int:
 
     new = LINK.sub(replace, old)
     if new != old:
-        pairs.replace(page, new)
+        write_whole(page, new)
     return count
 
 

@@ -102,27 +102,17 @@ class WholeNumber(RealNumber):
 
 
 class Choice(_Trait):
-    """One of a few words; the first is the default."""
+    """One of a few words, or True or False, and nothing that only counts as one; the first is the default."""
 
-    def __init__(self, choices: Sequence[str]) -> None:
+    def __init__(self, choices: Sequence[str | bool]) -> None:
         self.choices, self.rule = tuple(choices), f"be {' or '.join(map(repr, choices))}"
         super().__init__(default_value=self.choices[0])
 
-    def _kept(self, value: Any) -> str:
-        if not isinstance(value, str) or value not in self.choices:
-            raise ValueError
-        return value
-
-
-class Flag(_Trait):
-    """True or False, and nothing that only counts as one."""
-
-    rule = "be True or False"
-
-    def _kept(self, value: Any) -> bool:
-        if not isinstance(value, bool | np.bool_):
-            raise ValueError
-        return bool(value)
+    def _kept(self, value: Any) -> Any:
+        for choice in self.choices:
+            if type(value) is type(choice) and value == choice:
+                return choice
+        raise ValueError
 
 
 class Text(_Trait):

@@ -78,20 +78,17 @@ class CausalityExplorer(PageWidget):
         return self.outputs(self._pushed())
 
     @property
-    def earlier(self) -> int:
-        """How many outputs before the pushed step move."""
-        return int((self.influence[: self.step - 1, self.step - 1] > 0).sum())
-
-    @property
-    def later(self) -> int:
-        """How many outputs at the pushed step and after it move."""
-        return int((self.influence[self.step - 1 :, self.step - 1] > 0).sum())
+    def moved(self) -> tuple[int, int]:
+        """How many outputs move before the pushed step, and how many at it and after it."""
+        moves = self.influence[:, self.step - 1] > 0
+        return int(moves[: self.step - 1].sum()), int(moves[self.step - 1 :].sum())
 
     def _fallback(self) -> Fallback:
         series = np.stack((self._pushed(), self.before, self.after), axis=1)
         texts = [["–" if np.isnan(value) else fixed(value, 3) for value in row] for row in series.tolist()]
+        earlier, later = self.moved
         return Fallback(
-            f"input {self.step} pushed, {self.network}: {self.earlier} earlier and {self.later} later outputs move",
+            f"input {self.step} pushed, {self.network}: {earlier} earlier and {later} later outputs move",
             f"Input {self.step} of ten is pushed by {fixed(self.push, 2)}; network: {self.network}",
             ("step", "input", "output before", "output after"),
             [(str(t), *row) for t, row in enumerate(texts, start=1)],

@@ -20,11 +20,16 @@ class Panel:
 
     A notebook shows it as two outputs. Each carries a live view, which Jupyter prefers, and something that
     remains where there is no kernel: the picture for the first, a caption for the second. The picture is no
-    part of the caption's HTML, because its bytes differ between machines and the HTML may not. ``controls`` are the
-    ipywidgets controls by the name of the function's argument.
+    part of the caption's HTML, because its bytes differ between machines and the HTML may not.
+
+    Args:
+        function: draws and returns a Matplotlib figure, else a ``TypeError``; its arguments are the controls.
+        needs: what a move makes Python do, in a few words.
+        **controls: one ipywidgets control, or an abbreviation such as ``(1, 5)``, for each argument; the controls
+            that came of them are the attribute of this name.
     """
 
-    def __init__(self, function: Callable[..., Figure], needs: str, controls: dict[str, Any]) -> None:
+    def __init__(self, function: Callable[..., Figure], *, needs: str = "trains again", **controls: Any) -> None:
         self._needs, self._picture = needs, ipywidgets.Image(format="png")
         failures: list[Exception] = []
 
@@ -72,15 +77,7 @@ class Panel:
             publish_display_data({VIEW: view, **data})  # type: ignore[no-untyped-call]
 
 
-def panel(function: Callable[..., Figure], *, needs: str = "trains again", **controls: Any) -> Panel:
-    """Controls for a function that must run in Python; the last expression of a cell.
-
-    Args:
-        function: draws and returns a Matplotlib figure, else a ``TypeError``; its arguments are the controls.
-        needs: what a move makes Python do, in a few words.
-        **controls: one ipywidgets control, or an abbreviation such as ``(1, 5)``, for each argument.
-    """
-    return Panel(function, needs, controls)
+panel = Panel  # as the last expression of a cell calls it
 
 
 def _png(figure: Figure) -> bytes:

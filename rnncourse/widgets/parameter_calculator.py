@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rnncourse.widgets.base import Choice, Fallback, Flag, PageWidget, WholeNumber
+from rnncourse.widgets.base import Choice, Fallback, PageWidget, WholeNumber
 
 GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
 
@@ -26,8 +26,8 @@ class ParameterCalculator(PageWidget):
     input_size = WholeNumber(1, 100_000, 1)  #: features of each time step
     hidden_size = WholeNumber(1, 8192, 64)  #: hidden units per direction
     num_layers = WholeNumber(1, 8, 2)  #: stacked layers
-    bidirectional = Flag(False)  #: whether each layer also reads from the end
-    bias = Flag(True)  #: whether the gates have biases
+    bidirectional = Choice((False, True))  #: whether each layer also reads from the end
+    bias = Choice((True, False))  #: whether the gates have biases
     proj_size = WholeNumber(0, 8191, 0)  #: size of an LSTM's projected state; 0 for none
     seq_len = WholeNumber(1, 10_000, 60)  #: time steps
 

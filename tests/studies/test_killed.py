@@ -6,9 +6,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
+from toy_study import STUDY
+
+from rnncourse.studies import sweep
+from rnncourse.studies.records import folded
 
 HERE = Path(__file__).parent
 COMMAND = [sys.executable, str(HERE / "toy_command.py"), "study", "run", "toy", "--device", "cpu", "--workers", "2"]
@@ -74,6 +79,29 @@ def test_a_stopped_sweep_goes_on_where_it_was(tmp_path: Path, sign: int) -> None
     assert len(log(tmp_path)) - before == RUNS - len(kept)  # only what was missing
     # Begun twice: what was in flight, which is one run in each worker, one that lay ready, and what came in just then.
     assert len(log(tmp_path)) <= RUNS + 6
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_sweep_killed_ten_times_ends_with_the_same_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = {"workers": 1, "device": "cpu", "seeds": 12}
+    whole = folded(sweep(STUDY, **here, folder=tmp_path / "whole"))
+    monkeypatch.setenv("TOY_SECONDS", "0.02")
+    for kill in range(10):
+        process = get_context("fork").Process(target=sweep, args=(STUDY,), kwargs=here)
+        process.start()
+        while len(stored(tmp_path)) <= 2 * kill:
+            assert process.is_alive()
+            time.sleep(0.001)
+        time.sleep(0.002 * kill)  # in a run or while it is written
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+    kept, done = len(stored(tmp_path)), sweep(STUDY, **here)
+    assert 0 < done.new == len(done.runs) - kept
+    record = folded(done)
+    assert (record.columns, record.rows) == (whole.columns, whole.rows)
+    clocks = {"date": "", "seconds": 0}
+    assert record.provenance | clocks == whole.provenance | clocks
 
 
 def test_sweeps_at_once_share_the_work(tmp_path: Path) -> None:
