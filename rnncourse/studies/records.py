@@ -2,8 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnncourse._files import target_of, write_whole
 from rnncourse.studies.store import Run
-from rnncourse.studies.values import StudyError, canonical, checksum, unsealed
+from rnncourse.studies.values import StudyError, canonical, checksum, on_disk, unsealed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,21 +121,13 @@ def _distinct(runs: list[Run], name: str) -> list[Any]:
 def write_record(record: Record, path: Path) -> None:
     """Write a results file in one step; StudyError where `check_target` forbids it or the disk refuses."""
     check_target(path, study=record.study, scale=record.scale)
-    with _writable(path):
+    with on_disk(path):
         write_whole(path, record.text)
 
 
 def check_target(path: Path, *, study: str, scale: str) -> None:
     """StudyError where anything but an older record of the study would be overwritten, or a full one by a small one."""
-    with _writable(path):
+    with on_disk(path):
         target_of(path)
     if path.exists() and (read_record(path, study=study).scale, scale) == ("full", "small"):
         raise StudyError(f"{path} holds the full record, and this one is small: name another file with --output")
-
-
-@contextmanager
-def _writable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StudyError(f"{path} cannot be written ({error.strerror}): see to that and call again") from error

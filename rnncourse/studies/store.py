@@ -2,13 +2,11 @@
 
 import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rnncourse._files import write_whole
-from rnncourse.studies.values import StudyError, sealed, unsealed
+from rnncourse.studies.values import on_disk, sealed, unsealed
 
 try:
     import fcntl
@@ -25,7 +23,7 @@ class Store:
     def __init__(self, folder: Path, second: Path | None = None) -> None:
         self.folder = folder
         self.second = second
-        with self._disk():
+        with on_disk(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._claims = (folder / "claims").open("ab")
 
@@ -47,7 +45,7 @@ class Store:
     def write(self, key: str, outcome: Run | str) -> Path:
         """Store a run, or a note why there is none, in one step, and return its path."""
         path = self.folder / f"{key}.{'failed' if isinstance(outcome, str) else 'json'}"
-        with self._disk():
+        with on_disk(self.folder):
             write_whole(path, outcome if isinstance(outcome, str) else sealed(outcome))
         return path
 
@@ -64,14 +62,6 @@ class Store:
         except OSError as error:  # file systems of some clusters have no locks: as on Windows
             return error.errno not in (errno.EAGAIN, errno.EACCES)
         return True
-
-    @contextmanager
-    def _disk(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            remedy = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "see to that"
-            raise StudyError(f"{self.folder} cannot be used ({error.strerror}): {remedy} and call again") from error
 
 
 def runs_folder() -> Path:

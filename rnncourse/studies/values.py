@@ -1,8 +1,11 @@
 """What the engine shares: its complaints, and values as JSON holds them, sealed by a checksum."""
 
+import errno
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 
@@ -12,6 +15,16 @@ class StudyError(RuntimeError):
 
 class StudyMisuse(StudyError, ValueError):
     """A study was asked for something that it cannot do: an unknown name, device, scale or number of seeds."""
+
+
+@contextmanager
+def on_disk(path: Path) -> Iterator[None]:
+    """What the disk refuses is a StudyError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        remedy = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "see to that"
+        raise StudyError(f"{path} cannot be used ({error.strerror}): {remedy} and call again") from error
 
 
 def as_json(value: Any, *, finite: bool = False) -> Any:

@@ -80,7 +80,7 @@ def test_only_its_like_is_overwritten_and_what_is_missing_is_said(done: Sweep, t
             check_target(path, study="toy", scale="full")
     with pytest.raises(StudyError, match="no regular file"):
         check_target(path.parent, study="toy", scale="full")
-    with pytest.raises(StudyError, match="cannot be written"):
+    with pytest.raises(StudyError, match="cannot be used"):
         write_record(folded(done), toy_folders / "nowhere" / "toy.json")
 
 
