@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toy_study import STUDY
+from toy_study import STUDY, ran
 
 from rnncourse.studies import StudyError, StudyMisuse, Sweep, sweep, workers
 
@@ -29,10 +29,6 @@ class Cluster:
     address: str
     folder: Path
     scheduler: "subprocess.Popen[bytes]"
-
-    def places(self) -> list[str]:
-        """Process of every run that took place."""
-        return [line.rsplit(" ", 1)[1] for line in (self.folder / "log").read_text(encoding="utf-8").splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +69,10 @@ def test_the_same_runs_take_place_on_the_cluster(cluster: Cluster) -> None:
     assert (len(done.runs), done.new, done.failures) == (24, 24, [])
     here = sweep(STUDY, workers=1, device="cpu", seeds=6, folder=cluster.folder / "here")
     assert [(run["key"], run["metrics"]) for run in done.runs] == [(run["key"], run["metrics"]) for run in here.runs]
-    assert len(set(cluster.places())) == 2
-    assert str(os.getpid()) not in cluster.places()
+    places = [process for _, process in ran(cluster.folder)]
+    assert len(set(places) - {os.getpid()}) == len(set(places)) == 2
     assert on(cluster.address, seeds=6).new == 0
-    assert len(cluster.places()) == 24
+    assert len(places) == len(ran(cluster.folder)) == 24
 
 
 def test_a_run_that_fails_there_is_noted_here(cluster: Cluster) -> None:

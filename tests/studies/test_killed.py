@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
-from toy_study import STUDY
+from toy_study import STUDY, ran
 
 from rnncourse.studies import sweep
 from rnncourse.studies.records import folded
@@ -40,12 +40,6 @@ def stored(folder: Path) -> set[str]:
     return {path.stem for path in (folder / "runs" / "toy").glob("*.json")}
 
 
-def log(folder: Path) -> list[tuple[str, int]]:
-    """Every run that took place, and its process."""
-    lines = (line.rsplit(" ", 1) for line in (folder / "log").read_text(encoding="utf-8").splitlines())
-    return [(run, int(process)) for run, process in lines]
-
-
 def alive(process: int) -> bool:
     try:
         os.kill(process, 0)
@@ -68,17 +62,17 @@ def test_a_stopped_sweep_goes_on_where_it_was(tmp_path: Path, sign: int) -> None
         assert sweep.returncode == 1
         assert error.splitlines()[-1] == "rnncourse: interrupted; finished runs are stored, call again to go on"
         assert "Traceback" not in error
-    while any(alive(process) for _, process in log(tmp_path)):
+    while any(alive(process) for _, process in ran(tmp_path)):
         time.sleep(0.05)
-    kept, before = stored(tmp_path), len(log(tmp_path))
+    kept, before = stored(tmp_path), len(ran(tmp_path))
     assert 5 <= len(kept) < RUNS
     again = start(0)
     _, error = again.communicate()
     assert again.returncode == 0, error
     assert len(stored(tmp_path)) == RUNS
-    assert len(log(tmp_path)) - before == RUNS - len(kept)  # only what was missing
+    assert len(ran(tmp_path)) - before == RUNS - len(kept)  # only what was missing
     # Begun twice: what was in flight, which is one run in each worker, one that lay ready, and what came in just then.
-    assert len(log(tmp_path)) <= RUNS + 6
+    assert len(ran(tmp_path)) <= RUNS + 6
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -109,6 +103,6 @@ def test_sweeps_at_once_share_the_work(tmp_path: Path) -> None:
     sweeps = [start(0.1, "--output", str(file)) for file in files]
     errors = [sweep.communicate()[1] for sweep in sweeps]
     assert [sweep.returncode for sweep in sweeps] == [0, 0], errors
-    assert set(Counter(run for run, _ in log(tmp_path)).values()) == {1}
-    assert len(stored(tmp_path)) == len(log(tmp_path)) == RUNS
+    assert set(Counter(run for run, _ in ran(tmp_path)).values()) == {1}
+    assert len(stored(tmp_path)) == len(ran(tmp_path)) == RUNS
     assert files[0].read_bytes() == files[1].read_bytes()

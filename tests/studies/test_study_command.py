@@ -81,10 +81,7 @@ def test_failed_runs_are_named(capsys: pytest.CaptureFixture[str], folder: Path)
     ("arguments", "named"),
     [
         (("run", "nope"), "'nope'"),
-        (("run", "toy", "--scale", "huge"), "'huge'"),
-        (("run", "toy", "--seeds", "0"), "seeds"),
         (("run", "toy", "--seeds", "x"), "--seeds"),
-        (("run", "toy", "--workers", "-1"), "workers"),
         (("run", "toy", "--workers", "2", "--scheduler", "tcp://127.0.0.1:1"), "workers"),
         (("run", "toy", "--device", "gpu"), "'gpu'"),
         (("run",), "NAME"),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import toy_study
-from toy_study import STUDY
+from toy_study import STUDY, ran
 
 from rnncourse.studies import Progress, Study, StudyError, StudyMisuse, Sweep, sweep
 from rnncourse.studies.store import Store
@@ -20,12 +20,6 @@ pytestmark = pytest.mark.usefixtures("toy_folders")
 
 def toy(study: Study = STUDY, **options: Any) -> Sweep:
     return sweep(study, **{"workers": 1, "device": "cpu", **options})
-
-
-def ran(folder: Path) -> list[str]:
-    """Every run that took place, in order."""
-    log = folder / "log"
-    return [line.rsplit(" ", 1)[0] for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
 
 
 def test_it_runs_the_grid_once_and_then_only_what_is_new(tmp_path: Path) -> None:

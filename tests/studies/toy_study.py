@@ -40,6 +40,13 @@ def run(config: Config, device: str) -> Mapping[str, Any]:
     return {"loss": (1 + config.seed) ** power * config.width, "curve": [config.seed, None], "device_was": device}
 
 
+def ran(folder: Path) -> list[tuple[str, int]]:
+    """Every run that took place, in order, and its process."""
+    log = folder / "log"
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    return [(words, int(process)) for words, process in (line.rsplit(" ", 1) for line in lines)]
+
+
 def run_again(config: Config, device: str) -> Mapping[str, Any]:
     return run(config, device)
 
