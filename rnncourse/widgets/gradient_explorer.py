@@ -15,7 +15,7 @@ UNITS, LONGEST = 8, 200
 # What bends a state, and the slope of that, which can be read off the bent state.
 _BEND: dict[str, tuple[Callable[[FloatArray], FloatArray], Callable[[FloatArray], FloatArray]]] = {
     "tanh": (np.tanh, lambda h: 1.0 - h**2),
-    "relu": (lambda z: np.maximum(z, 0.0), lambda h: 1.0 * (h > 0)),
+    "relu": (lambda z: np.maximum(z, 0.0), lambda h: (h > 0).astype(np.float64)),
     "linear": (lambda z: z, np.ones_like),
 }
 

@@ -60,9 +60,10 @@ def unpack(weights: str, *, words: int, classes: int, embedding_dim: int, hidden
         told = f"{stored.itemsize:,} bytes for {', '.join(f'{name} {size}' for name, size in sizes.items())}"
         raise ValueError(f"hold {told}, but holds {len(data):,}; pass those recorded together")
     found, arrays = {}, np.frombuffer(data, stored)[0]
-    for name in [name for name in stored.names or () if not name.endswith(".scale")]:
+    names = stored.names or ()
+    for name in [name for name in names if not name.endswith(".scale")]:
         found[name] = arrays[name].astype(np.float64)
-        if f"{name}.scale" in stored.names:
+        if f"{name}.scale" in names:
             found[name] *= arrays[f"{name}.scale"].astype(np.float64)[:, None]
         if not np.isfinite(found[name]).all():
             raise ValueError(f"hold finite numbers, but {name} does not; pass the recorded text")
@@ -89,8 +90,9 @@ def _made_up() -> dict[str, Any]:
     number = 0
     for name in stored.dtype.names or ():
         number += not name.endswith(".scale")
-        entries, whole = stored[name], stored[name].dtype == np.int8
-        entries.flat = [round(120 * math.sin(1.7 * k + number)) if whole else 1 / 64 for k in range(entries.size)]
+        array, whole = stored[name], stored[name].dtype == np.int8
+        entries = [round(120 * math.sin(1.7 * k + number)) if whole else 1 / 64 for k in range(array.size)]
+        array[...] = np.reshape(entries, array.shape)
     return {"words": words, "weights": base64.b64encode(stored.tobytes()).decode(), **sizes}
 
 
