@@ -19,7 +19,7 @@ from rnncourse.counting import count
 from rnncourse.data import order_sentences
 from rnncourse.text import tokenise
 from rnncourse.widgets import SentenceReader
-from rnncourse.widgets.base import HERE, Choice, Flag, Numbers, PageWidget, RealNumber, WholeNumber
+from rnncourse.widgets.base import HERE, Choice, Numbers, PageWidget, RealNumber, WholeNumber
 from rnncourse.widgets.causality_explorer import CausalityExplorer
 from rnncourse.widgets.cell_explorer import CellExplorer
 from rnncourse.widgets.forecast_explorer import ForecastExplorer
@@ -65,8 +65,6 @@ def any_state(widget: type[PageWidget], rng: random.Random) -> State:
                 return rng.choice([trait.low, *[inside(trait.low, trait.high) for _ in range(8)], trait.high])
             case Choice():
                 return rng.choice(trait.choices)
-            case Flag():
-                return rng.random() < 0.5
             case Numbers() if None not in trait.shape:
                 return array(rng, 4, *trait.shape)
             case _:
@@ -158,7 +156,8 @@ def skips(state: State) -> Any:
 
 def causes(state: State) -> Any:
     widget = CausalityExplorer(**state)
-    return of(widget, "before", "after", "influence", "earlier", "later")
+    earlier, later = widget.moved
+    return {**of(widget, "before", "after", "influence"), "earlier": earlier, "later": later}
 
 
 def some_days(rng: random.Random) -> State:
