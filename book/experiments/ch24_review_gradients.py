@@ -41,7 +41,7 @@ COUNTS: Mapping[Source, tuple[int, int, int]] = MappingProxyType(
     {"reviews": (5_000, 2_000, 5_000), "sentences": (300, 100, 100)}
 )
 VOCABULARY, UNITS, EPOCHS, DROPOUT = 10_000, 64, 10, 0.3
-RATES = (5e-4, 2e-3)
+LR = 5e-4
 AT = (1, 10, 50, 100, 150, 190, 200)  # steps at which single texts are looked at
 WATCHED, ALONE = 64, 16  # texts whose gradients are measured together, and one by one
 
@@ -190,14 +190,11 @@ def followed(net: TextClassifier, encoded: Encoded, labels: Labels) -> dict[str,
 
 
 def review_grid(scale: Scale, seeds: int) -> list[ReviewConfig]:
-    """Both networks from every seed, rate by rate, and the baseline once."""
+    """Both networks from every seed, and the baseline once."""
     source: Source = "reviews" if scale == "full" else "sentences"
     still = [ReviewConfig(model="tfidf-lr", lr=0.0, seed=0, source=source)]
     return still + [
-        ReviewConfig(model=model, lr=lr, seed=seed, source=source)
-        for lr in RATES
-        for seed in range(seeds)
-        for model in ("rnn", "lstm")
+        ReviewConfig(model=model, lr=LR, seed=seed, source=source) for seed in range(seeds) for model in ("rnn", "lstm")
     ]
 
 
@@ -214,8 +211,8 @@ IMDB_GRADIENTS = Study(
     data=_review_data,
     notes=(
         "5,000 training reviews of at least 200 words to learn from, 2,000 others to choose the epoch, 5,000 such test "
-        "reviews to score; half of each class; the last 200 words of each, so nothing is padded. One "
-        "constant rate for a run, two rates for both networks, 10 epochs, gradients clipped to norm one in training."
+        "reviews to score; half of each class; the last 200 words of each, so nothing is padded. One constant rate for "
+        "both networks, the better of 0.0005 and 0.002 for the RNN of seed 0; 10 epochs, gradients clipped to norm one."
     ),
 )
 
