@@ -272,9 +272,7 @@ def stream_grid(scale: Scale, seeds: int) -> list[StreamConfig]:
     """Every way to train at every rate, seed by seed; few updates at the lowest rate at the small scale."""
     full = scale == "full"
     return [
-        StreamConfig(
-            clip=clip, back=back, optimiser=name, lr=lr, seed=seed, updates=LONGER[name] * UPDATES if full else 20
-        )
+        StreamConfig(clip=clip, back=back, optimiser=name, lr=lr, seed=seed, updates=UPDATES if full else 20)
         for name, rates in STREAM_RATES.items()
         for seed in range(seeds)
         for lr in (rates if full else rates[:1])
