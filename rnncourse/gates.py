@@ -117,7 +117,7 @@ class GateTrace:
     def _gaps(self, members: slice = slice(None)) -> Tensor:
         """Largest difference between states and rebuilt states of some sequences, ``(layers, directions)``."""
         hidden = self.hidden[:, :, members]
-        if self._cell is None:
+        if self.cell is None:
             lengths = None if self.lengths is None else self.lengths[members]
             before = _previous(hidden, self._initial[0][:, :, members], lengths)
             rebuilt = torch.lerp(self["new"][:, :, members], before, self["update"][:, :, members])
@@ -127,7 +127,10 @@ class GateTrace:
             rebuilt.mul_(self["output"][:, :, members])
         if self._projection is not None:
             rebuilt = rebuilt @ self._projection.mT.unsqueeze(2)
-        return rebuilt.sub_(hidden).nan_to_num_(0.0).abs_().amax((2, 3, 4))
+        gaps = rebuilt.sub_(hidden).abs_()
+        if self.lengths is not None:
+            gaps.masked_fill_(hidden.isnan(), 0.0)
+        return gaps.amax((2, 3, 4))
 
     def _check(self) -> None:
         """Refuse a trace where rounding, a few times in each step, does not explain how far it is off.
