@@ -122,10 +122,12 @@ def run_spelling(config: SpellingConfig, device: str) -> Mapping[str, Any]:
     set_seed(config.seed)
     net, parts = speller(config.model), (slice(1200), slice(1200, 1400), slice(1400, None))
     if config.model == "look-up":
-        course = learn(net, *((images[p], classes[p]) for p in parts[:2]), config, LIMITS)
+        course = learn(net, *((images[p], classes[p]) for p in parts[:2]), config, LIMITS)  # type: ignore[arg-type, call-arg]
         said = names[named(net, images[parts[2]])]
     else:
-        course = learn(net, *(Told(images[p], names[classes[p]]) for p in parts[:2]), config, LIMITS, letter_loss)
+        course = learn(  # type: ignore[call-arg]
+            net, *(Told(images[p], names[classes[p]]) for p in parts[:2]), config, LIMITS, letter_loss
+        )
         said = torch.as_tensor(named(net, images[parts[2]]))
     right = (said == names[classes[parts[2]]]).numpy()
     known = (said[:, None] == names).all(dim=2).any(dim=1).numpy()

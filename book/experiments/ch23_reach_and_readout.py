@@ -1,7 +1,8 @@
 """Reach and readout: what a comparison of networks says once both are held equal.
 
-Every network of a study has the same choices: one grid of rates, early stopping on validation with one patience, and
-seeds that decide data, initial weights and order of the batches. Select a rate by its mean `validation_loss`.
+Every network of a study has the same choices: the same rates, early stopping on validation with one patience, and
+seeds that decide data, initial weights and order of the batches. Where there are several rates, select one by its mean
+`validation_loss`.
 """
 
 from collections.abc import Mapping
@@ -29,7 +30,6 @@ from rnncourse.networks import CausalConvolutions
 from rnncourse.receptive_field import input_influence
 from rnncourse.studies import Study
 from rnncourse.training import fit, set_seed
-from rnncourse.training.batches import Data
 
 __all__ = ["STUDIES", "LengthConfig", "RetentionConfig", "ToneConfig"]
 
@@ -43,7 +43,7 @@ Metrics = Mapping[str, Any]
 
 
 def learn(
-    net: nn.Module, train: Data, validation: Data, config: Any, limits: tuple[int, int], loss: Any = None
+    net: nn.Module, train: Any, validation: Any, config: Any, limits: tuple[int, int], loss: Any = None
 ) -> dict[str, Any]:
     """Train up to the plateau; the number of parameters and the course of the validation loss."""
     history = fit(
@@ -76,7 +76,7 @@ def named(net: nn.Module, x: Tensor) -> NDArray[np.int64]:
     return classes
 
 
-def share(hits: NDArray[np.bool_]) -> float:
+def share(hits: NDArray[np.bool_] | np.bool_) -> float:
     """In per cent."""
     return 100 * float(np.mean(hits))
 
@@ -110,23 +110,11 @@ class ToneConfig:
     seed: int
 
 
-BOTH = ("last", "max")
-TONE_READOUTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "raw": {"cnn": BOTH, "rnn": BOTH, "lstm": BOTH, "cnn-whole": ("last",), "lstm-open": ("last",), "linear": ("all",)},
-    "spectrogram": {"cnn-whole": BOTH, "rnn": BOTH, "lstm": BOTH, "linear": ("all",)},
-}
-
-
 def tone_grid(scale: str, seeds: int) -> list[ToneConfig]:
-    """Every network at its readouts; the small scale has the spectrogram alone."""
-    networks = [
-        (model, features, read)
-        for features, models in TONE_READOUTS.items()
-        for model, readouts in models.items()
-        for read in readouts
-        if scale == "full" or features == "spectrogram"
-    ]
-    return [ToneConfig(*network, lr, seed) for lr in RATES for network in networks for seed in range(seeds)]
+    """CNN, RNN and LSTM at both readouts, at one rate: on the wave, or at the small scale on the spectrogram."""
+    features, cnn = ("spectrogram", "cnn-whole") if scale == "small" else ("raw", "cnn")
+    networks = product((cnn, "rnn", "lstm"), (features,), ("last", "max"))
+    return [ToneConfig(*network, RATES[0], seed) for network in networks for seed in range(seeds)]
 
 
 def run_tones(config: ToneConfig, device: str) -> Metrics:
@@ -323,4 +311,28 @@ class LinearInSymbols(nn.Module):
 
 
 NOTES = "Adam, batches of 64, the gradient clipped at norm 1, the weights of the best epoch by validation loss."
-STUDIES: tuple[Study, ...] = ()
+TONES = Study(
+    name="tones-readout",
+    about="Convolutions, RNN and LSTM on noisy tones, each read at the last step and at the maximum over time.",
+    seeds=5,
+    grid=tone_grid,
+    run=run_tones,
+    notes=NOTES,
+)
+RETENTION = Study(
+    name="retention-borders",
+    about="Fetching a value from just within and just beyond the reach of convolutions.",
+    seeds=5,
+    grid=retention_grid,
+    run=run_retention,
+    notes=NOTES,
+)
+LENGTHS = Study(
+    name="lengths-equal",
+    about="Perceptron and RNN with equally many parameters on lengths that training never showed.",
+    seeds=5,
+    grid=length_grid,
+    run=run_lengths,
+    notes=NOTES,
+)
+STUDIES = (TONES,)

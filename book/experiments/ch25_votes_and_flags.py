@@ -149,7 +149,7 @@ def _scores(net: Answering, x: Tensor, y: Tensor, tally: NDArray[np.float32] | N
         close = np.abs(tally[:, 300:]) < CLOSE
         found["close"] = 100 * float(right[:, 300:][close].mean())
         found["always"] = 100 * float((y.numpy()[:, 300:][close] == 0).mean())
-    cell = trace_gates(net.rnn, x).cell
+    cell = trace_gates(net.rnn, x).cell  # type: ignore[arg-type]
     assert cell is not None
     return found | _cell(cell[0, 0].numpy(), tally)
 
