@@ -20,7 +20,7 @@ from rnncourse.studies.study import plan
 from tools.records import changed
 
 BOOK = Path(__file__).parents[2] / "book"
-UNFINISHED = {"next-minute-rates", "next-minute", "erased-evidence", "clipping-and-truncation"}
+UNFINISHED = {"next-minute-rates", "next-minute"}
 RECORDED = [name for name in studies() if (BOOK / "results" / f"{name}.json").exists()]
 
 
