@@ -126,7 +126,11 @@ def run_spelling(config: SpellingConfig, device: str) -> Mapping[str, Any]:
         said = names[named(net, images[parts[2]])]
     else:
         course = learn(  # type: ignore[call-arg]
-            net, *(Told(images[p], names[classes[p]]) for p in parts[:2]), config, LIMITS, letter_loss
+            net,
+            *(Told(images[p], names[classes[p]]) for p in parts[:2]),
+            config,
+            LIMITS,
+            letter_loss,  # type: ignore[arg-type]
         )
         said = torch.as_tensor(named(net, images[parts[2]]))
     right = (said == names[classes[parts[2]]]).numpy()
