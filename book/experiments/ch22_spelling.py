@@ -127,10 +127,10 @@ def run_spelling(config: SpellingConfig, device: str) -> Mapping[str, Any]:
     else:
         course = learn(  # type: ignore[call-arg]
             net,
-            *(Told(images[p], names[classes[p]]) for p in parts[:2]),
+            *(Told(images[p], names[classes[p]]) for p in parts[:2]),  # type: ignore[arg-type]
             config,
             LIMITS,
-            letter_loss,  # type: ignore[arg-type]
+            letter_loss,
         )
         said = torch.as_tensor(named(net, images[parts[2]]))
     right = (said == names[classes[parts[2]]]).numpy()
