@@ -335,4 +335,4 @@ LENGTHS = Study(
     run=run_lengths,
     notes=NOTES,
 )
-STUDIES = (TONES,)
+STUDIES = (TONES, RETENTION, LENGTHS)
