@@ -211,7 +211,7 @@ def streams(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Ten
 def truncated(layer: nn.Module, x: Tensor, back: int) -> Tensor:
     """States of a stream that is read in pieces: a piece starts from the last one's state, cut off from its past."""
     state, outputs = None, []
-    for piece in x.split(back, dim=1):
+    for piece in x.split(back, dim=1):  # type: ignore[no-untyped-call]
         output, state = layer(piece, state)
         state = state.detach()
         outputs.append(output)

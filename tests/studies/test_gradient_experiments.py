@@ -15,6 +15,7 @@ from book.experiments import ch24_review_gradients as reviews
 from rnncourse.data.corpus import Corpus
 from rnncourse.gates import trace_gates
 from rnncourse.gradients import gradient_flow
+from rnncourse.initialisation import forget_bias_
 from rnncourse.networks import TextClassifier
 from rnncourse.text import Vocabulary
 
@@ -24,7 +25,7 @@ def test_the_written_out_lstm_has_the_gradient_of_torchs_and_its_cell_alone_the_
     seed: int, steps: int, bias: float
 ) -> None:
     torch.manual_seed(seed)
-    lstm, x = forget.forget_bias_(nn.LSTM(3, 4, batch_first=True), bias), torch.randn(2, steps, 3)
+    lstm, x = forget_bias_(nn.LSTM(3, 4, batch_first=True), bias), torch.randn(2, steps, 3)
 
     def loss(output: Tensor) -> Tensor:
         return output[:, -1].square().sum()
