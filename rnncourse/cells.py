@@ -18,20 +18,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
-    "GRUSequence",
     "GRUStep",
     "LSTMSequence",
     "LSTMStep",
-    "LinearStep",
     "Nonlinearity",
     "RNNGradients",
-    "RNNSequence",
     "RNNStep",
     "StepSequence",
-    "cross_entropy",
     "gru_sequence",
     "gru_step",
-    "linear_step",
     "lstm_sequence",
     "lstm_step",
     "rnn_sequence",
@@ -80,50 +75,10 @@ def softmax(logits: ArrayLike) -> FloatArray:
 
     The largest logit is subtracted first, which changes nothing in exact arithmetic and keeps ``exp`` from overflowing.
     """
-    values = _logits(logits)
-    weights = np.exp(values - values.max())
-    return np.asarray(weights / weights.sum(), dtype=np.float64)
-
-
-def cross_entropy(logits: ArrayLike, target: int) -> float:
-    """Loss of one example in nats, ``-log softmax(logits)[target]``, for the index of the true class, from 0.
-
-    Its gradient by the logits is ``softmax(logits)`` less 1 at ``target``.
-    """
-    values = _logits(logits)
-    if isinstance(target, bool) or not isinstance(target, (int, np.integer)):
-        raise TypeError(f"target is {target!r}; expected the index of a class, an integer.")
-    if not 0 <= target < len(values):
-        raise ValueError(f"target is {target}; expected an index from 0 to {len(values) - 1}.")
-    shifted = values - values.max()
-    return float(np.log(np.exp(shifted).sum()) - shifted[target])
-
-
-def _logits(logits: ArrayLike) -> FloatArray:
-    values = _numbers("logits", logits)
-    _check_shapes({"logits": values}, {"logits": ((1, "classes"),)})
+    values = _read({"logits": logits}, {"logits": ((1, "classes"),)})["logits"]
     with np.errstate(over="ignore"):
-        _finite("the spread of logits", values - values.max())
-    return values
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class LinearStep:
-    """One linear layer applied to one vector: ``y = W_hy h + b_y``."""
-
-    h: FloatArray  #: what goes in, ``(hidden,)``
-    W_hy: FloatArray  #: weights, ``(output, hidden)``
-    b_y: FloatArray  #: bias, ``(output,)``
-    product: FloatArray  #: ``W_hy h``, ``(output,)``
-    y: FloatArray  #: the logits, ``(output,)``
-
-
-def linear_step(h: ArrayLike, W_hy: ArrayLike, b_y: ArrayLike) -> LinearStep:
-    """The logits ``y = W_hy h + b_y`` of a state ``(hidden,)``, weights ``(output, hidden)``, bias ``(output,)``."""
-    a = _read({"h": h, "W_hy": W_hy, "b_y": b_y}, _LINEAR)
-    with np.errstate(over="ignore", invalid="ignore"):
-        product = a["W_hy"] @ a["h"]
-        return _checked(LinearStep(**a, product=product, y=product + a["b_y"]))
+        weights = np.exp(values - values.max())
+    return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -156,7 +111,7 @@ def rnn_step(
     Torch keeps two biases; pass their sum. Source: Elman (1990).
     """
     given = {"x": x, "h_prev": h_prev, "W_xh": W_xh, "W_hh": W_hh, "b_h": b_h}
-    return _rnn_step(_read(given, {"x": (_D,), **_RNN}), _nonlinearity(nonlinearity))
+    return _rnn_step(_read(given, {**_RNN, "x": (_D,)}), _nonlinearity(nonlinearity))
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -175,7 +130,7 @@ def rnn_sequence(
     b_h: ArrayLike,
     *,
     nonlinearity: Nonlinearity = "tanh",
-) -> RNNSequence:
+) -> StepSequence[RNNStep]:
     """:func:`rnn_step` repeated over ``xs``, ``(time, input)``, from the state ``h0``, ``(hidden,)``."""
     a = _read({"xs": xs, "h0": h0, "W_xh": W_xh, "W_hh": W_hh, "b_h": b_h}, _over_time(_RNN))
     kind = _nonlinearity(nonlinearity)
@@ -256,7 +211,7 @@ def lstm_step(
     their sum. Source: Hochreiter & Schmidhuber (1997); forget gate by Gers, Schmidhuber & Cummins (2000).
     """
     given = {"x": x, "h_prev": h_prev, "c_prev": c_prev, "W_ih": W_ih, "W_hh": W_hh, "b": b}
-    return _lstm_step(_read(given, {"x": (_D,), **_LSTM}))
+    return _lstm_step(_read(given, {**_LSTM, "x": (_D,)}))
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -317,7 +272,7 @@ def gru_step(
     reset gate placed as in torch's ``nn.GRU``.
     """
     given = {"x": x, "h_prev": h_prev, "W_ih": W_ih, "W_hh": W_hh, "b_ih": b_ih, "b_hh": b_hh}
-    return _gru_step(_read(given, {"x": (_D,), **_GRU}))
+    return _gru_step(_read(given, {**_GRU, "x": (_D,)}))
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -338,15 +293,13 @@ def _gru_step(a: dict[str, FloatArray]) -> GRUStep:
 
 def gru_sequence(
     xs: ArrayLike, h0: ArrayLike, W_ih: ArrayLike, W_hh: ArrayLike, b_ih: ArrayLike, b_hh: ArrayLike
-) -> GRUSequence:
+) -> StepSequence[GRUStep]:
     """:func:`gru_step` repeated over ``xs``, ``(time, input)``, from the state ``h0``, ``(hidden,)``."""
     a = _read({"xs": xs, "h0": h0, "W_ih": W_ih, "W_hh": W_hh, "b_ih": b_ih, "b_hh": b_hh}, _over_time(_GRU))
     return _repeated(_gru_step, a, ("h",))
 
 
-RNNSequence = StepSequence[RNNStep]
 LSTMSequence = StepSequence[LSTMStep]
-GRUSequence = StepSequence[GRUStep]
 
 
 def _repeated(
@@ -366,22 +319,31 @@ def _repeated(
 
 # A shape in symbols: one (factor, dimension) pair per axis, so (4, "hidden_size") is 4·hidden_size.
 _Shape = tuple[tuple[int, str], ...]
-_D, _T, _OUT = (1, "input_size"), (1, "time"), (1, "output_size")
+_D, _T = (1, "input_size"), (1, "time")
 _H, _3H, _4H = (1, "hidden_size"), (3, "hidden_size"), (4, "hidden_size")
-_LINEAR: dict[str, _Shape] = {"h": (_H,), "W_hy": (_OUT, _H), "b_y": (_OUT,)}
-_RNN: dict[str, _Shape] = {"h_prev": (_H,), "W_xh": (_H, _D), "W_hh": (_H, _H), "b_h": (_H,)}
-_LSTM: dict[str, _Shape] = {"h_prev": (_H,), "c_prev": (_H,), "W_ih": (_4H, _D), "W_hh": (_4H, _H), "b": (_4H,)}
-_GRU: dict[str, _Shape] = {"h_prev": (_H,), "W_ih": (_3H, _D), "W_hh": (_3H, _H), "b_ih": (_3H,), "b_hh": (_3H,)}
+_RNN: dict[str, _Shape] = {"W_xh": (_H, _D), "W_hh": (_H, _H), "b_h": (_H,), "h_prev": (_H,)}
+_LSTM: dict[str, _Shape] = {"W_ih": (_4H, _D), "W_hh": (_4H, _H), "b": (_4H,), "h_prev": (_H,), "c_prev": (_H,)}
+_GRU: dict[str, _Shape] = {"W_ih": (_3H, _D), "W_hh": (_3H, _H), "b_ih": (_3H,), "b_hh": (_3H,), "h_prev": (_H,)}
 
 
 def _over_time(step: Mapping[str, _Shape]) -> dict[str, _Shape]:
     """The shapes of a sequence: those of a step, with ``xs`` for ``x`` and ``h0`` for ``h_prev``."""
-    return {"xs": (_T, _D), **{name.replace("_prev", "0"): shape for name, shape in step.items()}}
+    return {**{name.replace("_prev", "0"): shape for name, shape in step.items()}, "xs": (_T, _D)}
 
 
 def _read(given: Mapping[str, ArrayLike], shapes: Mapping[str, _Shape]) -> dict[str, FloatArray]:
+    """The arguments as arrays; each has to fit those before it in ``shapes``, the weights first."""
     arrays = {name: _numbers(name, value) for name, value in given.items()}
-    _check_shapes(arrays, shapes)
+    sizes: dict[str, int] = {}
+    for name, shape in shapes.items():
+        array, known = arrays[name], dict(sizes)
+        fits = array.ndim == len(shape) and array.size > 0
+        for length, (factor, size) in zip(array.shape, shape, strict=False):
+            fits = fits and sizes.setdefault(size, length // factor) * factor == length
+        if not fits:
+            others = ", ".join(f"{other} {arrays[other].shape}" for other in shapes if other != name)
+            wanted = f"{_expected(shape, known)}, that is {_expected(shape, {})}, none of them 0"
+            raise ValueError(f"{name} has shape {array.shape}; expected {wanted}, beside {others}.")
     return arrays
 
 
@@ -405,36 +367,6 @@ def _numbers(name: str, value: ArrayLike) -> FloatArray:
     return array
 
 
-def _check_shapes(arrays: Mapping[str, FloatArray], shapes: Mapping[str, _Shape]) -> None:
-    """Raise a ValueError that names the one argument the others contradict."""
-    for name, shape in shapes.items():
-        if arrays[name].ndim != len(shape) or arrays[name].size == 0:
-            raise ValueError(f"{name} has shape {arrays[name].shape}; expected {_expected(shape, {})}, none of them 0.")
-    if _sizes(arrays, shapes) is not None:
-        return
-    for name, shape in shapes.items():
-        # The culprit is the argument without which the others agree.
-        sizes = _sizes(arrays, {other: s for other, s in shapes.items() if other != name})
-        if sizes is not None:
-            raise ValueError(
-                f"{name} has shape {arrays[name].shape}; expected {_expected(shape, sizes)}, "
-                f"that is {_expected(shape, {})} by the other arguments, so reshape or transpose it."
-            )
-    got = ", ".join(f"{name} {arrays[name].shape}" for name in shapes)
-    wanted = ", ".join(f"{name} {_expected(shape, {})}" for name, shape in shapes.items())
-    raise ValueError(f"the shapes {got} do not fit together; expected {wanted}.")
-
-
-def _sizes(arrays: Mapping[str, FloatArray], shapes: Mapping[str, _Shape]) -> dict[str, int] | None:
-    """The size of each dimension, or None where two axes disagree."""
-    sizes: dict[str, int] = {}
-    for name, shape in shapes.items():
-        for length, (factor, size) in zip(arrays[name].shape, shape, strict=True):
-            if length % factor or sizes.setdefault(size, length // factor) != length // factor:
-                return None
-    return sizes
-
-
 def _expected(shape: _Shape, sizes: Mapping[str, int]) -> str:
     """A shape in numbers as far as the sizes are known, in words for the rest."""
     words = [
@@ -450,15 +382,9 @@ def _nonlinearity(name: str) -> Nonlinearity:
     return name  # type: ignore[return-value]
 
 
-def _finite(name: str, values: FloatArray) -> FloatArray:
-    if not np.isfinite(values).all():
-        raise ValueError(f"{name} overflows float64; scale the weights or the inputs down.")
-    return values
-
-
 def _checked(record: Step) -> Step:
     """A record all of whose numbers are finite."""
     for name, value in vars(record).items():
-        if isinstance(value, np.ndarray):
-            _finite(name, value)
+        if isinstance(value, np.ndarray) and not np.isfinite(value).all():
+            raise ValueError(f"{name} overflows float64; scale the weights or the inputs down.")
     return record
