@@ -61,7 +61,6 @@ AGAIN = {
         "coursework"
     ),
     "power-macs": lambda: macs(nn.LSTM, 1, 64, 2) + 64,
-    "parameter-gap": lambda: size(nn.LSTM(10, 20)) - size(nn.GRU(10, 20)),
     "ramp-rise": lambda: first(lambda rise: np.var(np.linspace(0, rise, 10**5)) >= 300 - 0.01),
     "two-constants": lambda: [best_constant(2), best_constant(1)],
     "cost-ratio": lambda: macs(nn.LSTM, 1, 64, 2, bidirectional=True) / macs(nn.LSTM, 1, 64, 2),
