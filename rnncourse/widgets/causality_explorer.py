@@ -1,10 +1,13 @@
 """Push one input of a short series, and see which outputs move: forwards, both ways, on past windows, averaged."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike
+from traitlets import Enum, Float, Int
 
 from rnncourse.cells import FloatArray, rnn_sequence
-from rnncourse.widgets.base import Choice, Fallback, PageWidget, RealNumber, WholeNumber, fixed
+from rnncourse.widgets.base import Fallback, PageWidget, fixed
 
 INPUTS = np.array([0.3, -0.5, 0.8, 0.1, -0.7, 0.4, 0.6, -0.2, -0.4, 0.5])
 STEPS = len(INPUTS)
@@ -14,18 +17,14 @@ FORWARD = (np.array([[0.9], [-0.6]]), np.array([[0.5, 0.3], [-0.2, 0.6]]), np.ar
 BACKWARD = (np.array([[0.7], [0.8]]), np.array([[0.4, -0.3], [0.5, 0.3]]), np.array([0.8, -0.6]))
 
 
-def _read(x: FloatArray, weights: tuple[FloatArray, FloatArray, FloatArray]) -> FloatArray:
+def _forwards(x: FloatArray, weights: tuple[FloatArray, FloatArray, FloatArray] = FORWARD) -> FloatArray:
     W_xh, W_hh, readout = weights
     outputs: FloatArray = rnn_sequence(x[:, None], np.zeros(2), W_xh, W_hh, np.zeros(2)).h @ readout
     return outputs
 
 
-def _forwards(x: FloatArray) -> FloatArray:
-    return _read(x, FORWARD)
-
-
 def _backwards(x: FloatArray) -> FloatArray:
-    return _read(x[::-1], BACKWARD)[::-1]
+    return _forwards(x[::-1], BACKWARD)[::-1]
 
 
 def _windows(x: FloatArray) -> FloatArray:
@@ -34,15 +33,11 @@ def _windows(x: FloatArray) -> FloatArray:
     return np.array([np.nan] * WINDOW + forecasts)
 
 
-def _average(x: FloatArray) -> FloatArray:
-    return np.convolve(x, np.ones(5), mode="same") / 5
-
-
-NETWORKS = {
+NETWORKS: dict[str, Callable[[FloatArray], FloatArray]] = {
     "forwards": _forwards,
     "both ways": lambda x: _forwards(x) + _backwards(x),
     "past windows": _windows,
-    "centred average": _average,
+    "centred average": lambda x: np.convolve(x, np.ones(5), mode="same") / 5,
 }
 
 
@@ -53,13 +48,13 @@ class CausalityExplorer(PageWidget):
     reads both ways, on the four values before each step; it forecasts steps 5 to 10. The average is of five values.
     """
 
-    network = Choice(tuple(NETWORKS))
-    step = WholeNumber(1, STEPS, 5)  #: the input that is pushed
-    push = RealNumber(-2.0, 2.0, 1.0)  #: what is added to it
+    network = Enum(tuple(NETWORKS), "forwards")
+    step = Int(5, min=1, max=STEPS)  #: the input that is pushed
+    push = Float(1.0, min=-2.0, max=2.0)  #: what is added to it
 
     def outputs(self, x: ArrayLike) -> FloatArray:
         """Outputs of the present network on ten inputs, ``(10,)``, NaN where there is none."""
-        return NETWORKS[self.network](np.asarray(x, dtype=np.float64))
+        return NETWORKS[str(self.network)](np.asarray(x, dtype=np.float64))
 
     @property
     def before(self) -> FloatArray:
@@ -73,9 +68,10 @@ class CausalityExplorer(PageWidget):
         return np.nan_to_num(np.abs(moved)).T
 
     @property
-    def after(self) -> FloatArray:
-        """Outputs with the push, ``(10,)``."""
-        return self.outputs(self._pushed())
+    def pushed(self) -> FloatArray:
+        """The inputs with the push, ``(10,)``."""
+        pushed: FloatArray = INPUTS + self.push * np.eye(STEPS)[self.step - 1]
+        return pushed
 
     @property
     def moved(self) -> tuple[int, int]:
@@ -84,7 +80,7 @@ class CausalityExplorer(PageWidget):
         return int(moves[: self.step - 1].sum()), int(moves[self.step - 1 :].sum())
 
     def _fallback(self) -> Fallback:
-        series = np.stack((self._pushed(), self.before, self.after), axis=1)
+        series = np.stack((self.pushed, self.before, self.outputs(self.pushed)), axis=1)
         texts = [["–" if np.isnan(value) else fixed(value, 3) for value in row] for row in series.tolist()]
         earlier, later = self.moved
         return Fallback(
@@ -93,7 +89,3 @@ class CausalityExplorer(PageWidget):
             ("step", "input", "output before", "output after"),
             [(str(t), *row) for t, row in enumerate(texts, start=1)],
         )
-
-    def _pushed(self) -> FloatArray:
-        pushed: FloatArray = INPUTS + self.push * np.eye(STEPS)[self.step - 1]
-        return pushed

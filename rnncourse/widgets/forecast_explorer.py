@@ -1,13 +1,12 @@
 """A window that slides over a series of days, four forecasts of the next day, and who is ahead so far."""
 
 import math
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
+from traitlets import Float, Int
 
 from rnncourse.cells import FloatArray
-from rnncourse.widgets.base import Fallback, Numbers, PageWidget, RealNumber, WholeNumber, fixed
+from rnncourse.widgets.base import Fallback, Numbers, PageWidget, fixed
 
 WINDOW = 10
 MOST = 120
@@ -25,20 +24,10 @@ class ForecastExplorer(PageWidget):
     #: recorded forecasts of a network for ``days[10]``, ``days[11]``, …, ten numbers fewer
     network = Numbers((None,), (18.0,) * (len(_MADE_UP) - WINDOW), most=MOST - WINDOW)
     weights = Numbers((WINDOW,), (0.8, 0.1, 0, 0, 0, 0, 0, 0, 0, 0.05))  #: of the autoregression, the latest day first
-    intercept = RealNumber(-50.0, 50.0, 0.9)  #: its constant
-    at = WholeNumber(1, MOST - WINDOW, 1)  #: which forecast is shown, from 1
-    keep = RealNumber(0.0, 1.2, 0.7)  #: how much of today's distance from the usual your forecast keeps
-    usual = RealNumber(-10.0, 40.0, 18.0)  #: what you take for usual
-
-    def _conflicts(self, state: dict[str, Any]) -> Iterator[str]:
-        days, made, at = len(state["days"]), len(state["network"]), state["at"]
-        if days <= WINDOW:
-            yield f"days must hold {WINDOW + 1} to {MOST} numbers, but holds {days}; pass a longer series"
-        if made != days - WINDOW:
-            each = f"a forecast for each day after the tenth, {days - WINDOW} for {days} days"
-            yield f"network must hold {each}, but holds {made}; pass that many"
-        if at > days - WINDOW:
-            yield f"at must be at most {days - WINDOW}, but is {at}; choose an earlier one"
+    intercept = Float(0.9, min=-50.0, max=50.0)  #: its constant
+    at = Int(1, min=1, max=MOST - WINDOW)  #: which forecast is shown, from 1
+    keep = Float(0.7, min=0.0, max=1.2)  #: how much of today's distance from the usual your forecast keeps
+    usual = Float(18.0, min=-10.0, max=40.0)  #: what you take for usual
 
     @property
     def targets(self) -> FloatArray:
@@ -63,14 +52,15 @@ class ForecastExplorer(PageWidget):
         return {name: float(np.mean((made - self.targets) ** 2)) for name, made in self.forecasts.items()}
 
     def _fallback(self) -> Fallback:
-        target, errors = self.targets[self.at - 1], self.errors
+        at, errors = min(self.at, len(self.targets)) - 1, self.errors
+        target = self.targets[at]
         rows = [
-            (NAMES[name], fixed(made[self.at - 1], 2), fixed(made[self.at - 1] - target, 2), fixed(errors[name], 2))
+            (NAMES[name], fixed(made[at], 2), fixed(made[at] - target, 2), fixed(errors[name], 2))
             for name, made in self.forecasts.items()
         ]
         return Fallback(
             f"mean squared error {', '.join(f'{name} {error}' for name, _, _, error in rows)}",
-            f"Forecasts of day {self.at + WINDOW}, which came to {fixed(target, 1)}",
+            f"Forecasts of day {at + 1 + WINDOW}, which came to {fixed(target, 1)}",
             ("forecast", "of that day", "error", "mean squared error, all days"),
             rows,
         )

@@ -1,27 +1,13 @@
 """An LSTM cell with one unit whose gates are set by hand, step by step."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 import numpy as np
+from traitlets import Int
 
 from rnncourse.cells import LSTMSequence, lstm_sequence
-from rnncourse.widgets.base import Fallback, Numbers, PageWidget, WholeNumber, fixed
+from rnncourse.widgets.base import Fallback, Numbers, PageWidget, fixed
 
 STEPS = 8
-# Pre-activations i, f, g, o of each step, by the name of what the cell then does.
-_WRITE, _KEEP, _CLEAR = (8.0, 8.0, 1.0, 8.0), (-8.0, 8.0, 1.0, 8.0), (-8.0, -8.0, 1.0, 8.0)
-_COUNT, _FADE = (8.0, 8.0, 0.5, 8.0), (-8.0, 0.0, 1.0, 8.0)
-_WRITE_HIDDEN, _KEEP_HIDDEN = (8.0, 8.0, 1.0, -8.0), (-8.0, 8.0, 1.0, -8.0)
-GATE_SEQUENCES: Mapping[str, tuple[tuple[float, ...], ...]] = MappingProxyType(
-    {
-        "hold": (_WRITE, *[_KEEP] * 7),
-        "fade": (_WRITE, *[_FADE] * 7),
-        "clear": (_WRITE, *[_KEEP] * 3, _CLEAR, *[_KEEP] * 3),
-        "count": (_COUNT,) * 8,
-        "read once": (_WRITE_HIDDEN, *[_KEEP_HIDDEN] * 4, _KEEP, *[_KEEP_HIDDEN] * 2),
-    }
-)
+_HOLD = ((8.0, 8.0, 1.0, 8.0), *[(-8.0, 8.0, 1.0, 8.0)] * 7)  # write once, then keep
 
 
 class GateExplorer(PageWidget):
@@ -31,9 +17,9 @@ class GateExplorer(PageWidget):
     in for the weights.
     """
 
-    sequence = Numbers((STEPS, 4), GATE_SEQUENCES["hold"])  #: pre-activations of i, f, g and o, one row per step
+    sequence = Numbers((STEPS, 4), _HOLD)  #: pre-activations of i, f, g and o, one row per step
     c_0 = Numbers((1,), (0.0,))  #: cell state before the first step
-    at = WholeNumber(1, STEPS, 1)  #: the step that is shown and moved
+    at = Int(1, min=1, max=STEPS)  #: the step that is shown and moved
 
     @property
     def run(self) -> LSTMSequence:

@@ -1,16 +1,15 @@
 """The gates of a small LSTM along a series, with and without a jump that the reader adds."""
 
 import math
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
+from traitlets import Float, Int
 
 from rnncourse.cells import FloatArray, LSTMSequence, lstm_sequence
-from rnncourse.widgets.base import Fallback, Numbers, PageWidget, RealNumber, WholeNumber, fixed
+from rnncourse.widgets.base import Fallback, Numbers, PageWidget, fixed
 
 HIDDEN = 8
-LEAST, MOST = 12, 180
+MOST = 180
 GATES = {"f": "forget", "i": "input", "o": "output"}
 OFFSETS = (-5, -1, 0, 1, 5, 15)  # minutes from the jump that the table shows
 _UNITS = tuple(-1.0 + 2.0 * unit / (HIDDEN - 1) for unit in range(HIDDEN))
@@ -34,19 +33,10 @@ class GateScrubber(PageWidget):
     W_ih = Numbers((4 * HIDDEN, 1), _MADE_UP["W_ih"])  #: input weights, rows in torch's order i, f, g, o
     W_hh = Numbers((4 * HIDDEN, HIDDEN), _MADE_UP["W_hh"])  #: recurrent weights
     b = Numbers((4 * HIDDEN,), _MADE_UP["b"])  #: sum of both biases
-    jump_at = WholeNumber(1, MOST, 20)  #: first minute of the jump, from 1
-    size = RealNumber(-3.0, 3.0, 2.0)  #: what is added from there on
-    at = WholeNumber(1, MOST, 20)  #: the minute that is shown, from 1
-    unit = WholeNumber(0, HIDDEN, 0)  #: which unit's gates are shown, from 1; 0 for their mean
-
-    def _conflicts(self, state: dict[str, Any]) -> Iterator[str]:
-        count = len(state["series"])
-        if count < LEAST:
-            yield f"series must hold {LEAST} to {MOST} numbers, but holds {count}; pass a longer series"
-        for name in ("jump_at", "at"):
-            if state[name] > count:
-                most = f"at most {count}, the length of the series"
-                yield f"{name} must be {most}, but is {state[name]}; choose an earlier minute"
+    jump_at = Int(20, min=1, max=MOST)  #: first minute of the jump, from 1
+    size = Float(2.0, min=-3.0, max=3.0)  #: what is added from there on
+    at = Int(20, min=1, max=MOST)  #: the minute that is shown, from 1
+    unit = Int(0, min=0, max=HIDDEN)  #: which unit's gates are shown, from 1; 0 for their mean
 
     @property
     def loads(self) -> tuple[FloatArray, FloatArray]:
@@ -72,7 +62,7 @@ class GateScrubber(PageWidget):
         tracks = {name: self.gate(name) for name in GATES}
 
         def both(track: tuple[FloatArray, FloatArray], t: int) -> str:
-            with_jump, without = (fixed(series[t - 1], 3) for series in track)
+            with_jump, without = (fixed(series[:t][-1], 3) for series in track)
             return f"{with_jump} ({without})"
 
         minutes = [self.jump_at + offset for offset in OFFSETS if 1 <= self.jump_at + offset <= len(self.series)]

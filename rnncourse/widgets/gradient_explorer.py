@@ -2,14 +2,14 @@
 
 import math
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
+from traitlets import Enum, Float, Int
 
 from rnncourse.cells import FloatArray
-from rnncourse.widgets.base import Choice, Fallback, Numbers, PageWidget, RealNumber, WholeNumber
+from rnncourse.widgets.base import Fallback, Numbers, PageWidget
 
 UNITS, LONGEST = 8, 200
 # What bends a state, and the slope of that, which can be read off the bent state.
@@ -35,24 +35,12 @@ def _noise(count: int, seed: int) -> list[float]:
     return [round(rng.gauss(0.0, 1.0), 3) for _ in range(count)]
 
 
-@dataclass(frozen=True, eq=False)
-class ExplorerFlow:
+class ExplorerFlow(NamedTuple):
     """What the widget draws, all for t = 1 to T and of shape ``(time,)``."""
 
     state: FloatArray  #: norms of h_t
     gradient: FloatArray  #: norms of dL/dh_t
     log10_bound: FloatArray  #: log10 of the bound on ``gradient``; -inf where all units are cut off
-
-    @property
-    def ratio(self) -> float:
-        """Gradient at the first step, relative to the last."""
-        return float(self.gradient[0] / self.gradient[-1])
-
-    @property
-    def halved(self) -> int:
-        """Steps back from the last until the gradient is half of what it was there or less; -1 for never."""
-        below = np.flatnonzero(self.gradient[::-1] <= 0.5 * self.gradient[-1])
-        return int(below[0]) if below.size else -1
 
 
 class GradientExplorer(PageWidget):
@@ -61,21 +49,14 @@ class GradientExplorer(PageWidget):
     It draws the norms of the state and of the gradient of a loss on the last state, and the bound on the gradient.
     """
 
-    radius = RealNumber(0.5, 1.5, 1.0)  #: spectral radius of the recurrent weights, and their norm
-    nonlinearity = Choice(tuple(_BEND))
-    seq_len = WholeNumber(2, LONGEST, 100)  #: time steps
-    input_scale = RealNumber(0.05, 2.0, 0.5)  #: factor on the input
+    radius = Float(1.0, min=0.5, max=1.5)  #: spectral radius of the recurrent weights, and their norm
+    nonlinearity = Enum(tuple(_BEND), "tanh")
+    seq_len = Int(100, min=2, max=LONGEST)  #: time steps
+    input_scale = Float(0.5, min=0.05, max=2.0)  #: factor on the input
     rotation = Numbers((UNITS, UNITS), _rotation(12))  #: the orthogonal matrix Q
     W_xh = Numbers((UNITS,), _noise(UNITS, 1))  #: input weights, for one input feature
     x = Numbers((LONGEST,), _noise(LONGEST, 2))  #: input; the first ``seq_len`` entries are read
     dh_last = Numbers((UNITS,), _noise(UNITS, 3))  #: gradient of the loss by the last state
-
-    def _conflicts(self, state: dict[str, Any]) -> Iterator[str]:
-        matrix = np.asarray(state["rotation"])
-        if np.abs(matrix @ matrix.T - np.eye(UNITS)).max() > 1e-9:
-            yield "rotation must be orthogonal, but is not; pass the Q of a QR decomposition"
-        if not any(state["dh_last"]):
-            yield "dh_last must not be all zeros, for the way back starts there; give one entry another value"
 
     @property
     def flow(self) -> ExplorerFlow:
@@ -106,5 +87,5 @@ class GradientExplorer(PageWidget):
             f"{self.nonlinearity}, spectral radius {self.radius:.2f}: norms of the state, and gradient and bound "
             "relative to the last step"
         )
-        summary = f"first gradient / last gradient = {flow.ratio:.2e}"
+        summary = f"first gradient / last gradient = {flow.gradient[0] / flow.gradient[-1]:.2e}"
         return Fallback(summary, caption, ("step", "state norm", "gradient", "bound"), rows)

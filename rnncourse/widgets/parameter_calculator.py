@@ -1,16 +1,15 @@
 """Parameters and multiply-accumulates of a recurrent stack, to choose by hand."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
-from rnncourse.widgets.base import Choice, Fallback, PageWidget, WholeNumber
+from traitlets import Bool, Enum, Int
+
+from rnncourse.widgets.base import Fallback, PageWidget
 
 GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
 
 
-@dataclass(frozen=True)
-class StackCounts:
+class StackCounts(NamedTuple):
     """Counts of a whole stack, for one sequence."""
 
     pytorch: int  #: parameters with PyTorch's two biases per gate
@@ -22,21 +21,14 @@ class StackCounts:
 class ParameterCalculator(PageWidget):
     """Calculator of parameters in two frameworks' conventions, and of multiply-accumulates."""
 
-    cell = Choice(("LSTM", "GRU", "RNN"))
-    input_size = WholeNumber(1, 100_000, 1)  #: features of each time step
-    hidden_size = WholeNumber(1, 8192, 64)  #: hidden units per direction
-    num_layers = WholeNumber(1, 8, 2)  #: stacked layers
-    bidirectional = Choice((False, True))  #: whether each layer also reads from the end
-    bias = Choice((True, False))  #: whether the gates have biases
-    proj_size = WholeNumber(0, 8191, 0)  #: size of an LSTM's projected state; 0 for none
-    seq_len = WholeNumber(1, 10_000, 60)  #: time steps
-
-    def _conflicts(self, state: dict[str, Any]) -> Iterator[str]:
-        size, hidden, cell = state["proj_size"], state["hidden_size"], state["cell"]
-        if size and cell != "LSTM":
-            yield f"proj_size must be 0 for a cell {cell!r}, but is {size}; only an LSTM projects its state"
-        if size >= hidden:
-            yield f"proj_size must be smaller than hidden_size={hidden}, but is {size}; lower it or set 0"
+    cell = Enum(("LSTM", "GRU", "RNN"), "LSTM")
+    input_size = Int(1, min=1, max=100_000)  #: features of each time step
+    hidden_size = Int(64, min=1, max=8192)  #: hidden units per direction
+    num_layers = Int(2, min=1, max=8)  #: stacked layers
+    bidirectional = Bool(False)  #: whether each layer also reads from the end
+    bias = Bool(True)  #: whether the gates have biases
+    proj_size = Int(0, min=0, max=8191)  #: size of an LSTM's projected state; 0 for none
+    seq_len = Int(60, min=1, max=10_000)  #: time steps
 
     @property
     def counts(self) -> StackCounts:

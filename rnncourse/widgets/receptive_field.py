@@ -1,17 +1,17 @@
 """What one output of a stack of convolutions sees of its input, beside a recurrence that lets its past fade."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from traitlets import Float, Int
 
 from rnncourse.cells import FloatArray
-from rnncourse.widgets.base import Fallback, PageWidget, RealNumber, WholeNumber
+from rnncourse.widgets.base import Fallback, PageWidget
 
 SHARE = 0.95
 
 
-@dataclass(frozen=True, eq=False)
-class FieldReach:
+class FieldReach(NamedTuple):
     """What the widget draws and shows, all for the last of T outputs."""
 
     field: int  #: steps that the stack can see in a sequence long enough
@@ -29,11 +29,11 @@ class ReceptiveField(PageWidget):
     Layer number l has the dilation ``growth ** (l - 1)``: 1 everywhere at growth 1, doubling at growth 2.
     """
 
-    kernel_size = WholeNumber(1, 9, 3)  #: steps under a kernel
-    depth = WholeNumber(1, 10, 4)  #: layers
-    growth = WholeNumber(1, 3, 1)  #: factor from one layer's dilation to the next's
-    seq_len = WholeNumber(2, 128, 32)  #: time steps
-    keep = RealNumber(0.0, 1.0, 0.9)  #: what the recurrence keeps of its state at each step
+    kernel_size = Int(3, min=1, max=9)  #: steps under a kernel
+    depth = Int(4, min=1, max=10)  #: layers
+    growth = Int(1, min=1, max=3)  #: factor from one layer's dilation to the next's
+    seq_len = Int(32, min=2, max=128)  #: time steps
+    keep = Float(0.9, min=0.0, max=1.0)  #: what the recurrence keeps of its state at each step
 
     @property
     def dilations(self) -> tuple[int, ...]:
@@ -49,7 +49,7 @@ class ReceptiveField(PageWidget):
         for dilation in reversed(self.dilations):
             # Moved towards the start by each tap; what falls off it meets only padding.
             taps = range(0, self.kernel_size * dilation, dilation)
-            paths = sum(np.pad(paths, (0, tap))[tap:] for tap in taps) / self.kernel_size
+            paths = np.mean([np.pad(paths, (0, tap))[tap:] for tap in taps], axis=0)
         paths /= paths.sum()
         fading = self.keep ** np.arange(self.seq_len - 1, -1, -1.0)
         fading /= fading.sum()

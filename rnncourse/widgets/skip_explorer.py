@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from rnncourse.widgets.base import Fallback, PageWidget, RealNumber, WholeNumber, fixed
+from traitlets import Float, Int
+
+from rnncourse.widgets.base import Fallback, PageWidget, fixed
 
 STEPS = 40
 
@@ -27,10 +29,10 @@ class SkipPath:
 class SkipExplorer(PageWidget):
     """The update gate of a Skip RNN over forty steps: one rise while it waits, another once it met the pulse."""
 
-    start = WholeNumber(1, 32, 18)  #: first step of the pulse, counted from 1
-    lasts = WholeNumber(1, 8, 8)  #: steps that the pulse lasts
-    waiting = RealNumber(0.01, 0.99, 0.2)  #: rise of the probability at each step before the pulse was met
-    after = RealNumber(0.01, 0.99, 0.2)  #: rise at each step once it was met
+    start = Int(18, min=1, max=32)  #: first step of the pulse, counted from 1
+    lasts = Int(8, min=1, max=8)  #: steps that the pulse lasts
+    waiting = Float(0.2, min=0.01, max=0.99)  #: rise of the probability at each step before the pulse was met
+    after = Float(0.2, min=0.01, max=0.99)  #: rise at each step once it was met
 
     @property
     def path(self) -> SkipPath:

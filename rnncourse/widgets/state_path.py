@@ -3,9 +3,10 @@
 import math
 
 import numpy as np
+from traitlets import Enum, Float, Int
 
 from rnncourse.cells import FloatArray, LSTMSequence, lstm_sequence, sigmoid
-from rnncourse.widgets.base import Choice, Fallback, PageWidget, RealNumber, WholeNumber, fixed
+from rnncourse.widgets.base import Fallback, PageWidget, fixed
 
 STEPS = 100
 INPUT_WEIGHTS = (1.0, 0.5)
@@ -36,13 +37,13 @@ class StatePath(PageWidget):
     ``g = tanh(recurrent_scale · R h + input_strength · (1, 0.5) x)``, where R turns the plane by ``angle``.
     """
 
-    forget_bias = RealNumber(-2.0, 8.0, 1.0)  #: pre-activation of the forget gate
-    output_bias = RealNumber(-4.0, 4.0, 1.0)  #: pre-activation of the output gate
-    input_strength = RealNumber(0.0, 2.0, 0.5)  #: factor on the input weights
-    recurrent_scale = RealNumber(0.0, 4.0, 2.0)  #: factor on the rotation
-    angle = RealNumber(-180.0, 180.0, 60.0)  #: angle of the rotation in degrees
-    inputs = Choice(("constant", "alternating", "pulse", "noise"))  #: a pulse lasts ten steps
-    at = WholeNumber(1, STEPS, 60)  #: the step that is shown
+    forget_bias = Float(1.0, min=-2.0, max=8.0)  #: pre-activation of the forget gate
+    output_bias = Float(1.0, min=-4.0, max=4.0)  #: pre-activation of the output gate
+    input_strength = Float(0.5, min=0.0, max=2.0)  #: factor on the input weights
+    recurrent_scale = Float(2.0, min=0.0, max=4.0)  #: factor on the rotation
+    angle = Float(60.0, min=-180.0, max=180.0)  #: angle of the rotation in degrees
+    inputs = Enum(("constant", "alternating", "pulse", "noise"), "constant")  #: a pulse lasts ten steps
+    at = Int(60, min=1, max=STEPS)  #: the step that is shown
 
     @property
     def run(self) -> LSTMSequence:

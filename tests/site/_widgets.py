@@ -66,11 +66,6 @@ def mount(page: Page, module: str, state: dict[str, Any]) -> Locator:
     return widget
 
 
-def state_of(widget: PageWidget) -> dict[str, Any]:
-    """The traits that a page is given."""
-    return {name: getattr(widget, name) for name in widget.state_names()}
-
-
 def states_on(site: Path) -> dict[str, dict[str, Any]]:
     """Each widget's module and the first state of it on the site."""
     found: dict[str, dict[str, Any]] = {}

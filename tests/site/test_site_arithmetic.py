@@ -1,5 +1,6 @@
 """The arithmetic of each widget's module is the package's, for drawn states."""
 
+import base64
 import random
 import sys
 import unicodedata
@@ -10,26 +11,28 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
-from _widgets import WIDGETS, ask, state_of
+import traitlets
+from _widgets import WIDGETS, ask
 from playwright.sync_api import Page
 from sentence_network import probabilities
 
-from rnncourse.cells import lstm_sequence, rnn_sequence, rnn_step, rnn_step_backward
+from rnncourse.cells import lstm_sequence, rnn_sequence, rnn_step, rnn_step_backward, sigmoid
 from rnncourse.counting import count
 from rnncourse.data import order_sentences
 from rnncourse.text import tokenise
 from rnncourse.widgets import SentenceReader
-from rnncourse.widgets.base import HERE, Choice, Numbers, PageWidget, RealNumber, WholeNumber
+from rnncourse.widgets.base import HERE, Numbers, PageWidget
 from rnncourse.widgets.causality_explorer import CausalityExplorer
 from rnncourse.widgets.cell_explorer import CellExplorer
 from rnncourse.widgets.forecast_explorer import ForecastExplorer
-from rnncourse.widgets.gate_explorer import GATE_SEQUENCES, GateExplorer
+from rnncourse.widgets.gate_explorer import GateExplorer
 from rnncourse.widgets.gate_scrubber import GateScrubber
 from rnncourse.widgets.gradient_explorer import GradientExplorer
-from rnncourse.widgets.padding_explorer import MOST_PADS, PLACES, PaddingExplorer
+from rnncourse.widgets.padding_explorer import MOST_PADS, PLACES
 from rnncourse.widgets.padding_explorer import NETWORKS as READERS
 from rnncourse.widgets.parameter_calculator import ParameterCalculator
 from rnncourse.widgets.receptive_field import ReceptiveField
+from rnncourse.widgets.sentence_reader import layout
 from rnncourse.widgets.skip_explorer import SkipExplorer
 from rnncourse.widgets.state_path import StatePath
 
@@ -60,11 +63,13 @@ def any_state(widget: type[PageWidget], rng: random.Random) -> State:
 
     def drawn(trait: Any) -> Any:
         match trait:
-            case RealNumber():
-                inside = rng.randint if isinstance(trait, WholeNumber) else rng.uniform
-                return rng.choice([trait.low, *[inside(trait.low, trait.high) for _ in range(8)], trait.high])
-            case Choice():
-                return rng.choice(trait.choices)
+            case traitlets.Int() | traitlets.Float():
+                inside = rng.randint if isinstance(trait, traitlets.Int) else rng.uniform
+                return rng.choice([trait.min, *[inside(trait.min, trait.max) for _ in range(8)], trait.max])
+            case traitlets.Enum():
+                return rng.choice(trait.values)
+            case traitlets.Bool():
+                return rng.random() < 0.5
             case Numbers() if None not in trait.shape:
                 return array(rng, 4, *trait.shape)
             case _:
@@ -103,7 +108,7 @@ def a_scrubbed_series(rng: random.Random) -> State:
     steps = rng.randint(12, 60)
     weights = {"W_ih": array(rng, 2, 32, 1), "W_hh": array(rng, 0.6, 32, 8), "b": array(rng, 2, 32)}
     chosen = {"jump_at": rng.randint(1, steps), "size": rng.uniform(-3, 3), "at": steps, "unit": rng.choice([0, 3])}
-    return state_of(GateScrubber(series=array(rng, 2, steps), **weights, **chosen))
+    return GateScrubber(series=array(rng, 2, steps), **weights, **chosen).state()
 
 
 def both_readings(state: State) -> Any:
@@ -115,7 +120,7 @@ def both_readings(state: State) -> Any:
 
 def a_recurrence(rng: random.Random) -> State:
     chosen = {"radius": rng.uniform(0.5, 1.5), "input_scale": rng.uniform(0.05, 2), "seq_len": rng.randint(2, 200)}
-    return state_of(GradientExplorer(nonlinearity=rng.choice(["tanh", "relu"]), **chosen))
+    return GradientExplorer(nonlinearity=rng.choice(["tanh", "relu"]), **chosen).state()
 
 
 def flow(state: State) -> Any:
@@ -157,7 +162,8 @@ def skips(state: State) -> Any:
 def causes(state: State) -> Any:
     widget = CausalityExplorer(**state)
     earlier, later = widget.moved
-    return {**of(widget, "before", "after", "influence"), "earlier": earlier, "later": later}
+    after = widget.outputs(widget.pushed)
+    return {**of(widget, "before", "influence"), "after": after, "earlier": earlier, "later": later}
 
 
 def some_days(rng: random.Random) -> State:
@@ -186,18 +192,53 @@ def padded_sentences(rng: random.Random) -> State:
     return {**said, **weights, **chosen}
 
 
+def decades(h: Any, c: Any, steps: int, *weights: Any) -> float:
+    """Decades of gradient from ``W_hy`` at the last h, after steps on which nothing comes in, back to h and c."""
+    W_hh, b, W_hy = map(torch.from_numpy, weights)
+    start = [torch.tensor(part, requires_grad=True) for part in (h, c)]
+    h, c = start
+    for _ in range(steps):
+        i, f, g, o = (W_hh @ h + b).chunk(4)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * c.tanh()
+    back = torch.autograd.grad(h @ W_hy, start, materialize_grads=True)
+    return float(torch.log10(torch.cat(back).norm() / W_hy.norm()))
+
+
 def padded(state: State) -> Any:
-    widget = PaddingExplorer(**state)
-    names = ("last_word", "h", "friendly", "forget", "written")
-    readings = [
-        {**of(each, *names), "reaches": pytest.approx(each.reaches, rel=1e-4, abs=1e-4)} for each in widget.readings
-    ]
-    return {"readings": readings, "apart_word": widget.apart[0], "apart_read": widget.apart[1]}
+    n, pads, place = READERS.index(state["network"]), state["pads"], state["place"]
+    W_ih, W_hh, b, W_hy, b_y = (np.array(state[name])[n] for name in ("W_ih", "W_hh", "b", "W_hy", "b_y"))
+    zero = np.zeros(8)
+
+    def read(sentence: str) -> Any:
+        rows = [state["words"].index(word) for word in sentence.split(" ")]
+        vectors, nothing = np.array(state["embedding"])[rows, n], np.zeros((pads, 4))
+        parts = {"behind": [vectors, nothing], "in front": [nothing, vectors], "masked": [vectors]}[place]
+        run = lstm_sequence(np.concatenate(parts), zero, zero, W_ih, W_hh, b)
+        h = np.concatenate([run.h, np.repeat(run.h[-1:], pads if place == "masked" else 0, axis=0)])
+        last_word = len(rows) + (pads if place == "in front" else 0)
+        reaches = decades(run.h[last_word - 1], run.c[last_word - 1], len(run.h) - last_word, W_hh, b, W_hy)
+        gates = {"forget": float(run.f[-1].mean()), "written": float(run.i[-1].mean())}
+        shown = {"last_word": last_word, "h": h, "friendly": sigmoid(h @ W_hy + b_y), **gates}
+        return {**shown, "reaches": pytest.approx(reaches, rel=1e-4, abs=1e-4)}
+
+    readings = [read(sentence) for sentence in state["sentences"]]
+    places = {"apart_word": [each["last_word"] - 1 for each in readings], "apart_read": [-1] * len(readings)}
+    states = {name: [each["h"][k] for each, k in zip(readings, at, strict=True)] for name, at in places.items()}
+    return {"readings": readings, **{name: float(np.linalg.norm(np.std(h, axis=0))) for name, h in states.items()}}
 
 
 def a_text(rng: random.Random) -> State:
     words = rng.choices(["I", "am", "NOT", "sad,", "afraid", "blicket", "don't"], k=rng.randint(1, 70))
-    return state_of(SentenceReader(text=" ".join(words), at=rng.randint(0, 64)))
+    sizes = {"embedding_dim": 4, "hidden_size": 3}
+    stored = np.zeros((), layout(words=5, classes=6, **sizes))
+    for name in stored.dtype.names or ():
+        drawn = np.array(array(rng, 120, *stored[name].shape))
+        stored[name][...] = (
+            1 / 64 if name.endswith(".scale") else drawn.round() / (1 if stored[name].dtype == np.int8 else 64)
+        )
+    weights = base64.b64encode(stored.tobytes()).decode()
+    return SentenceReader(text=" ".join(words), at=rng.randint(0, 64), weights=weights, **sizes).state()
 
 
 def reading(state: State) -> Any:
@@ -267,13 +308,24 @@ def test_the_calculators_layers_add_up(tab: Page) -> None:
         assert sum(layer["pytorch"] for layer in found["layers"]) == found["pytorch"]
 
 
-def test_the_gate_explorer_offers_the_sequences_of_the_package(tab: Page) -> None:
-    wanted = {name: [list(step) for step in steps] for name, steps in GATE_SEQUENCES.items()}
-    assert ask(tab, "gate_explorer", None, "module.sequences") == wanted
+def test_each_gate_sequence_does_what_its_name_says(tab: Page) -> None:
+    sequences = ask(tab, "gate_explorer", None, "module.sequences")
+    states = [{"sequence": steps, "c_0": [0.0], "at": 1} for steps in sequences.values()]
+    runs = dict(zip(sequences, ask(tab, "gate_explorer", states), strict=True))
+    cells = {name: np.array([step["c"] for step in run]).ravel() for name, run in runs.items()}
+    assert list(cells) == ["hold", "fade", "clear", "count", "read once"]
+    assert np.all(np.abs(cells["hold"] - cells["hold"][0]) < 0.02 * cells["hold"][0])
+    assert cells["fade"][1:] / cells["fade"][:-1] == pytest.approx([0.5] * 7, abs=0.03)
+    assert cells["clear"][3] > 0.7
+    assert np.all(np.abs(cells["clear"][4:]) < 0.002)
+    assert np.all(np.diff(cells["count"]) > 0.4)
+    seen = np.array([step["h"] for step in runs["read once"]]).ravel()
+    assert seen.argmax() == 5
+    assert seen[5] > 50 * np.delete(seen, 5).max()
 
 
 def test_the_gradient_explorer_is_exact_without_a_nonlinearity(tab: Page) -> None:
-    linear = state_of(GradientExplorer(nonlinearity="linear", radius=0.8, seq_len=11))
+    linear = GradientExplorer(nonlinearity="linear", radius=0.8, seq_len=11).state()
     (found,) = ask(tab, "gradient_explorer", [linear])
     assert (found["ratio"], found["halved"]) == (pytest.approx(0.8**10), 4)
     assert 10 ** np.array(found["log10_bound"]) == pytest.approx(found["gradient"])

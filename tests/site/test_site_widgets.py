@@ -9,7 +9,7 @@ import pytest
 from _access import SCENERY, faults_of_focus
 from _server import TELEPHONE, WIDE, probe, widget_pages
 from _visit import SCHEMES, in_scheme
-from _widgets import READY, RENDER, WIDGETS, ask, mount, state_of
+from _widgets import READY, RENDER, WIDGETS, ask, mount
 from playwright.sync_api import Browser, Locator, Page, expect
 
 CONTROLS = "input, textarea, select, button"
@@ -174,7 +174,7 @@ def misfits(value: Any) -> Iterator[Any]:
 
 @pytest.mark.parametrize("module", WIDGETS)
 def test_a_state_that_does_not_fit_is_explained(tab: Page, module: str) -> None:
-    state = state_of(WIDGETS[module]())
+    state = WIDGETS[module]().state()
     mount(tab, module, state)
     given = [(key, {**state, key: wrong}) for key, value in state.items() for wrong in misfits(value)]
     body = f"""given.map(given => {{
