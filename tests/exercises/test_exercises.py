@@ -31,6 +31,7 @@ OTHERWISE = {
     "table-order": ("input_only", "full", "forget_only"),
     "same-sum": ([1, 3], [2, 3]),
     "fifth-step": 0.09,
+    "across-the-cut": ("state", "learns"),
 }
 
 
