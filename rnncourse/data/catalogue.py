@@ -17,8 +17,8 @@ from rnncourse.data.synthetic import synthetic_power
 from rnncourse.data.weather import seattle_weather
 
 
-def _power(file: Path | None) -> list[str]:
-    path = file or required(POWER)
+def _power() -> list[str]:
+    path = required(POWER)
     known, series = check_power(path)
     return [str(path), known, gaps(series)]
 
@@ -27,17 +27,17 @@ def _series(series: Series) -> list[str]:
     return [f"{series.name}, {len(series):,} rows", gaps(series), f"fingerprint {series.fingerprint}"]
 
 
-def _emotion(file: Path | None) -> list[str]:
-    folder = (file or required(EMOTION)).parent
+def _emotion() -> list[str]:
+    folder = required(EMOTION).parent
     return [str(folder), *_splits(check_emotion(folder))]
 
 
-def _imdb(file: Path | None) -> list[str]:
-    path = file or required(IMDB)
+def _imdb() -> list[str]:
+    path = required(IMDB)
     return [str(path), *_splits(check_imdb(path))]
 
 
-def _sentences(_: Path | None) -> list[str]:
+def _sentences() -> list[str]:
     corpus = order_sentences(4000, seed=0)
     return [*_corpus(corpus.name, corpus), f"fingerprint {corpus.fingerprint}"]
 
@@ -55,15 +55,15 @@ def _splits(splits: TextSplits | TrainTest) -> list[str]:
     return [*lines, f"fingerprint {splits.fingerprint}"]
 
 
-REPORTS: Mapping[str, Callable[[Path | None], list[str]]] = {
-    "seattle-weather": lambda _: _series(seattle_weather()),
+REPORTS: Mapping[str, Callable[[], list[str]]] = {
+    "seattle-weather": lambda: _series(seattle_weather()),
     "power": _power,
-    "synthetic-power": lambda _: _series(synthetic_power(days=1)),
+    "synthetic-power": lambda: _series(synthetic_power(days=1)),
     "emotion": _emotion,
     "imdb": _imdb,
     "order-sentences": _sentences,
 }
-"""Reads a data set whole, from a file or, without one, from where it lies, and tells what was found, a line each."""
+"""Reads a data set whole and tells what was found, a line each."""
 
 FETCHES: Mapping[str, Callable[..., Path]] = {
     "power": partial(fetch_archive, POWER, check_power),

@@ -13,13 +13,17 @@ MAX_DOWNLOAD = 256 * 2**20
 _TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two pieces
 
 
+def _silent(have: int, total: int | None) -> None:
+    """Tells nobody."""
+
+
 def download(
     url: str,
     path: Path,
     *,
     prepare: Callable[[Path], object] = lambda part: None,
     sha256: str | None = None,
-    progress: Progress = lambda have, total: None,
+    progress: Progress = _silent,
     limit: int = MAX_DOWNLOAD,
 ) -> Path:
     """Fetch one file to ``path``, unless it is there.
@@ -60,17 +64,15 @@ def download(
     return path
 
 
-def fetch_archive(
-    dataset: Dataset, check: Callable[[Path], object], *, url: str = "", sha256: str | None = None, **options: Any
-) -> Path:
-    """Fetch an archive into the cache, unless one that ``check`` finds whole is there; options as for `download`."""
+def fetch_archive(dataset: Dataset, check: Callable[[Path], object], *, progress: Progress = _silent) -> Path:
+    """Fetch an archive into the cache, unless one that ``check`` finds whole is there."""
     path = cache_folder() / dataset.files[0]
     if path.is_file():
         try:
             check(path)
         except DataError:
             path.unlink()
-    return download(url or dataset.source, path, prepare=check, sha256=sha256, **options)
+    return download(dataset.source, path, prepare=check, progress=progress)
 
 
 def _cause(error: BaseException) -> str:

@@ -61,17 +61,17 @@ def read_emotion(path: Path, *, name: str = "") -> Corpus:
     return Corpus(name or path.name, tuple(texts), np.array(labels), EMOTIONS)
 
 
-def fetch_emotion(*, url: str = "", progress: Progress = lambda have, total: None) -> Path:
+def fetch_emotion(*, progress: Progress = lambda have, total: None) -> Path:
     """Fetch the three files into the cache, unless whole ones are there; the folder with them.
 
     The data card on Hugging Face holds the messages as JSON lines; they are written as the authors' lines again, whose
-    checksum each file must have. With ``url``, the three files themselves are fetched from that folder of the web.
+    checksum each file must have.
     """
     folder = cache_folder() / "emotion"
     for part, file in PARTS.items():
-        source, prepare = (f"{url.rstrip('/')}/{file}", read_file) if url else (_HUB.format(part=part), _as_lines)
+        source, sha256 = _HUB.format(part=part), EMOTION.sha256[file]
         try:
-            download(source, folder / file, prepare=prepare, sha256=EMOTION.sha256[file], progress=progress)
+            download(source, folder / file, prepare=_as_lines, sha256=sha256, progress=progress)
         except DataError as error:
             remedy = f"Or put {file} from {EMOTION.source} into a folder that {FOLDER_VARIABLE} names."
             raise DataError(f"{error} {remedy}") from error

@@ -20,7 +20,6 @@ TEXTS = {
     "val.txt": b"i am lost;sadness\nwhat is that;surprise\n",
     "test.txt": b"go away;anger\nhe is here;fear\n",
 }
-SERVED = {name.replace(".", "_"): content for name, content in TEXTS.items()}
 
 
 @pytest.fixture(autouse=True)
@@ -122,17 +121,6 @@ def test_a_split_that_is_missing_in_part_or_altered(tmp_path: Path, cache: Path)
         check_emotion(folder(tmp_path / "b", test=b"go away;anger\nhe is near;fear\n"))
 
 
-def test_fetching_from_a_mirror_of_the_three_files(cache: Path) -> None:
-    with serving(**SERVED) as site:
-        assert fetch_emotion(url=site.url) == cache / "emotion"
-    assert contents(cache / "emotion") == TEXTS
-    # All are whole, so nothing is asked for again; the address leads nowhere by now.
-    fetch_emotion(url=site.url)
-    (cache / "emotion" / "val.txt").write_text("i am lost;sadness\n")
-    with pytest.raises(DataError, match=r"could not be fetched .* put val\.txt from https://huggingface\.co"):
-        fetch_emotion(url=site.url)
-
-
 def packed(*lines: bytes) -> bytes:
     return gzip.compress(b"".join(line + b"\n" for line in lines), mtime=0)
 
@@ -147,6 +135,11 @@ def test_fetching_json_lines_writes_the_authors_files(cache: Path, monkeypatch: 
         monkeypatch.setattr(module, "_HUB", site.url + "/{part}")
         fetch_emotion()
     assert contents(cache / "emotion") == TEXTS
+    # All are whole, so nothing is asked for again; the address leads nowhere by now.
+    fetch_emotion()
+    (cache / "emotion" / "val.txt").write_text("i am lost;sadness\n")
+    with pytest.raises(DataError, match=r"could not be fetched .* put val\.txt from https://huggingface\.co"):
+        fetch_emotion()
 
 
 GOOD = b'{"text": "x", "label": 1}'

@@ -5,6 +5,7 @@ import io
 import lzma
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -156,7 +157,7 @@ def test_fetching_verifies_and_then_has_it(cache: Path) -> None:
     with serving(a_tgz=content, b_tgz=gzip.compress(archive(without=1))) as site:
         path = write(cache / IMDB.files[0], content[:-40])
         with pytest.raises(DataError, match=r"aclImdb_v1\.tar\.gz holds 11 reviews"):
-            fetch_archive(IMDB, read_reviews, url=f"{site.url}/b.tgz")
+            fetch_archive(replace(IMDB, source=f"{site.url}/b.tgz"), read_reviews)
         assert list(path.parent.iterdir()) == []
-        fetch_archive(IMDB, read_reviews, url=f"{site.url}/a.tgz")
+        fetch_archive(replace(IMDB, source=f"{site.url}/a.tgz"), read_reviews)
     assert len(load_imdb().train) == 6
