@@ -92,7 +92,8 @@ def run(given: Namespace) -> None:
     missing is run. A run that fails is named, the others go on, and the next call tries it again.
     """
     from rnncourse.studies import study_named, sweep
-    from rnncourse.studies.records import check_target, folded, write_record
+    from rnncourse.studies.records import check_target, write_record
+    from rnncourse.studies.sweeps import folded
 
     name = given.name
     with _failures(), progress_line(log=True) as line:

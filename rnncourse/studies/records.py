@@ -8,13 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnncourse._files import target_of, write_whole
-from rnncourse.studies.store import Run
 from rnncourse.studies.values import StudyError, canonical, checksum, on_disk, unsealed
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from rnncourse.studies.sweeps import Sweep
 
 KIND, FORMAT = "rnncourse study", 2
 
@@ -89,33 +86,6 @@ def read_record(path: Path, *, study: str) -> Record:
     if document["study"] != study:
         raise StudyError(f"{path} holds results of the study {document['study']!r}, not of {study!r}")
     return Record(**document)
-
-
-def folded(sweep: "Sweep") -> Record:
-    """The record of a sweep; StudyError where runs are missing."""
-    study, runs = sweep.plan.study, sweep.runs
-    if missing := len(sweep.plan.runs) - len(runs):
-        raise StudyError(f"study {study.name}: {missing} of {len(sweep.plan.runs)} runs are missing")
-    provenance = {
-        "about": study.about,
-        "notes": study.notes,
-        "runs": len(runs),
-        "seeds": len({run["config"]["seed"] for run in runs}),
-        "data": sweep.plan.data,
-        "code": sweep.plan.code,
-        "versions": _distinct(runs, "versions"),
-        "machines": _distinct(runs, "machine"),
-        "devices": _distinct(runs, "device"),
-        "date": max(run["date"] for run in runs),
-        "seconds": round(sum(run["seconds"] for run in runs), 1),
-    }
-    names = {kind: [name for run in runs for name in run[kind]] for kind in ("config", "metrics")}
-    columns = {kind: list(dict.fromkeys(of)) for kind, of in names.items()}
-    return Record(study.name, sweep.plan.scale, provenance, columns, [run["config"] | run["metrics"] for run in runs])
-
-
-def _distinct(runs: list[Run], name: str) -> list[Any]:
-    return [json.loads(text) for text in sorted({canonical(run[name]) for run in runs})]
 
 
 def write_record(record: Record, path: Path) -> None:

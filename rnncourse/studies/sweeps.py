@@ -1,16 +1,18 @@
 """A sweep: do the runs of a study that are missing, and gather them all."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from rnncourse.studies.records import results_folder
+from rnncourse.studies.records import Record, results_folder
 from rnncourse.studies.store import Run, Store, runs_folder
 from rnncourse.studies.study import Plan, Planned, Scale, Study, plan
+from rnncourse.studies.values import StudyError, canonical
 from rnncourse.studies.workers import Outcome, check_place, do_all, execute
 
 POLL_SECONDS = 0.2
@@ -125,3 +127,30 @@ class _State:
 
     def _tell(self, label: str) -> None:
         self.progress(Progress(len(self.found), self.total, len(self.failures), label))
+
+
+def folded(sweep: "Sweep") -> Record:
+    """The record of a sweep; StudyError where runs are missing."""
+    study, runs = sweep.plan.study, sweep.runs
+    if missing := len(sweep.plan.runs) - len(runs):
+        raise StudyError(f"study {study.name}: {missing} of {len(sweep.plan.runs)} runs are missing")
+    provenance = {
+        "about": study.about,
+        "notes": study.notes,
+        "runs": len(runs),
+        "seeds": len({run["config"]["seed"] for run in runs}),
+        "data": sweep.plan.data,
+        "code": sweep.plan.code,
+        "versions": _distinct(runs, "versions"),
+        "machines": _distinct(runs, "machine"),
+        "devices": _distinct(runs, "device"),
+        "date": max(run["date"] for run in runs),
+        "seconds": round(sum(run["seconds"] for run in runs), 1),
+    }
+    names = {kind: [name for run in runs for name in run[kind]] for kind in ("config", "metrics")}
+    columns = {kind: list(dict.fromkeys(of)) for kind, of in names.items()}
+    return Record(study.name, sweep.plan.scale, provenance, columns, [run["config"] | run["metrics"] for run in runs])
+
+
+def _distinct(runs: list[Run], name: str) -> list[Any]:
+    return [json.loads(text) for text in sorted({canonical(run[name]) for run in runs})]

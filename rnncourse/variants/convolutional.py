@@ -1,12 +1,8 @@
 """An LSTM whose state is a map: every product is a convolution.
 
-In an LSTM each pre-activation is ``W_ih x + b_ih + W_hh h + b_hh``. In a ConvLSTM the input x and the states h, c are
-stacks of maps ``(channel, height, width)``, and both products are convolutions with zero padding. So one set of
-weights serves every place, a unit sees the states of its neighbours only, and what is learned at one place holds at
-every other.
-
-Shi et al. (2015) also let the gates see the cell through peepholes, one weight per channel or per pixel. Torch's LSTM
-has none, and neither has this one: with a 1 × 1 kernel on one pixel it is ``nn.LSTM``.
+Input and states are stacks of maps ``(channel, height, width)``, and the products with both are convolutions with zero
+padding. Shi et al. (2015) also let the gates see the cell through peepholes. Torch's LSTM has none, and neither has
+this one: with a 1 × 1 kernel on one pixel it is ``nn.LSTM``.
 """
 
 import torch
@@ -19,13 +15,7 @@ from rnncourse.variants._arguments import initial_states, positive, time_major, 
 class ConvLSTM(nn.Module):
     """Layers of convolutional LSTM cells over a sequence of maps; called like ``nn.LSTM``.
 
-    Args:
-        in_channels: channels of the input maps.
-        hidden_channels: channels of the states of every layer.
-        kernel_size: side of all kernels, odd; the maps are padded with zeros and keep their size.
-        num_layers: layers, each reading the one below.
-        bias: whether there are biases, two per channel and gate as in torch.
-        batch_first: whether input and output are ``(batch, time, …)`` instead of ``(time, batch, …)``.
+    ``kernel_size`` is the odd side of all kernels, which keep a map's size; biases are two per channel and gate.
 
     Source: Shi et al. (2015), Convolutional LSTM network, eq. 3, without peepholes.
     """

@@ -15,7 +15,6 @@ KINDS: dict[str, type[nn.RNN] | type[nn.LSTM] | type[nn.GRU]] = {"rnn": nn.RNN, 
 
 
 def _layers(kind: str, input_size: int, hidden_size: int, num_layers: int, *, bias: bool) -> nn.ModuleList:
-    """One-layer modules, time first, each reading the one below."""
     if kind not in KINDS:
         raise ValueError(f"kind is {kind!r}; expected one of {', '.join(KINDS)}")
     sizes = [positive("input_size", input_size)] + [positive("hidden_size", hidden_size)] * (num_layers - 1)
@@ -41,13 +40,8 @@ class DilatedRNN(nn.Module):
     A layer with dilation d is d interleaved sequences with the same weights, so torch's kernel runs it, with d times
     the batch and a d-th of the steps.
 
-    Args:
-        kind: ``rnn``, ``lstm`` or ``gru``.
-        input_size: features of the input.
-        hidden_size: units of each layer.
-        dilations: steps that each layer looks back; ``(1, 1)`` is a plain stack of two.
-        bias: whether the layers have biases.
-        batch_first: whether input and output are ``(batch, time, feature)``.
+    ``kind`` is ``rnn``, ``lstm`` or ``gru``; ``dilations`` are the steps that each layer looks back, so that ``(1, 1)``
+    is a plain stack of two. The other arguments are those of ``nn.RNN``.
 
     Source: Chang et al. (2017), Dilated recurrent neural networks.
     """
@@ -73,8 +67,7 @@ class DilatedRNN(nn.Module):
     def forward(self, input: Tensor, hx: Sequence[Any] | None = None) -> tuple[Tensor, tuple[Any, ...]]:
         """Run the sequence: ``output, state``, the state like ``hx``, ready for the next pass.
 
-        ``hx`` holds one state per layer: ``(h, c)`` of an LSTM, else h, each ``(dilation, batch, hidden)``, the one
-        that the first step reads first.
+        ``hx`` holds a state per layer, ``(h, c)`` or h, each ``(dilation, batch, hidden)``, in the order of reading.
         """
         weight = self.get_parameter("layers.0.weight_ih_l0")
         steps = time_major(input, weight, self.batch_first, self.input_size)

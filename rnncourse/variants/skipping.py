@@ -9,14 +9,9 @@ Beside its state :math:`s_t` the layer carries the probability :math:`\tilde u_t
     \Delta_t &= \sigma(w \cdot s_t + b) \\
     \tilde u_{t+1} &= u_t \, \Delta_t + (1 - u_t) \, \min(\tilde u_t + \Delta_t, 1)
 
-where S is one step of the base layer. An update sets the probability back to :math:`\Delta_t`; while the layer skips,
-neither the state nor :math:`\Delta_t` changes and the probability grows by it at every step, until it reaches one half.
-So at an update the layer *commits* itself to a number of steps to skip. It does not see what it skips.
-
-The rounding has no useful derivative. The backward pass takes it for the identity (straight-through).
-
-The loop computes S at every step and then mixes, since the sequences of a batch skip at different times: what
-is saved are updates, not time. An implementation for one sequence leaves the skipped steps out.
+where S is one step of the base layer. While the layer skips, the probability grows by the same :math:`\Delta_t` at
+every step, until it reaches one half. The backward pass takes the rounding for the identity (straight-through). The
+loop computes S at every step and then mixes: what is saved are updates, not time.
 """
 
 from dataclasses import dataclass
@@ -40,20 +35,12 @@ def straight_through_step(probability: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class SkipRun:
-    """One pass of a `SkipGRU`, with its decisions.
+    """One pass of a `SkipGRU`, with its decisions."""
 
-    Attributes:
-        output: h of the top layer at every step, laid out like the input.
-        state: last h of each layer, ``(layers, batch, hidden)``.
-        updates: 1 where the step updates, 0 where it skips; ``(batch, time)``, whatever the layout of the input. Its
-            gradient reaches the update gate.
-        probability: probability of an update at the step after the last, ``(batch,)``; hand it to the next pass.
-    """
-
-    output: Tensor
-    state: Tensor
-    updates: Tensor
-    probability: Tensor
+    output: Tensor  #: h of the top layer at every step, laid out like the input
+    state: Tensor  #: last h of each layer, ``(layers, batch, hidden)``
+    updates: Tensor  #: 1 where the step updates, 0 where it skips, ``(batch, time)``; its gradient reaches the gate
+    probability: Tensor  #: of an update at the step after the last, ``(batch,)``; hand it to the next pass
 
     @property
     def share(self) -> float:
@@ -70,13 +57,8 @@ class SkipGRU(nn.Module):
 
     The layers of a stack share one gate, which reads the top layer's h, as in the authors' implementation.
 
-    Args:
-        input_size: features of the input.
-        hidden_size: units of each layer.
-        num_layers: layers, updated together.
-        bias: whether the base layers have biases.
-        batch_first: whether input and output are ``(batch, time, feature)``.
-        update_bias: initial bias of the update gate; above 0 the layer starts out updating at every step.
+    Arguments are those of ``nn.GRU``, and ``update_bias``, with which the gate's bias starts; above 0 the layer starts
+    out updating at every step.
 
     Source: Campos et al. (2018), Skip RNN: learning to skip state updates.
     """
@@ -114,10 +96,7 @@ class SkipGRU(nn.Module):
     def run(self, input: Tensor, hx: object = None, *, probability: Tensor | None = None) -> SkipRun:
         """Run the sequence and keep the decisions.
 
-        Args:
-            input: as for ``forward``.
-            hx: likewise.
-            probability: of an update at the first step, ``(batch,)``; 1 if None, so that the first step updates.
+        ``probability`` is that of an update at the first step, ``(batch,)``; 1 if None, so that the first step updates.
         """
         steps = time_major(input, self.get_parameter("weight_ih_l0"), self.batch_first, self.input_size)
         batch = steps.shape[1]

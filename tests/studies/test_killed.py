@@ -13,7 +13,7 @@ import pytest
 from toy_study import STUDY, ran
 
 from rnncourse.studies import sweep
-from rnncourse.studies.records import folded
+from rnncourse.studies.sweeps import folded
 
 HERE = Path(__file__).parent
 COMMAND = [sys.executable, str(HERE / "toy_command.py"), "study", "run", "toy", "--device", "cpu", "--workers", "2"]

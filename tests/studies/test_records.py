@@ -15,8 +15,9 @@ from toy_study import STUDY
 from rnncourse._reached import code_digests
 from rnncourse.studies import StudyError, Sweep, read_record, recorded, results_folder, studies, sweep
 from rnncourse.studies import records as module
-from rnncourse.studies.records import check_target, folded, write_record
+from rnncourse.studies.records import check_target, write_record
 from rnncourse.studies.study import plan
+from rnncourse.studies.sweeps import folded
 from tools.records import changed
 
 BOOK = Path(__file__).parents[2] / "book"
