@@ -1,6 +1,7 @@
 """``rnncourse count``: what it prints, what it refuses, and how it exits."""
 
 import contextlib
+import json
 import re
 import subprocess
 import sys
@@ -24,6 +25,12 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     return code, captured.out, captured.err
 
 
+def as_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    code, out, err = run(capsys, *arguments, "--json")
+    assert (code, err) == (0, "")
+    return json.loads(out)
+
+
 def test_the_table_shows_every_number_whole(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, HW5, "--input", "1,50,64")
     assert (code, err) == (0, "")
@@ -32,16 +39,31 @@ def test_the_table_shows_every_number_whole(capsys: pytest.CaptureFixture[str]) 
     assert "…" not in out
 
 
-@pytest.mark.parametrize(
-    ("arguments", "total"),
-    [
-        ([HW5, "--input", "1,50,64", "--convention", "gemm"], "47,818 498,688 10,122 4,800 997,376"),
-        ([HW5, "--input", "1,50,64", "--convention", "all"], "47,818 498,688 10,122 4,800 1,012,298"),
-        (["Sequential(Embedding(9,2), Linear(2,1))", "--input", "1,7", "--dtype", "long"], "21 14 7 0 35"),
-    ],
-)
-def test_conventions_and_token_ids(capsys: pytest.CaptureFixture[str], arguments: list[str], total: str) -> None:
-    assert run(capsys, *arguments)[1].splitlines()[-1].split() == ["total", *total.split()]
+def test_json_holds_the_layers_and_the_total(capsys: pytest.CaptureFixture[str]) -> None:
+    content = as_json(capsys, "LSTM(1,64,num_layers=2)", "--input", "1,60,1", "--convention", "gemm")
+    assert content["total"] == {
+        "parameters": 50_432,
+        "macs": 2_964_480,
+        "bias_additions": 61_440,
+        "elementwise": 69_120,
+        "flops": 5_928_960,
+    }
+    assert content["layers"] == [{"layer": "(root)", "type": "LSTM", "output_shape": [1, 60, 64], **content["total"]}]
+
+
+def test_conventions_and_frameworks(capsys: pytest.CaptureFixture[str]) -> None:
+    for convention, flops in (("gemm", 997_376), ("coursework", 1_007_498), ("all", 1_012_298)):
+        content = as_json(capsys, HW5, "--input", "1,50,64", "--convention", convention)
+        assert content["total"]["flops"] == flops
+    for framework, parameters in (("torch", 50_432), ("keras", 49_920)):
+        content = as_json(capsys, "LSTM(1,64,2)", "--input", "1,60,1", "--framework", framework)
+        assert content["total"]["parameters"] == parameters
+
+
+def test_token_ids(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "Sequential(Embedding(60000,100), GRU(100,128,bidirectional=True), Last(), BatchNorm1d(256))"
+    content = as_json(capsys, text, "--input", "1,79", "--dtype", "long", "--framework", "keras")
+    assert content["total"]["parameters"] == 6_000_000 + 176_640 + 1_024
 
 
 @pytest.mark.parametrize(
@@ -100,7 +122,7 @@ def test_a_failure_is_one_sentence_and_exit_code_1(
 @pytest.mark.parametrize(
     ("arguments", "shown", "unwanted"),
     [
-        (["count", "--help"], "Last() batch_first=False --convention", "torch"),
+        (["count", "--help"], "Last() batch_first=False --convention --framework --json", "torch"),
         (["--version"], rnncourse.__version__, "torch"),
         (["data", "--help"], "list fetch check", "torch numpy pandas pooch sklearn requests"),
         (["count", "LSTM(1,64)", "--input", "1,60,1"], "998,400", "pandas matplotlib sklearn scipy"),
@@ -156,14 +178,16 @@ REFUSED = {
     "is not a layer": "1 + 1; __import__('os').system('true'); Linear.__class__(1, 2); Sequential(3)",
     "is not a number": "Linear(open('x'), 2); Linear((lambda: 1)(), 2); Linear([i for i in (1, 2)], 2); "
     "Linear(True.real, 2); Linear(f'{1}', 2); Linear(*(1, 2)); Linear(2**64, 1); Linear('tanh' * 3, 1)",
-    "is no argument": "Linear(**{'in_features': 1})",
-    "cannot build": "LSTM(1, 2, 'tanh'); Linear(-1, 2); Linear(10000000000, 10000000000); Linear(1e999, 1); "
-    "Linear(1, 2, in_features=1); "
+    "not one of the arguments": "Linear(**{'in_features': 1}); Linear(1, 2, device='cpu'); Linear(1, 2, dtype=None)",
+    "cannot build": "Linear(-1, 2); Linear(10000000000, 10000000000); Linear(1e999, 1); Linear(1, 2, in_features=1); "
     "GRU(1, 2, nonlinearity='relu'); Linear(1, 2j); Linear(1, b'x'); GRU(1, 2, 1, True, True, 0, False, 0, 0, 5)",
+    "num_layers of LSTM": "LSTM(1, 2, 1001); LSTM(1, 2, 'tanh'); LSTM(1, 2, num_layers=2.0)",
     "not an expression": "; Linear(1, 2",
     "not a known layer": "open('x')",
+    "the word 'cpu' is not allowed": "Linear(1, 'cpu'); Linear(1, 2, True, 'cpu')",
     "one or more layers and no keyword": "Sequential(); Sequential(Linear(1, 1), bias=False)",
     "nested too deeply": "Linear(" + "-" * 5_000 + "1, 1)",
+    "characters; at most 10000 are read": "Linear(1, " + "1" * 10_000 + ")",
 }
 
 

@@ -1,8 +1,12 @@
 """``rnncourse count LAYER --input SIZES``: parameters and operations of a network, without data."""
 
 from argparse import Namespace
+from typing import TYPE_CHECKING, Any
 
 from rnncourse.cli.common import Commands, Misuse, add_command
+
+if TYPE_CHECKING:
+    from rnncourse.counting import Count
 
 
 def add_to(commands: Commands) -> None:
@@ -16,6 +20,8 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--convention", choices=("gemm", "coursework", "all"), default="coursework", help="how to count FLOPs"
     )
+    parser.add_argument("--framework", choices=("torch", "keras"), default="torch", help="whose parameters to count")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def count(given: Namespace) -> None:
@@ -42,7 +48,10 @@ def count(given: Namespace) -> None:
         counted = counting.count(module, sizes, dtype=dtype)
     except ValueError as error:
         raise Misuse(_as_options(str(error))) from error
-    print(counted.text(convention=given.convention))
+    if given.json:
+        print(_as_json(counted, given, sizes))
+    else:
+        print(counted.text(framework=given.framework, convention=given.convention))
 
 
 def _as_options(message: str) -> str:
@@ -58,3 +67,22 @@ def _sizes(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.strip("() ").split(","))
     except ValueError:
         raise Misuse(f"--input must be whole numbers joined by commas, such as 1,60,1, got {text!r}") from None
+
+
+def _as_json(counted: "Count", given: Namespace, sizes: tuple[int, ...]) -> str:
+    import json
+
+    def totals(one: Any) -> dict[str, int]:
+        return {
+            "parameters": one.keras_parameters if given.framework == "keras" else one.parameters,
+            "macs": one.macs,
+            "bias_additions": one.bias_additions,
+            "elementwise": one.elementwise,
+            "flops": one.flops(given.convention),
+        }
+
+    layers = [
+        {"layer": one.path, "type": one.type, "output_shape": one.output_shape, **totals(one)} for one in counted.layers
+    ]
+    head = {"module": given.layer, "input_size": sizes, "convention": given.convention, "framework": given.framework}
+    return json.dumps({**head, "layers": layers, "total": totals(counted)}, indent=2)

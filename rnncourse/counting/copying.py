@@ -23,8 +23,8 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
             yield from tensors_in(one)
 
 
-def copied(module: nn.Module) -> nn.Module:
-    """Copy a module to ``meta``, without its numbers, in evaluation mode and without its hooks.
+def copied(module: nn.Module, *, shapes_only: bool) -> nn.Module:
+    """Copy a module in evaluation mode, without its hooks; with ``shapes_only`` to ``meta``, without its numbers.
 
     Shared parameters stay shared. A module that cannot be copied raises CountError.
     """
@@ -32,11 +32,12 @@ def copied(module: nn.Module) -> nn.Module:
     parts = list(module.modules())
     for part in parts:
         if isinstance(part, torch.jit.ScriptModule):
-            memo.setdefault(id(part), _loaded(part))
+            if shapes_only:
+                memo.setdefault(id(part), _loaded(part))
             continue
         for tensor in tensors_in(vars(part)):
             if id(tensor) not in memo and not nn.parameter.is_lazy(tensor):
-                memo[id(tensor)] = _stand_in(tensor)
+                memo[id(tensor)] = _stand_in(tensor, shapes_only=shapes_only)
         # Hooks are the caller's code and may have effects of their own. A lazy layer's own hook gives it its shape.
         if not isinstance(part, LazyModuleMixin):
             memo.update({id(value): OrderedDict() for name, value in vars(part).items() if name.endswith("_hooks")})
@@ -52,8 +53,13 @@ def copied(module: nn.Module) -> nn.Module:
         ) from error
 
 
-def _stand_in(tensor: Tensor) -> Tensor:
-    new = torch.empty_like(tensor, device="meta", requires_grad=False)
+def _stand_in(tensor: Tensor, *, shapes_only: bool) -> Tensor:
+    if not shapes_only:
+        new = tensor.detach().clone()
+    elif tensor.layout == torch.strided:
+        new = torch.empty_strided(tensor.size(), tensor.stride(), dtype=tensor.dtype, device="meta")
+    else:
+        new = torch.empty_like(tensor, device="meta", requires_grad=False)
     if isinstance(tensor, nn.Parameter):
         return nn.Parameter(new, requires_grad=tensor.requires_grad)
     # A computed weight, as weight normalisation leaves it, is no leaf: its copy is one.

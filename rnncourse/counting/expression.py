@@ -7,6 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+LONGEST = 10_000  # characters in an expression
+DEEPEST = 1_000  # num_layers
+WORDS = ("tanh", "relu", "none", "same", "valid", "zeros", "reflect", "replicate", "circular")  # no device among them
 _KNOWN = (
     "RNN LSTM GRU RNNCell LSTMCell GRUCell Linear Embedding Conv1d Conv2d MaxPool1d MaxPool2d AvgPool1d AvgPool2d "
     "AdaptiveAvgPool1d AdaptiveAvgPool2d BatchNorm1d BatchNorm2d LayerNorm Dropout Flatten Identity ReLU LeakyReLU "
@@ -57,10 +60,13 @@ def module_from_text(text: str) -> nn.Module:
     Raises:
         ValueError: the text is not such an expression; the message says what is wrong with it.
     """
+    if len(text) > LONGEST:
+        raise ValueError(f"the expression has {len(text)} characters; at most {LONGEST} are read")
     try:
         return _build(ast.parse(text.strip(), mode="eval").body)
     except SyntaxError as error:
-        raise ValueError(f"{text!r} is not an expression ({error.msg}); write one like LSTM(1, 64)") from None
+        shown = text if len(text) <= 60 else f"{text[:60]}..."
+        raise ValueError(f"{shown!r} is not an expression ({error.msg}); write one like LSTM(1, 64)") from None
     except (RecursionError, MemoryError):
         raise ValueError("the expression is nested too deeply; write it flatter") from None
 
@@ -81,9 +87,13 @@ def _build(node: ast.expr) -> nn.Module:
 
 
 def _layer(kind: type[nn.Module], arguments: list[Any], keywords: dict[str, Any]) -> nn.Module:
-    # RNN has its nonlinearity before the bias.
-    if issubclass(kind, nn.RNNBase) and len(arguments) <= (5 if kind is nn.RNN else 4):
-        keywords.setdefault("batch_first", True)
+    if issubclass(kind, nn.RNNBase):
+        layers = keywords.get("num_layers", arguments[2] if len(arguments) > 2 else 1)
+        if not isinstance(layers, int) or layers > DEEPEST:
+            raise ValueError(f"num_layers of {kind.__name__} is {layers!r}; give a whole number up to {DEEPEST}")
+        # RNN has its nonlinearity before the bias.
+        if len(arguments) <= (5 if kind is nn.RNN else 4):
+            keywords.setdefault("batch_first", True)
     try:
         with torch.device("meta"), warnings.catch_warnings():
             # An unused dropout or an empty weight does not concern a count.
@@ -98,14 +108,17 @@ def _layer(kind: type[nn.Module], arguments: list[Any], keywords: dict[str, Any]
 def _keywords(node: ast.Call) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for keyword in node.keywords:
-        if keyword.arg is None:
-            raise ValueError(f"{ast.unparse(keyword)!r} is no argument; write it out")
+        if keyword.arg is None or keyword.arg in ("device", "dtype"):
+            raise ValueError(f"{ast.unparse(keyword)!r} is not one of the arguments that a count needs; leave it out")
         given[keyword.arg] = _literal(keyword.value)
     return given
 
 
 def _literal(node: ast.expr) -> Any:
     try:
-        return ast.literal_eval(node)
+        value = ast.literal_eval(node)
     except ValueError:
         raise ValueError(f"{ast.unparse(node)!r} is not a number, a word or a list; write the value itself") from None
+    if isinstance(value, str) and value not in WORDS:
+        raise ValueError(f"the word {value!r} is not allowed; allowed are {', '.join(WORDS)}")
+    return value

@@ -1,7 +1,10 @@
 """What a count is made of: operations, layers, and the whole."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from torch import nn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,25 +19,34 @@ class CountError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Operations:
-    """Operations of a call.
+    """Operations of one call of one layer.
 
     Args:
         macs: multiply-accumulates of matrix products.
         bias_additions: additions of bias elements.
         elementwise: every other operation, one per element.
-        backward_macs: multiply-accumulates of the matrix products of the backward pass.
+        backward_macs: multiply-accumulates of the matrix products of the backward pass; None where unknown.
     """
 
     macs: int = 0
     bias_additions: int = 0
     elementwise: int = 0
-    backward_macs: int = 0
+    backward_macs: int | None = None
 
     def __add__(self, other: "Operations") -> "Operations":
-        return Operations(**{name: getattr(self, name) + getattr(other, name) for name in vars(NOTHING)})
+        # Without products there is nothing to know about their backward pass.
+        backward = [one.backward_macs if one.macs or one.backward_macs else 0 for one in (self, other)]
+        return Operations(
+            macs=self.macs + other.macs,
+            bias_additions=self.bias_additions + other.bias_additions,
+            elementwise=self.elementwise + other.elementwise,
+            backward_macs=None if None in backward else sum(one or 0 for one in backward),
+        )
 
 
-NOTHING = Operations()
+NOTHING = Operations(backward_macs=0)
+Rule = Callable[[nn.Module, tuple[Any, ...], Any], Operations]
+"""A rule gets the layer, its positional arguments and its output and returns its operations."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +59,7 @@ class Layer(Operations):
         output_shape: of the last call; the output sequence for a recurrent layer, None if it was never called.
         calls: how often the forward pass calls it.
         parameters: elements of its parameters that no earlier row has counted.
+        trainable_parameters: those that require a gradient.
         buffers: elements of its buffers, such as moving statistics.
         keras_parameters: parameters as Keras counts them, non-trainable ones included.
         keras_non_trainable: moving statistics among them.
@@ -57,6 +70,7 @@ class Layer(Operations):
     output_shape: tuple[int, ...] | None
     calls: int
     parameters: int
+    trainable_parameters: int
     buffers: int
     keras_parameters: int
     keras_non_trainable: int
@@ -75,20 +89,28 @@ class Layer(Operations):
 
 def _sum(name: str, about: str) -> property:
     """The total of a field over all rows."""
-    return property(lambda self: sum(getattr(row, name) for row in self.layers), doc=about)
+
+    def total(self: "Count") -> int:
+        rows = self._operated() if hasattr(Operations, name) else self.layers
+        return sum(getattr(row, name) for row in rows)
+
+    return property(total, doc=about)
 
 
 @dataclass(frozen=True, repr=False)
 class Count:
-    """Parameters and operations of a module, layer by layer; it prints as a table.
+    """Parameters and operations of a module, layer by layer; a notebook shows it as a table.
 
     Args:
         layers: one row per layer, in the order of the forward pass.
+        ran: whether there was a forward pass; without one only the parameters are known.
     """
 
     layers: tuple[Layer, ...]
+    ran: bool = True
 
     parameters = _sum("parameters", "Distinct parameter elements, as PyTorch stores them.")
+    trainable_parameters = _sum("trainable_parameters", "Those of ``parameters`` that require a gradient.")
     buffers = _sum("buffers", "Elements of PyTorch buffers, which are not parameters.")
     keras_parameters = _sum("keras_parameters", "Parameters as Keras counts the same layers, all of them.")
     keras_non_trainable = _sum("keras_non_trainable", "Those that Keras calls non-trainable: moving statistics.")
@@ -103,8 +125,17 @@ class Count:
         Each product of the forward pass has two in the backward pass, one for the weight's gradient and one for
         the input's. An input that needs no gradient, a frozen weight and the zero initial state save theirs. Every
         product is taken to reach the loss.
+
+        Raises:
+            ValueError: a custom rule gives no ``backward_macs``.
         """
-        return 2 * sum(layer.backward_macs for layer in self.layers)
+        total = 0
+        for layer in self._operated():
+            if layer.backward_macs is None:
+                where = f"{layer.path!r} ({layer.type})"
+                raise ValueError(f"the rule of layer {where} gives no backward_macs; return them in its Operations")
+            total += layer.backward_macs
+        return 2 * total
 
     def flops(self, convention: str) -> int:
         """Forward FLOPs of the whole module for the batch given, under ``gemm``, ``coursework`` or ``all``.
@@ -112,15 +143,19 @@ class Count:
         Raises:
             ValueError: the convention is unknown.
         """
-        return sum(layer.flops(convention) for layer in self.layers)
+        return sum(layer.flops(convention) for layer in self._operated())
 
-    def _columns(self, convention: str | None) -> dict[str, list[Any]]:
+    def columns(self, *, framework: str = "torch", convention: str | None = None) -> dict[str, list[Any]]:
         """The table as lists, one entry per layer and the total last."""
-        fields = {"parameters": "parameters", "MACs": "macs", "bias additions": "bias_additions"}
-        fields["elementwise"] = "elementwise"
+        known = {"torch": "parameters", "keras": "keras_parameters"}
+        if framework not in known:
+            raise ValueError(f"framework must be one of {', '.join(known)}, got {framework!r}")
+        fields = {"parameters": known[framework]}
+        if self.ran:
+            fields |= {"MACs": "macs", "bias additions": "bias_additions", "elementwise": "elementwise"}
         numbers = {name: [getattr(layer, field) for layer in self.layers] for name, field in fields.items()}
         if convention is not None:
-            numbers[f"FLOPs ({convention})"] = [layer.flops(convention) for layer in self.layers]
+            numbers[f"FLOPs ({convention})"] = [layer.flops(convention) for layer in self._operated()]
         shapes = [str(one.output_shape or "no tensor") if one.calls else "not called" for one in self.layers]
         return {
             "layer": [*(layer.path for layer in self.layers), "total"],
@@ -129,19 +164,24 @@ class Count:
             **{name: [*column, sum(column)] for name, column in numbers.items()},
         }
 
-    def table(self, *, convention: str | None = None) -> "pd.DataFrame":
-        """One row per layer and a total: layer, type, output shape, parameters, MACs, bias additions, elementwise.
+    def table(self, *, framework: str = "torch", convention: str | None = None) -> "pd.DataFrame":
+        """One row per layer and a total.
 
-        Where a convention is given, a column of FLOPs under it is added.
+        Args:
+            framework: whose parameters to show, ``torch`` or ``keras``.
+            convention: where given, a column of FLOPs under it is added.
+
+        Returns:
+            Data frame with columns layer, type, output shape, parameters, MACs, bias additions, elementwise.
         """
         import pandas as pd
 
-        return pd.DataFrame(self._columns(convention))
+        return pd.DataFrame(self.columns(framework=framework, convention=convention))
 
-    def text(self, *, convention: str | None = None) -> str:
-        """The table as text, the total below a rule; ``convention`` as in :meth:`table`."""
-        columns = self._columns(convention)
-        cells = [[name, *(f"{one:,}" if isinstance(one, int) else one for one in col)] for name, col in columns.items()]
+    def text(self, *, framework: str = "torch", convention: str | None = None) -> str:
+        """The table as text, the total below a rule; ``framework`` and ``convention`` as in :meth:`table`."""
+        columns = self.columns(framework=framework, convention=convention)
+        cells = [[name, *map(_in_words, column)] for name, column in columns.items()]
         widths = [max(map(len, column)) for column in cells]
         rows = [
             "  ".join(f"{cell:{'<' if place < 3 else '>'}{widths[place]}}" for place, cell in enumerate(row)).rstrip()
@@ -151,3 +191,19 @@ class Count:
         return "\n".join([rows[0], rule, *rows[1:-1], rule, rows[-1]])
 
     __repr__ = text
+
+    def _repr_html_(self) -> str:
+        columns = self.columns()
+        rows = ("".join(f"<td>{_in_words(cell)}</td>" for cell in row) for row in zip(*columns.values(), strict=True))
+        head = "".join(f"<th>{name}</th>" for name in columns)
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        return f'<table class="dataframe rnncourse-count"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+    def _operated(self) -> tuple[Layer, ...]:
+        if not self.ran:
+            raise CountError("no input was given, so only the parameters are counted; pass input_size or data")
+        return self.layers
+
+
+def _in_words(cell: Any) -> str:
+    return f"{cell:,}" if isinstance(cell, int) else str(cell)

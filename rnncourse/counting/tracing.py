@@ -1,6 +1,7 @@
 """One forward pass of a copy, watched operator by operator."""
 
-from collections.abc import Callable, Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial, wraps
@@ -14,9 +15,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from rnncourse.counting.copying import copied, tensors_in
-from rnncourse.counting.inputs import arguments_from_sizes
+from rnncourse.counting.inputs import arguments_from_data, arguments_from_sizes
 from rnncourse.counting.operators import Sums, operator_cost, rms_norm_operations
-from rnncourse.counting.records import NOTHING, Count, CountError, Layer, Operations
+from rnncourse.counting.records import NOTHING, Count, CountError, Layer, Operations, Rule
 from rnncourse.counting.recurrent import RECURRENT, recurrent_call, recurrent_operations
 
 
@@ -26,6 +27,7 @@ class _Row:
 
     path: str
     module: nn.Module
+    rule: Rule | None = None
     output_shape: tuple[int, ...] | None = None
     calls: int = 0
     cost: Operations = NOTHING
@@ -46,8 +48,9 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         # Nothing is compiled here, and guarding against it would import the compiler: seconds at the first count.
         return False
 
-    def __init__(self, root: _Row) -> None:
+    def __init__(self, root: _Row, *, shapes_only: bool) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.shapes_only = shapes_only
         self.running = [root]
         self.seen: dict[int, _Row] = {}
         self.failed: tuple[Exception, _Row, Any] | None = None
@@ -60,6 +63,7 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Call a module's forward and book what it costs on its row."""
         self.seen.setdefault(id(row), row)
         self.running.append(row)
+        self.paused += row.rule is not None
         try:
             output = forward(*args, **kwargs)
         except Exception as error:
@@ -68,9 +72,13 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
             raise
         finally:
             self.running.pop()
+            self.paused -= row.rule is not None
         row.calls += 1
         shown = next(tensors_in(output), None)
         row.output_shape = None if shown is None else tuple(shown.shape)
+        if row.rule is not None:
+            signature = inspect.signature(forward.forward if isinstance(forward, nn.Module) else forward)
+            row.cost += row.rule(row.module, signature.bind(*args, **kwargs).args, output)
         return output
 
     def __torch_dispatch__(
@@ -125,7 +133,7 @@ class _Functions(TorchFunctionMode):
         tracer.paused += 1
         try:
             call = recurrent_call(name, args) if name in RECURRENT else None
-            output = call.outputs() if call else func(*args, **kwargs)
+            output = call.outputs() if call and tracer.shapes_only else func(*args, **kwargs)
         finally:
             tracer.paused -= 1
         tracer.book(recurrent_operations(call) if call else rms_norm_operations(output, *args, **kwargs))
@@ -140,10 +148,23 @@ def _on_meta(value: Any) -> Any:
     return type(value)(_on_meta(one) for one in value) if isinstance(value, list | tuple) else value
 
 
+def _rows(copy: nn.Module, rules: Mapping[type[nn.Module], Rule]) -> list[_Row]:
+    """Every module of the copy, down to those with a rule and not into them."""
+    rows: list[_Row] = []
+    inside: set[int] = set()
+    for path, module in copy.named_modules():
+        if id(module) not in inside:
+            rule = next((rules[kind] for kind in type(module).__mro__ if kind in rules), None)
+            rows.append(_Row(path or "(root)", module, rule))
+            inside.update(id(part) for part in module.modules() if rule is not None)
+    return rows
+
+
 def _layer(row: _Row, counted: set[int]) -> Layer:
     """Sum up a row; ``counted`` holds the tensors of earlier rows and grows."""
-    named = [(n, p) for n, p in row.module.named_parameters(recurse=False) if id(p) not in counted]
-    buffers = [(n, b) for n, b in row.module.named_buffers(recurse=False) if id(b) not in counted]
+    whole = row.rule is not None
+    named = [(n, p) for n, p in row.module.named_parameters(recurse=whole) if id(p) not in counted]
+    buffers = [(n, b) for n, b in row.module.named_buffers(recurse=whole) if id(b) not in counted]
     counted.update(id(tensor) for _, tensor in (*named, *buffers))
     parameters = sum(p.numel() for _, p in named)
     moving = sum(b.numel() for n, b in buffers if n.startswith("running_"))
@@ -155,6 +176,7 @@ def _layer(row: _Row, counted: set[int]) -> Layer:
         output_shape=row.output_shape,
         calls=row.calls,
         parameters=parameters,
+        trainable_parameters=sum(p.numel() for _, p in named if p.requires_grad),
         buffers=sum(b.numel() for _, b in buffers),
         keras_parameters=parameters - second + moving,
         keras_non_trainable=moving,
@@ -163,27 +185,34 @@ def _layer(row: _Row, counted: set[int]) -> Layer:
 
 
 def _worth_a_row(row: _Row, layer: Layer) -> bool:
-    leaf = not list(row.module.children())
+    leaf = row.rule is not None or not list(row.module.children())
     held = layer.parameters or layer.buffers or layer.macs or layer.bias_additions or layer.elementwise
     return bool(held) or (leaf and not isinstance(row.module, nn.ModuleList | nn.ModuleDict))
 
 
 @contextmanager
-def _isolated() -> Iterator[None]:
+def _isolated(tensors: Sequence[Any]) -> Iterator[None]:
     """Gradients on, the plain form of attention, and random numbers as they were."""
-    # Leaving inference mode also turns gradients on, whatever the caller has chosen.
-    with torch.inference_mode(False), torch.random.fork_rng([]), sdpa_kernel(SDPBackend.MATH):
-        yield
+    devices = {one.device for one in tensors_in(tensors) if one.is_cuda}
+    distribution = torch.distributions.Distribution
+    validated = distribution._validate_args
+    try:
+        distribution.set_default_validate_args(False)  # asks for numbers
+        # Leaving inference mode also turns gradients on, whatever the caller has chosen.
+        with torch.inference_mode(False), torch.random.fork_rng(list(devices)), sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        distribution.set_default_validate_args(validated)
 
 
 def _refusal(row: _Row, name: str) -> CountError:
     return CountError(
-        f"module {row.path!r} ({row.type}) calls {name}, which may hide matrix products; count the network without "
-        "this call, and add what it costs by hand"
+        f"module {row.path!r} ({row.type}) calls {name}, which may hide matrix products; move the call into a module "
+        "of its own and pass rules={ThatModule: fn}, where fn(module, args, output) returns Operations"
     )
 
 
-def _failure(error: Exception, row: _Row, args: Any) -> CountError:
+def _failure(error: Exception, row: _Row, args: Any, *, shapes_only: bool) -> CountError:
     """One sentence: what failed, on what, why, and what to do."""
     reason = str(error).split("\n")[0]
     shown = next(tensors_in(args), None)
@@ -192,8 +221,8 @@ def _failure(error: Exception, row: _Row, args: Any) -> CountError:
     remedy = "change input_size or the layer before"
     if args and isinstance(args[0], tuple):
         given, remedy = "a tuple", "a recurrent layer returns (output, state): pass on its first item"
-    elif "meta" in reason.lower():
-        remedy = "its steps depend on values of the input: count the parts between them"
+    elif shapes_only and "meta" in reason.lower():
+        remedy = "its steps depend on values of the input: give some in data"
     elif shown is not None and isinstance(row.module, nn.Embedding | nn.EmbeddingBag) and shown.is_floating_point():
         remedy = "token ids are whole: pass dtype=torch.long"
     elif shown is not None and shown.dtype != floats:
@@ -203,7 +232,14 @@ def _failure(error: Exception, row: _Row, args: Any) -> CountError:
 
 
 def count(
-    module: nn.Module, input_size: Any, *, dtype: torch.dtype | None = None, lengths: Sequence[int] | None = None
+    module: nn.Module,
+    input_size: Any = None,
+    *,
+    data: Any = None,
+    lengths: Sequence[int] | None = None,
+    dtype: torch.dtype | Sequence[torch.dtype] | Mapping[str, torch.dtype] | None = None,
+    input_requires_grad: bool = False,
+    rules: Mapping[type[nn.Module], Rule] | None = None,
 ) -> Count:
     """Count parameters and operations of one forward pass of a copy in evaluation mode, without the module's hooks.
 
@@ -212,11 +248,18 @@ def count(
     Args:
         module: any module; it stays as it is.
         input_size: shape of its input, batch included, such as ``(1, 50, 64)`` for ``(batch, time, feature)``. Several
-            inputs are a list of sizes. A tensor in place of a size lends its shape and its dtype, and its numbers if
-            they are whole.
-        dtype: of the input, ``torch.long`` for token ids; default: that of the module's first parameter.
-        lengths: of the sequences. They fill the input of their size, or the parameter ``lengths`` of ``forward``;
+            inputs are a list of sizes, or a dict for keywords, where options such as ``{"x": (1, 3), "deep": True}``
+            may stand too. A tensor in place of a size lends its shape, and its numbers if they are whole. The pass
+            then runs on the ``meta`` device, without data. With no input at all the parameters are counted alone.
+        data: instead of sizes, a tensor, a list or a dict of keywords to run the copy on; for a forward whose steps
+            depend on the numbers, or, with an empty list, one that takes none.
+        lengths: of the sequences. They fill the input of their size, or the parameter of ``forward`` of that name;
             otherwise the input is packed.
+        dtype: of the input, ``torch.long`` for token ids, or one for each input; default: that of the module's first
+            parameter.
+        input_requires_grad: whether the backward pass goes on to the input, as inside a larger network.
+        rules: for further types of modules, a function of the module, its positional arguments and its output that
+            returns ``Operations`` of one call. A rule for a container counts it as one layer.
 
     Returns:
         A ``Count``: totals, one row per layer, and a table.
@@ -228,22 +271,31 @@ def count(
     """
     if not isinstance(module, nn.Module):
         raise TypeError(f"module must be a torch.nn.Module, got {type(module).__name__}; build the layer first")
-    with _isolated():
-        copy = copied(module)
-        rows = [_Row(path or "(root)", part) for path, part in copy.named_modules()]
-        tracer = _Tracer(rows[0])
-        args, kwargs = arguments_from_sizes(copy, input_size, dtype=dtype, lengths=lengths)
-        _run(tracer, rows, copy, args, kwargs)
+    if data is not None and (input_size is not None or lengths is not None or dtype is not None):
+        raise TypeError("data stands in place of input_size, lengths and dtype; give the one or the other")
+    with _isolated([data, *module.parameters()]):
+        copy = copied(module, shapes_only=data is None)
+        if data is None:
+            args, kwargs = arguments_from_sizes(
+                copy, input_size, dtype=dtype, lengths=lengths, input_requires_grad=input_requires_grad
+            )
+        else:
+            args, kwargs = arguments_from_data(data, input_requires_grad=input_requires_grad)
+        rows = _rows(copy, rules or {})
+        tracer = _Tracer(rows[0], shapes_only=data is None)
+        ran = data is not None or input_size is not None
+        if ran:
+            _run(tracer, rows, copy, args, kwargs)
     for path, parameter in copy.named_parameters():
         if nn.parameter.is_lazy(parameter):
             raise CountError(f"parameter {path!r} has no shape yet; run the module once on data before counting")
     ordered = dict.fromkeys((*tracer.seen.values(), *rows))
     counted: set[int] = set()
     layers = [(row, _layer(row, counted)) for row in ordered]
-    return Count(tuple(layer for row, layer in layers if _worth_a_row(row, layer)))
+    return Count(tuple(layer for row, layer in layers if _worth_a_row(row, layer)), ran=ran)
 
 
-def _run(tracer: _Tracer, rows: list[_Row], copy: nn.Module, args: list[Any], kwargs: dict[str, Any]) -> None:
+def _run(tracer: _Tracer, rows: list[_Row], copy: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     for row in rows[1:]:
         if not isinstance(row.module, torch.jit.ScriptModule):
             row.module.forward = wraps(row.module.forward)(partial(tracer.call, row, row.module.forward))
@@ -251,6 +303,7 @@ def _run(tracer: _Tracer, rows: list[_Row], copy: nn.Module, args: list[Any], kw
         with _Functions(tracer), tracer:
             tracer.call(rows[0], copy, *args, **kwargs)
     except Exception as error:
-        raise tracer.refused or _failure(*(tracer.failed or (error, rows[0], args))) from error
+        where = tracer.failed or (error, rows[0], args)
+        raise tracer.refused or _failure(*where, shapes_only=tracer.shapes_only) from error
     if tracer.refused is not None:  # also where forward caught it
         raise tracer.refused
