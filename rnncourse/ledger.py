@@ -138,9 +138,9 @@ class Entry:
 @lru_cache
 def _student(freedom: int) -> float:
     """Two-sided quantile of Student's t at `COVERAGE`."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
-    return float(t.ppf((1 + COVERAGE) / 2, freedom))
+    return float(stdtrit(freedom, (1 + COVERAGE) / 2))
 
 
 def format_value(value: float, *, decimals: int | None = None, digits: int | None = None) -> str:
