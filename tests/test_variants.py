@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from rnncourse.variants import ConvLSTM, DilatedRNN, SkipGRU, straight_through_step
+from rnncourse.variants import ConvLSTM, SkipGRU, straight_through_step
 from tests.closeness import assert_close_ulp
 
-CELLS: dict[str, Any] = {"rnn": nn.RNNCell, "lstm": nn.LSTMCell, "gru": nn.GRUCell}
 sizes = st.integers(1, 4)
 few = settings(max_examples=30)
 shapes = st.tuples(sizes, sizes, st.integers(1, 3), st.integers(1, 7), st.integers(1, 3), st.booleans(), st.booleans())
@@ -214,39 +213,11 @@ def test_the_straight_through_step_passes_the_gradient_and_the_budget_pulls_the_
     assert skip.update_bias.grad.item() > 0  # type: ignore[union-attr]
 
 
-# --- dilated stacks
-
-
-@few
-@given(
-    st.sampled_from(sorted(CELLS)), st.lists(sizes, min_size=1, max_size=3), st.integers(1, 9), st.integers(1, 3), sizes
-)
-def test_a_dilated_stack_against_its_definition(
-    kind: Any, dilations: list[int], steps: int, batch: int, inputs: int
-) -> None:
-    stack = DilatedRNN(kind, inputs, 3, dilations, batch_first=True).double()
-    x = doubles(batch, steps, inputs)
-    starts = tuple(packed(tuple(doubles(d, batch, 3) for _ in ("hc" if kind == "lstm" else "h"))) for d in dilations)
-    expected = list(x.unbind(1))
-    output, last = stack(x, starts)
-    for layer, dilation, start, end in zip(stack.layers, dilations, starts, last, strict=True):
-        cell = CELLS[kind](layer.input_size, 3).double()
-        cell.load_state_dict({name: getattr(layer, f"{name}_l0") for name in cell.state_dict()})
-        states = [tuple(part[d] for part in parts(start)) for d in range(dilation)]
-        for t, step in enumerate(expected):
-            states.append(parts(cell(step, packed(states[t]))))
-        expected = [state[0] for state in states[dilation:]]
-        for index, part in enumerate(parts(end)):
-            assert_close_ulp(part, torch.stack([state[index] for state in states[-dilation:]]), 64, scale=1.0)
-    assert_close_ulp(output, torch.stack(expected, dim=1), 64, scale=1.0)
-
-
 # --- conventions
 
 LAYERS: list[Any] = [
     lambda **o: ConvLSTM(2, 3, 3, 2, **o),
     lambda **o: SkipGRU(2, 3, 2, **o),
-    lambda **o: DilatedRNN("gru", 2, 3, (1, 2), **o),
 ]
 
 
@@ -271,7 +242,6 @@ def test_gradients_are_right() -> None:
     check_gradients(
         ConvLSTM(1, 2, 3, 2).double(), doubles(2, 1, 1, 3, 2), doubles(2, 1, 2, 3, 2), doubles(2, 1, 2, 3, 2)
     )
-    check_gradients(DilatedRNN("lstm", 1, 2, (1, 2)).double(), doubles(5, 1, 1))
 
 
 @pytest.mark.parametrize("make", LAYERS)
@@ -295,11 +265,7 @@ def test_an_input_or_a_state_that_does_not_fit_is_named(make: Any) -> None:
         (lambda: ConvLSTM(0, 2, 3), ValueError, "in_channels is 0"),
         (lambda: SkipGRU(1, 2.5), TypeError, "hidden_size is 2.5"),  # type: ignore[arg-type]
         (lambda: SkipGRU(1, 2, True), TypeError, "num_layers is True"),
-        (lambda: DilatedRNN("cnn", 1, 2, (1,)), ValueError, "kind is 'cnn'"),
-        (lambda: DilatedRNN("gru", 1, 2, ()), ValueError, "dilations is empty"),
-        (lambda: DilatedRNN("gru", 1, 2, (1, 0)), ValueError, "a dilation is 0"),
         (lambda: SkipGRU(2, 3).run(torch.randn(5, 4, 2), probability=torch.ones(3)), ValueError, "probability has"),
-        (lambda: DilatedRNN("gru", 2, 3, (1, 2))(torch.randn(5, 4, 2), (None,)), ValueError, "state has 1"),
     ],
 )
 def test_what_makes_no_layer_is_named(make: Any, error: type[Exception], words: str) -> None:

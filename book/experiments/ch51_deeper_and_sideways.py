@@ -20,7 +20,7 @@ from book.experiments.memory_tasks import kept_value
 from rnncourse.data.reviews import PADDING, Sentences, synthetic_reviews
 from rnncourse.studies import Scale, Study
 from rnncourse.training import fit, one_cycle, predict, set_seed
-from rnncourse.variants import ConvLSTM, DilatedRNN, SkipGRU
+from rnncourse.variants import ConvLSTM, SkipGRU
 
 Floats = NDArray[np.float32]
 
@@ -232,10 +232,10 @@ def _without_order(
 
 # ---- Connections that pass steps by.
 
-LADDERS: dict[str, tuple[str, tuple[int, ...]]] = {
-    "RNN": ("rnn", (1, 1, 1)),
-    "dilated RNN": ("rnn", (1, 4, 16)),
-    "LSTM": ("lstm", (1, 1, 1)),
+LADDERS: dict[str, tuple[type[nn.RNN] | type[nn.LSTM], tuple[int, ...]]] = {
+    "RNN": (nn.RNN, (1, 1, 1)),
+    "dilated RNN": (nn.RNN, (1, 4, 16)),
+    "LSTM": (nn.LSTM, (1, 1, 1)),
 }
 """Kind and dilations of each stack of three layers."""
 
@@ -259,22 +259,34 @@ class TimeConfig:
     steps: int = 400
 
 
-class Recaller(nn.Module):
-    """Three recurrent layers that name, at the last step, one of two classes.
+def dilated(layer: nn.Module, x: Tensor, d: int) -> Tensor:
+    """States ``(batch, time, unit)`` of a layer that reads its own state of d steps ago; d divides the steps.
 
-    Args:
-        ladder: one of `LADDERS`.
+    Every d-th step is a sequence of its own, so torch's kernel runs d times the batch and a d-th of the steps.
+    """
+    apart = torch.cat([x[:, start::d] for start in range(d)])
+    states: Tensor = layer(apart)[0].unflatten(0, (d, len(x)))
+    return states.permute(1, 2, 0, 3).flatten(1, 2)
+
+
+class Recaller(nn.Module):
+    """Three recurrent layers, one of `LADDERS`, that name one of two classes at the last step.
+
+    Source: Chang et al. (2017), Dilated recurrent neural networks.
     """
 
     def __init__(self, ladder: str) -> None:
         super().__init__()
-        kind, dilations = LADDERS[ladder]
-        self.body = DilatedRNN(kind, 2, UNITS, dilations, batch_first=True)
+        kind, self.dilations = LADDERS[ladder]
+        sizes = [2] + [UNITS] * (len(self.dilations) - 1)
+        self.layers = nn.ModuleList(kind(size, UNITS, batch_first=True) for size in sizes)
         self.head = nn.Linear(UNITS, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         """Scores: ``(batch, time, 2)`` to ``(batch, 2)``."""
-        scores: Tensor = self.head(self.body(x)[0][:, -1])
+        for layer, d in zip(self.layers, self.dilations, strict=True):
+            x = dilated(layer, x, d)
+        scores: Tensor = self.head(x[:, -1])
         return scores
 
 

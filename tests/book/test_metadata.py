@@ -67,8 +67,3 @@ def test_a_chapter_is_learning_material_and_the_book_a_course(app) -> None:
     assert {key: chapter[key] for key in wanted} == wanted
     _, course = tags_of(app, "book/index")
     assert [part["position"] for part in course["hasPart"]] == [one.number for one in lessons()]
-
-
-def test_what_a_tag_or_linked_data_is_given_ends_neither() -> None:
-    assert metadata.script({"name": "</script><script>alert(1)"}).count("</script>") == 1
-    assert metadata.tag("og:title", 'a "b" <c>') == '<meta property="og:title" content="a &quot;b&quot; &lt;c&gt;" />'

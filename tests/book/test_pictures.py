@@ -3,7 +3,6 @@
 import base64
 import io
 from collections.abc import Callable
-from itertools import pairwise
 
 import nbformat
 import numpy as np
@@ -61,11 +60,6 @@ def test_a_picture_is_itself_and_every_changed_one_is_seen(figures: list[tuple[s
         assert not apart(picture, picture.copy(), live=live), name
         for what, change in (MUTATIONS if live else MUTATIONS | EXACT).items():
             assert apart(picture, change(picture), live=live), f"{name}: {what}"
-
-
-def test_a_picture_in_the_place_of_another_is_seen(figures: list[tuple[str, Pixels, bool]]) -> None:
-    for (name, one, live), (other_name, other, _) in pairwise(figures):
-        assert apart(one, other, live=live), f"{other_name} in the place of {name}"
 
 
 def test_a_picture_too_many_or_too_few_is_seen() -> None:

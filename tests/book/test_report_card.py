@@ -248,21 +248,6 @@ def test_the_sources_agree_and_every_mutation_is_caught(book: Sources, record_pr
 # ---- What the card is made of
 
 
-def test_links_of_a_box_are_rewritten_for_this_page() -> None:
-    text = "[a](12-lstm-and-gru.ipynb) [b](../notation.md) [c](#gates.gru.z_1) [d](https://example.org/06-a.ipynb)"
-    moved = (
-        "[a](notebooks/12-lstm-and-gru.ipynb) [b](notation.md) [c](#gates.gru.z_1) [d](https://example.org/06-a.ipynb)"
-    )
-    assert report_card.from_here(text) == moved
-
-
-@pytest.mark.parametrize(
-    ("question", "word"), [("HW5 Q7(a)", "hw5-q7a"), ("HW5 Q6-B", "hw5-q6b"), ("HW6 Q2", "hw6-q2")]
-)
-def test_a_question_in_an_address(question: str, word: str) -> None:
-    assert report_card.slug(question) == word
-
-
 def test_the_hover_text_of_a_number_says_where_it_is_computed_and_what_was_reported() -> None:
     text = numbers_page.provenance(ENTRIES["power.lstm.parameters"], "2 · Counting parameters")
     assert all(part in text for part in ("50,497 parameters", "computed in 2 · Counting parameters", "reported 50,497"))

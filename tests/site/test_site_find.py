@@ -137,15 +137,6 @@ def test_odd_questions_are_answered_in_words(search: Page) -> None:
     assert search.locator("#search-results img").count() == 0
 
 
-def test_over_http_the_search_asks_for_no_page_that_it_names(tab: Page, server: str) -> None:
-    asked: list[str] = []
-    tab.on("request", listen := lambda request: asked.append(request.url))
-    tab.goto(f"{server}/search.html?q={quote('forget gate')}", wait_until="networkidle")
-    expect(tab.locator("ul.search li").first).to_be_visible()
-    tab.remove_listener("request", listen)
-    assert [url for url in asked if "/book/" in url] == []
-
-
 # ---- Where a number and a figure come from
 
 

@@ -4,15 +4,13 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 from _server import TELEPHONE
 from _widgets import WIDGETS, do, mount, shown, until
 from playwright.sync_api import Page
 
-from rnncourse.cells import lstm_sequence, rnn_step
+from rnncourse.cells import rnn_step
 from rnncourse.widgets.causality_explorer import NETWORKS
-from rnncourse.widgets.gate_explorer import GATE_SEQUENCES
 
 Shown = dict[str, Any]
 Wanted = dict[str, Any] | Callable[[Shown, Shown, Shown], bool]
@@ -192,20 +190,6 @@ def test_the_explorer_agrees_with_cells_after_any_move(tab: Page, states: dict[s
         for name in ("input_term", "recurrent_term", "z", "h"):
             found = [now[f"{name}_{row}"] for row in (1, 2)]
             assert found == pytest.approx(getattr(step, name), rel=1e-12, abs=1e-12)
-
-
-def test_the_gate_explorer_keeps_what_was_moved_at_every_step(tab: Page, states: dict[str, Shown]) -> None:
-    widget = mount(tab, "gate_explorer", states["gate_explorer"])
-    sequence = [list(step) for step in GATE_SEQUENCES["count"]]
-    do(widget, {"Sequence": "count"})
-    for step, (column, label) in enumerate([(2, "ag, candidate"), (1, "af, forget gate"), (3, "ao, output gate")]):
-        sequence[step][column] -= 0.25
-        do(widget, {label: sequence[step][column]})
-        now, run = shown(widget), lstm_sequence(sequence, [0.0], [0.0], np.eye(4), np.zeros((4, 1)), np.zeros(4))
-        for name in ("kept", "written", "c", "h"):
-            assert now[name] == pytest.approx(getattr(run, name)[step, 0], rel=1e-12, abs=1e-12)
-        assert now["last"] == pytest.approx(run.c[-1, 0], rel=1e-12)
-        do(widget, "Next step")
 
 
 @pytest.mark.parametrize(
