@@ -113,7 +113,9 @@ class Count:
     trainable_parameters = _sum("trainable_parameters", "Those of ``parameters`` that require a gradient.")
     buffers = _sum("buffers", "Elements of PyTorch buffers, which are not parameters.")
     keras_parameters = _sum("keras_parameters", "Parameters as Keras counts the same layers, all of them.")
-    keras_non_trainable = _sum("keras_non_trainable", "Moving statistics, which Keras counts as non-trainable parameters.")
+    keras_non_trainable = _sum(
+        "keras_non_trainable", "Moving statistics, which Keras counts as non-trainable parameters."
+    )
     macs = _sum("macs", "Multiply-accumulates of all matrix products, forward.")
     bias_additions = _sum("bias_additions", "Additions of bias elements, forward.")
     elementwise = _sum("elementwise", "Other operations, one per element, forward.")
