@@ -3,27 +3,15 @@
 import errno
 import os
 import secrets
-import stat
+import shutil
 from pathlib import Path
 
 
 def target_of(path: Path) -> Path:
-    """The file behind a name and its links: a regular one, or one that is yet to be made.
-
-    Raises:
-        OSError: something else has this name, such as a folder or a device; the file may not be written; or the folder
-            is missing.
-    """
+    """The regular file behind a name and its links, or one that is yet to be made; an `OSError` for anything else."""
     target = Path(os.path.realpath(path))
-    try:
-        mode = target.stat().st_mode
-    except FileNotFoundError:
-        target.parent.stat()
-        return target
-    if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "it is no regular file", str(path))
-    if not os.access(target, os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    if not target.is_file() and (os.path.lexists(target) or not target.parent.is_dir()):
+        raise OSError(errno.EINVAL, "it is no regular file, or its folder is missing", str(path))
     return target
 
 
@@ -38,7 +26,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
     try:
         with temporary.open("xb") as stream:
             if target.exists():
-                os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
+                shutil.copymode(target, temporary)
             stream.write(content.encode() if isinstance(content, str) else content)
             stream.flush()
             os.fsync(stream.fileno())

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from rnncourse import __version__
 from rnncourse.cli import count, data, exercise, study
-from rnncourse.cli.common import Failure, Misuse, Parser
+from rnncourse.cli.common import Parser
 
 
 def _parser() -> Parser:
@@ -29,15 +29,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
         given.do(given)
     except SystemExit as end:  # --help and --version
         return int(end.code or 0)
-    except Misuse as error:
-        return _complain(error, 2)
-    except (Failure, OSError, RuntimeError) as error:
-        return _complain(error, 1)
+    except KeyboardInterrupt:
+        return _complain("interrupted; what is finished is kept, call again to go on", 1)
+    except (ValueError, OSError, RuntimeError) as error:
+        # What was asked for wrongly is a ValueError. So is what is wrong with a data set, which is nobody's misuse.
+        misused = isinstance(error, ValueError) and not type(error).__module__.startswith("rnncourse.data")
+        return _complain(str(error), 1 + misused)
     return 0
 
 
-def _complain(error: Exception, code: int) -> int:
-    print(f"rnncourse: {' '.join(str(error).split())}", file=sys.stderr)
+def _complain(message: str, code: int) -> int:
+    print(f"rnncourse: {' '.join(message.split())}", file=sys.stderr)
     return code
 
 

@@ -1,4 +1,4 @@
-"""What all commands share: a parser that complains in one sentence, two kinds of ending badly, a line of progress."""
+"""What all commands share: a parser that complains in one sentence, and a line of progress."""
 
 import argparse
 import inspect
@@ -12,23 +12,15 @@ LOG_SECONDS = 30.0  # between two lines of progress where no terminal is
 Commands = Any  # what `add_subparsers` returns, whose class argparse keeps to itself
 
 
-class Misuse(Exception):
-    """A command was asked for something that it cannot do; the message is one sentence. Exit code 2."""
-
-
-class Failure(Exception):
-    """Something went wrong on the way; the message is one sentence. Exit code 1."""
-
-
 class Parser(argparse.ArgumentParser):
-    """A parser that raises `Misuse` in place of printing usage, and takes no abbreviations."""
+    """A parser that raises a `ValueError` in place of printing usage, and takes no abbreviations."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 
     def error(self, message: str) -> NoReturn:
         """Raise the complaint."""
-        raise Misuse(f"{message.removeprefix('argument ')}; see `{self.prog} --help`")
+        raise ValueError(f"{message.removeprefix('argument ')}; see `{self.prog} --help`")
 
 
 def add_command(commands: Commands, name: str, do: Callable[[argparse.Namespace], None]) -> Parser:

@@ -1,11 +1,9 @@
 """``rnncourse data list | fetch | check``: which data sets are here, and whether they are whole."""
 
 from argparse import Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rnncourse.cli.common import Commands, Failure, Misuse, add_command, add_group, progress_line
+from rnncourse.cli.common import Commands, add_command, add_group, progress_line
 
 if TYPE_CHECKING:
     from rnncourse.data.registry import Dataset
@@ -21,22 +19,11 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("name", nargs="?", default="", metavar="NAME", help="name of the data set; all by default")
 
 
-@contextmanager
-def _failures() -> Iterator[None]:
-    """A data set that is missing or damaged is a failure, not a misuse."""
-    from rnncourse.data import DataError
-
-    try:
-        yield
-    except DataError as error:
-        raise Failure(str(error)) from error
-
-
 def _dataset(name: str) -> "Dataset":
     from rnncourse.data.registry import DATASETS
 
     if name not in DATASETS:
-        raise Misuse(f"unknown data set {name!r}: choose from {', '.join(DATASETS)}")
+        raise ValueError(f"unknown data set {name!r}: choose from {', '.join(DATASETS)}")
     return DATASETS[name]
 
 
@@ -44,9 +31,7 @@ def list_sets(given: Namespace) -> None:
     """List the data sets, and where each one lies."""
     from rnncourse.data.registry import DATASETS
 
-    with _failures():
-        places = [(dataset, _where(dataset)) for dataset in DATASETS.values()]
-    for dataset, place in places:
+    for dataset, place in [(dataset, _where(dataset)) for dataset in DATASETS.values()]:
         print(f"{dataset.name}: {dataset.title}\n    where     {place}\n    source    {dataset.source}")
         print(f"    licence   {dataset.licence}\n    citation  {dataset.citation}")
 
@@ -73,7 +58,7 @@ def fetch(given: Namespace) -> None:
     if name not in FETCHES:
         print(f"{name}: nothing to fetch, it {_where(dataset).replace('generated', 'is generated')}.")
         return
-    with _failures(), progress_line() as show:
+    with progress_line() as show:
         folder, own = data_folder(), locate(dataset)
         if folder and own and own.is_relative_to(folder):
             _check(name)
@@ -96,12 +81,11 @@ def check(given: Namespace) -> None:
     """
     from rnncourse.data.registry import DATASETS, locate
 
-    with _failures():
-        for dataset in [_dataset(given.name)] if given.name else DATASETS.values():
-            if not given.name and dataset.kind == "fetched" and locate(dataset) is None:
-                print(f"{dataset.name}: {_where(dataset)}")
-            else:
-                _check(dataset.name)
+    for dataset in [_dataset(given.name)] if given.name else DATASETS.values():
+        if not given.name and dataset.kind == "fetched" and locate(dataset) is None:
+            print(f"{dataset.name}: {_where(dataset)}")
+        else:
+            _check(dataset.name)
 
 
 def _check(name: str) -> None:

@@ -4,7 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from rnncourse._files import write_whole
-from rnncourse.cli.common import Commands, Failure, Misuse, add_command
+from rnncourse.cli.common import Commands, add_command
 
 
 def add_to(commands: Commands) -> None:
@@ -28,15 +28,9 @@ def exercise(given: Namespace) -> None:
             print(f"{one.name:15}  chapter {one.chapter}  {one.sheet.get('title', one.title)}")
         return
     if given.seed < 0:
-        raise Misuse(f"--seed must be at least 0, got {given.seed}")
-    try:
-        text = draw(given.name, seed=given.seed).text(answer=not given.question_only)
-    except ValueError as error:
-        raise Misuse(str(error)) from error
+        raise ValueError(f"--seed must be at least 0, got {given.seed}")
+    text = draw(given.name, seed=given.seed).text(answer=not given.question_only)
     if given.output is None:
         print(text, end="")
-        return
-    try:
+    else:
         write_whole(given.output, text)
-    except OSError as error:
-        raise Failure(f"--output {given.output} cannot be written: {error.strerror}.") from error

@@ -3,14 +3,11 @@
 import json
 import shutil
 import sys
-import textwrap
 from argparse import Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rnncourse.cli.common import Commands, Failure, Misuse, add_command, add_group, progress_line
+from rnncourse.cli.common import Commands, add_command, add_group, progress_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,38 +34,20 @@ def add_to(commands: Commands) -> None:
     parser = add_command(group, "show", show)
     parser.add_argument("name", metavar="NAME", help="name of the study, as `rnncourse study list` shows it")
     parser.add_argument("--json", action="store_true", help="print the results file")
-    parser.add_argument("--file", type=Path, metavar="FILE", help="show this results file")
-
-
-@contextmanager
-def _failures() -> Iterator[None]:
-    """What was asked for the impossible is a misuse (2); what went wrong is a failure (1)."""
-    from rnncourse.data import DataError
-    from rnncourse.studies import StudyError, StudyMisuse
-
-    try:
-        yield
-    except StudyMisuse as error:
-        raise Misuse(str(error)) from error
-    except (StudyError, DataError) as error:
-        raise Failure(str(error)) from error
-    except KeyboardInterrupt:
-        raise Failure("interrupted; finished runs are stored, call again to go on") from None
 
 
 def list_studies(given: Namespace) -> None:
     """List the studies, what each one asks, and what is recorded of it."""
     from rnncourse.studies import study
 
-    with _failures():
-        listed = [
-            {"name": one.name, "about": one.about, "seeds": one.seeds, "recorded": _recorded(one.name)}
-            for one in study.studies().values()
-        ]
+    rows = [
+        {"name": one.name, "about": one.about, "seeds": one.seeds, "recorded": _recorded(one.name)}
+        for one in study.studies().values()
+    ]
     if given.json:
-        print(json.dumps(listed, indent=2, ensure_ascii=False))
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
         return
-    for row in listed:
+    for row in rows:
         print(f"{row['name']}: {row['about']}\n    seeds     {row['seeds']}\n    recorded  {row['recorded']}")
 
 
@@ -96,7 +75,7 @@ def run(given: Namespace) -> None:
     from rnncourse.studies.sweeps import folded
 
     name = given.name
-    with _failures(), progress_line(log=True) as line:
+    with progress_line(log=True) as line:
         study = study_named(name)
         path = given.output or _default_output(name, given.scale)
         check_target(path, study=name, scale=given.scale)
@@ -131,15 +110,14 @@ def _report(swept: "Sweep") -> None:
     for failure in swept.failures:
         print(f"rnncourse: failed: {failure.label}: {failure.error} (see {failure.path})", file=sys.stderr)
     if swept.failures:
-        raise Failure(f"{len(swept.failures)} of {total} runs failed; call again to try them again")
+        raise RuntimeError(f"{len(swept.failures)} of {total} runs failed; call again to try them again")
 
 
 def show(given: Namespace) -> None:
     """Show the recorded results of a study: mean and standard deviation over seeds, and what they were made of."""
-    from rnncourse.studies import read_record, recorded
+    from rnncourse.studies import recorded
 
-    with _failures():
-        record = recorded(given.name) if given.file is None else read_record(given.file, study=given.name)
+    record = recorded(given.name)
     if given.json:
         print(record.text, end="")
         return
@@ -154,11 +132,9 @@ def show(given: Namespace) -> None:
         "made by": " ".join(made.get("made_by", {}).values()),
         "notes": made["notes"],
     }
+    print(f"{record.study}: {made['about']}")
+    print(*(f"    {key:8}  {value}" for key, value in lines.items() if value), sep="\n")
     width = shutil.get_terminal_size().columns
-    print(textwrap.fill(f"{record.study}: {made['about']}", width))
-    for key, value in lines.items():
-        if value:
-            print(textwrap.fill(f"    {key:8}  {value}", width, subsequent_indent=14 * " "))
     table = _mean_and_spread(record)
     print(f"\n{table.to_string(line_width=width, sparsify=False, float_format=_in_words, na_rep='')}")
 

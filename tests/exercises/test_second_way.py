@@ -272,7 +272,7 @@ def test_the_command_lists_prints_and_writes_sheets(tmp_path, capsys: pytest.Cap
         (["hold-100"], 2, "hold-100"),
         (["recall", "--seed", "-1"], 2, "--seed"),
         (["recall", "--seed", "x"], 2, "--seed"),
-        (["recall", "--output", "/dev/full"], 1, "--output"),
+        (["recall", "--output", "/dev/full"], 1, "/dev/full"),
         (["recall", "--output", "no-such-folder/sheet.md"], 1, "sheet.md"),
     ],
 )

@@ -60,7 +60,7 @@ def test_a_stopped_sweep_goes_on_where_it_was(tmp_path: Path, sign: int) -> None
     _, error = sweep.communicate()
     if sign is signal.SIGINT:
         assert sweep.returncode == 1
-        assert error.splitlines()[-1] == "rnncourse: interrupted; finished runs are stored, call again to go on"
+        assert error.splitlines()[-1] == "rnncourse: interrupted; what is finished is kept, call again to go on"
         assert "Traceback" not in error
     while any(alive(process) for _, process in ran(tmp_path)):
         time.sleep(0.05)
