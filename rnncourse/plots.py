@@ -61,14 +61,14 @@ def use_style() -> None:
         mpl.rcParams[key] = setting  # type: ignore[index]
 
 
-def label_lines(axes: Axes, *, at: float | None = None) -> None:
-    """Write each line's label at its right end or at the position ``at``, in its colour, instead of a legend."""
+def label_lines(axes: Axes) -> None:
+    """Write each line's label at its right end, in its colour, instead of a legend."""
     for line in axes.get_lines():
         x, y = line.get_xdata(), line.get_ydata()
         if not str(line.get_label()).startswith("_"):
             axes.annotate(
                 str(line.get_label()),
-                (float(x[-1]) if at is None else at, float(y[-1])),  # type: ignore[arg-type, index]
+                (float(x[-1]), float(y[-1])),  # type: ignore[arg-type, index]
                 xytext=(6, 0),
                 textcoords="offset points",
                 va="center",
