@@ -101,18 +101,10 @@ def _find(name: str, known: Mapping[str, Exercise]) -> Exercise:
 
 
 def check(name: str, answer: Any, **given: Any) -> Feedback:
-    """Say whether the answer to an exercise is right, and what went wrong if it is not.
+    """Say whether the answer to an exercise such as ``"hold-100"`` is right, and what went wrong if it is not.
 
-    Args:
-        name: the exercise, such as ``"hold-100"``.
-        answer: what you found; ``...`` means not tried yet.
-        given: numbers of your own, by name, in the place of the exercise's; needed where you are asked to choose them.
-
-    Returns:
-        The feedback; nothing is raised for a wrong answer.
-
-    Raises:
-        ValueError: there is no such exercise, or ``given`` has other names than the exercise.
+    An answer ``...`` means not tried yet. ``given`` are numbers of your own, by name, in the place of the exercise's;
+    they are needed where you are asked to choose them. A ``ValueError`` says that there is no such exercise or number.
     """
     exercise = _find(name, exercises())
     needed = exercise.draw.keys() - exercise.given.keys()
@@ -133,15 +125,7 @@ def check(name: str, answer: Any, **given: Any) -> Feedback:
 
 
 def draw(name: str, *, seed: int) -> Sheet:
-    """Draw the numbers of an exercise.
-
-    Args:
-        name: one of `exercises` that has a ``sheet``.
-        seed: which numbers; the same seed gives the same sheet on every machine.
-
-    Raises:
-        ValueError: there is no such exercise to draw, or the seed is negative.
-    """
+    """Draw the numbers of an exercise that has a ``sheet``; the same seed gives the same sheet on every machine."""
     exercise = _find(name, {known: one for known, one in exercises().items() if one.sheet})
     if seed < 0:
         raise ValueError(f"seed is {seed}; expected a whole number of at least 0.")

@@ -193,14 +193,9 @@ def ledger_path() -> Path:
 
 
 def load(path: Path | None = None, *, whole: bool = True) -> Ledger:
-    """Read a ledger and check every entry.
+    """Read a ledger, the one in use by default, and check every entry; a ``LedgerError`` says what is wrong.
 
-    Args:
-        path: a TOML file, with its lock beside it; the ledger in use by default.
-        whole: values and descriptions must cover each other.
-
-    Raises:
-        LedgerError: a file is missing or malformed, or an entry does not make sense.
+    If it is ``whole``, values and descriptions cover each other.
     """
     path = path or ledger_path()
     described, values = files.read_descriptions(path), files.read_lock(files.lock_path(path))
@@ -263,26 +258,15 @@ def _cached(path: Path, *changed_ns: int) -> Ledger:
 
 
 def number(id: str, value: object) -> None:
-    """Compare a computed value with the ledger; in a notebook, display the ledger's text at once.
+    """Compare a number, or all runs of one, with the ledger; in a notebook, display the ledger's text at once.
 
-    Args:
-        id: id of the entry.
-        value: a number, or an array or tensor of one; for an entry from seeds, all runs.
-
-    Raises:
-        NumberMismatch: value, spread or number of runs lies outside the entry's tolerance.
-        LedgerError, TypeError: the id is not in the ledger, or the value is no number.
+    A ``NumberMismatch`` says that value, spread or number of runs lies outside the entry's tolerance.
     """
     _display([shown(_checked(id, value))])
 
 
 def number_table(id: str, table: Any) -> None:
-    """Compare a table with the ledger, as `number` does with each cell.
-
-    Args:
-        id: what the cells' ids begin with; ``id.row.column`` is one cell's.
-        table: a data frame, or a mapping of mappings of what `number` takes, by row and column.
-    """
+    """Compare a data frame, or a mapping of mappings, with the ledger, as `number` does with ``id.row.column``."""
     _display([shown(_checked(name, cell)) for name, cell in _cells(id, table)])
 
 
@@ -333,11 +317,7 @@ def _measured(id: str, value: Any) -> Measured:
 
 
 def judge(id: str) -> claims.Judgement:
-    """Judge a claim of the coursework by the ledger, and display the verdict with its rule.
-
-    Raises:
-        rnncourse._claims.ClaimError: there is no such claim, or its rule makes no sense.
-    """
+    """Judge a claim of the coursework by the ledger, and display the verdict with its rule."""
     judged = claims.judge(id, claims.load(ledger_path().with_name("claims.toml")), current())
     _display([judged._repr_mimebundle_()])
     return judged

@@ -14,21 +14,14 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """A multivariate series on a regular grid, so that a gap never shortens time.
+    """A multivariate series on a regular grid, so that a gap never shortens time."""
 
-    Attributes:
-        name: what the series is; a generated series carries the word *synthetic* here.
-        values: measurements ``(time, feature)``, float64, read-only, in ``units``; NaN where missing.
-        columns: name of each feature.
-        start: time stamp of row 0; ``step`` is the time between two rows.
-    """
-
-    name: str
-    values: Floats
+    name: str  #: what it is; a generated series carries the word *synthetic* here
+    values: Floats  #: measurements ``(time, feature)``, read-only, NaN where missing
     columns: tuple[str, ...]
     units: tuple[str, ...]
-    start: np.datetime64
-    step: np.timedelta64
+    start: np.datetime64  #: time stamp of row 0
+    step: np.timedelta64  #: time between two rows
 
     def __post_init__(self) -> None:
         values = np.asarray(self.values, dtype=np.float64).view()

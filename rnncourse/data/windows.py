@@ -66,13 +66,10 @@ class Windows:
 
 
 def make_windows(series: Series, *, window: int, horizon: int = 1, target: str | None = None) -> Windows:
-    """All windows of a series that hold no missing value; a `DataError` where there is none.
+    """All windows of so many rows that hold no missing value; a `DataError` where there is none.
 
-    Args:
-        series: any series, ``(time, feature)``.
-        window: rows of one window, at least 1.
-        horizon: rows from the last row of a window to its target, at least 1.
-        target: column to predict; without it, the first.
+    ``horizon`` is the number of rows from the last one of a window to its target, in the column ``target``, else the
+    first.
     """
     for name, value in {"window": window, "horizon": horizon}.items():
         if not isinstance(value, int | np.integer) or value < 1:

@@ -20,22 +20,16 @@ KIND, FORMAT = "rnncourse study", 2
 class Record:
     """The recorded results of a study.
 
-    Attributes:
-        study: its name.
-        scale: ``small`` or ``full``.
-        provenance: ``about``, ``notes``, ``seeds``, ``runs``, ``data`` (fingerprint), ``versions``, ``machines``,
-            ``devices``, ``date`` of the last run, ``seconds`` of all runs together, and ``code``: digests of the code
-            that the rows stand for. Where older code made them, ``made_by`` gives its ``commit``, and ``why`` they
-            still stand.
-        columns: ``config`` and ``metrics``: the columns of each kind, in their order.
-        rows: one mapping per run, in the order of the grid.
+    Its provenance holds ``about``, ``notes``, ``seeds``, ``runs``, ``data`` (fingerprint), ``versions``, ``machines``,
+    ``devices``, ``date`` of the last run, ``seconds`` of all, and ``code``: digests of what the rows stand for. Where
+    older code made them, ``made_by`` gives its ``commit``, and ``why`` they still stand.
     """
 
     study: str
-    scale: str
+    scale: str  #: ``small`` or ``full``
     provenance: dict[str, Any]
-    columns: dict[str, list[str]]
-    rows: list[dict[str, Any]]
+    columns: dict[str, list[str]]  #: names of the ``config`` and ``metrics`` columns, in their order
+    rows: list[dict[str, Any]]  #: one mapping per run, in the order of the grid
 
     @cached_property
     def frame(self) -> "pd.DataFrame":

@@ -16,25 +16,17 @@ Scale = Literal["small", "full"]
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """One experiment as a grid of runs.
+    """One experiment as a grid of runs."""
 
-    Attributes:
-        name: what the command line calls it.
-        about: what it asks, in one line.
-        seeds: how many seeds it takes unless told otherwise.
-        grid: ``grid(scale, seeds)`` lists the configs: frozen dataclasses of plain values, with a field ``seed``.
-        run: ``run(config, device)`` returns the metrics of one run by name. Pure, and a function of a module.
-        data: ``data(scale)`` returns a fingerprint of what the runs read.
-        notes: what was thinned and why; it goes into the record.
-    """
-
-    name: str
-    about: str
-    seeds: int
+    name: str  #: what the command line calls it
+    about: str  #: what it asks, in one line
+    seeds: int  #: how many seeds it takes unless told otherwise
+    #: ``grid(scale, seeds)`` lists the configs: frozen dataclasses of plain values, with a field ``seed``
     grid: Callable[[Scale, int], Sequence[Any]]
+    #: ``run(config, device)`` returns the metrics of one run by name; pure, and a function of a module
     run: Callable[[Any, str], Mapping[str, Any]]
-    data: Callable[[Scale], str] = lambda scale: "none"
-    notes: str = ""
+    data: Callable[[Scale], str] = lambda scale: "none"  #: ``data(scale)`` is a fingerprint of what the runs read
+    notes: str = ""  #: what was thinned and why; it goes into the record
 
 
 class Planned(NamedTuple):
@@ -59,12 +51,7 @@ class Plan(NamedTuple):
 
 
 def plan(study: Study, *, scale: Scale = "small", seeds: int | None = None) -> Plan:
-    """List the runs of a study and compute their keys.
-
-    Raises:
-        StudyMisuse: unknown scale, or fewer than one seed.
-        StudyError: the grid is empty, repeats a config, or holds one that is no dataclass of plain values with a seed.
-    """
+    """List the runs of a study and compute their keys; a ``StudyError`` says what makes no sense."""
     count = study.seeds if seeds is None else seeds
     if scale not in ("small", "full") or count < 1:
         raise StudyMisuse(f"the scale must be small or full, and seeds at least 1; got {scale!r} and {count}")

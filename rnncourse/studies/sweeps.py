@@ -61,19 +61,10 @@ def sweep(
     again, it does what is missing. Sweeps of several processes at the same time share the work. Runs that are kept with
     the records, in ``unfinished/NAME``, count as done.
 
-    Args:
-        study: what to run.
-        scale: ``small`` or ``full``.
-        seeds: number of seeds; the study's own by default.
-        workers: processes on this machine; one per core by default. With 1, the runs take place in this process.
-        scheduler: address of a Dask scheduler, whose workers then do the runs.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        folder: where the runs of this study lie; by default, its own folder in ``RNNCOURSE_RUNS`` or the cache.
-        progress: called at the start and after every run.
-
-    Raises:
-        StudyMisuse: unknown scale or device; fewer than one seed or worker; workers of this machine and a scheduler.
-        StudyError: the grid makes no sense, the scheduler does not answer, or the disk is full.
+    The runs take place in so many ``workers`` on this machine, one per core by default (1 is this process), or on those
+    of the Dask ``scheduler`` at an address; the ``device`` is ``auto``, ``cpu``, ``cuda`` or ``cuda:N``. They lie in
+    ``folder``, by default the study's own in ``RNNCOURSE_RUNS`` or the cache. ``progress`` is called at the start and
+    after every run. A ``StudyMisuse`` says what was asked wrongly, a ``StudyError`` what went wrong.
     """
     check_place(device, workers, scheduler)
     wanted = plan(study, scale=scale, seeds=seeds)

@@ -103,12 +103,7 @@ def _in_words(error: BaseException) -> str:
 
 
 def do_all(do: Execute, runs: Iterator[Planned], workers: int | None, scheduler: str) -> Outcomes:
-    """Do runs in so many processes of this machine, one per core by default, or on the cluster of a scheduler.
-
-    Raises:
-        StudyMisuse: the scheduler's address is none.
-        StudyError: it does not answer or goes away, or has no workers.
-    """
+    """Do runs in so many processes of this machine, one per core by default, or on the cluster of a scheduler."""
     if scheduler:
         return _on_cluster(do, runs, scheduler)
     from joblib import cpu_count

@@ -22,11 +22,8 @@ class Panel:
     remains where there is no kernel: the picture for the first, a caption for the second. The picture is no
     part of the caption's HTML, because its bytes differ between machines and the HTML may not.
 
-    Args:
-        function: draws and returns a Matplotlib figure, else a ``TypeError``; its arguments are the controls.
-        needs: what a move makes Python do, in a few words.
-        **controls: one ipywidgets control, or an abbreviation such as ``(1, 5)``, for each argument; the controls
-            that came of them are the attribute of this name.
+    The function draws and returns a Matplotlib figure; its arguments are the controls, each an ipywidgets control or an
+    abbreviation such as ``(1, 5)``. ``needs`` says what a move makes Python do, in a few words.
     """
 
     def __init__(self, function: Callable[..., Figure], *, needs: str = "trains again", **controls: Any) -> None:
@@ -53,11 +50,6 @@ class Panel:
                 control.continuous_update = False
         self._view = ipywidgets.VBox([interactive, self._picture])
 
-    @property
-    def values(self) -> dict[str, Any]:
-        """The controls' present values, by the name of the function's argument."""
-        return {name: control.value for name, control in self.controls.items()}
-
     def caption_html(self) -> str:
         """What stands under the still picture."""
         return (
@@ -66,7 +58,7 @@ class Panel:
         )
 
     def _described(self) -> str:
-        return ", ".join(f"{name} = {value}" for name, value in self.values.items())
+        return ", ".join(f"{name} = {control.value}" for name, control in self.controls.items())
 
     def _ipython_display_(self) -> None:
         picture = {"image/png": b64encode(self._picture.value).decode(), "text/plain": f"Panel: {self._described()}"}
