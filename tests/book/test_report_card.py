@@ -192,7 +192,8 @@ def of_boxes(book: Sources) -> Iterator[tuple[str, Sources | None]]:
                 yield f"title {name}", replace(book, boxes={**book.boxes, name: box._replace(title=title)})
         yield f"unmeasured {name}", replace(book, boxes={**book.boxes, name: box._replace(measured="")})
     for claim in (book.said.claims[name] for name in book.boxes):
-        yield from ((f"rule {claim.id}", with_claim(book, claim, **mutant)) for mutant in rule_mutants(claim))
+        if book.verdicts[claim.id] != "undecided":  # what an interval leaves open stays open when it is turned round
+            yield from ((f"rule {claim.id}", with_claim(book, claim, **mutant)) for mutant in rule_mutants(claim))
         if claim.argued or claim.untested:
             for verdict in VERDICTS.keys() - {claim.verdict or "not-tested"}:
                 yield f"verdict {claim.id}", with_claim(book, claim, verdict=verdict)

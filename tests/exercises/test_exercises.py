@@ -32,6 +32,7 @@ OTHERWISE = {
     "same-sum": ([1, 3], [2, 3]),
     "fifth-step": 0.09,
     "across-the-cut": ("state", "learns"),
+    "erase-evidence": ("below", "better"),
 }
 
 
