@@ -58,15 +58,15 @@ def _last_step(output: Tensor | tuple[Tensor, ...]) -> Tensor:
 
 
 def effective_width(influence: Tensor, *, share: float = 0.95) -> int:
-    """The smallest number of last steps that hold a share of the squared influence ``(time,)``.
+    """The smallest number of last steps that carry a share of the influence ``(time,)``, which is not squared.
 
     Raises:
         ValueError: ``share`` is not above 0 and up to 1, or no step has any influence.
     """
     if not 0 < share <= 1:
         raise ValueError(f"share must lie in (0, 1], got {share}.")
-    squares = influence.double().square().flip(0)
-    if influence.ndim != 1 or not squares.sum() > 0:
+    last_first = influence.double().flip(0)
+    if influence.ndim != 1 or not last_first.sum() > 0:
         raise ValueError("influence must be (time,) with at least one entry above 0: nothing reaches the output.")
-    held = squares.cumsum(0) / squares.sum()
-    return int((held < share * (1 - 1e-12)).sum()) + 1
+    carried = last_first.cumsum(0) / last_first.sum()
+    return int((carried < share * (1 - 1e-12)).sum()) + 1

@@ -68,8 +68,8 @@ def test_the_effective_width_counts_back_from_the_end() -> None:
     assert effective_width(torch.tensor([1.0, 0.0, 0.0])) == 3
     assert effective_width(torch.ones(20)) == 19
     assert effective_width(torch.ones(20), share=1) == 20
-    assert effective_width(torch.tensor([3.0, 4.0]), share=0.64) == 1
-    assert effective_width(torch.tensor([3.0, 4.0]), share=0.65) == 2
+    assert effective_width(torch.tensor([3.0, 5.0]), share=0.62) == 1
+    assert effective_width(torch.tensor([3.0, 5.0]), share=0.63) == 2
 
 
 @pytest.mark.parametrize(

@@ -292,7 +292,7 @@ def test_the_receptive_field_is_the_gradient_of_a_stack_of_ones(
     assert reach.paths == pytest.approx(paths.numpy(), rel=1e-9, abs=0)
     assert reach.reached == (slope > 0).sum()
     assert reach.field == stacked_field(kernel, dilations[:depth])
-    assert reach.width == effective_width(paths.sqrt())
+    assert reach.width == effective_width(paths)
     fading = keep ** np.arange(steps - 1, -1, -1.0)
     assert reach.fading == pytest.approx(fading / fading.sum(), rel=1e-9, abs=0)
     if kernel == 1:

@@ -513,7 +513,7 @@ def _looks(net: nn.Module, x: Tensor, when: str) -> dict[str, float]:
     effects = _flips(net, part).square()
     return {
         f"reach_{when}": int((influence > 0).sum()),
-        f"width_{when}": effective_width(influence.sqrt()),
+        f"width_{when}": effective_width(influence),
         f"gradient_{when}": 100 * float(influence[0] / influence.sum()),
         f"flip_{when}": 100 * float(effects[0] / effects.sum()),
     }

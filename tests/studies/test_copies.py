@@ -12,8 +12,8 @@ BOOK = Path(__file__).parents[2] / "book"
 COPIED = {
     "22-sequence-tasks": (
         *("synthetic_tagging", "plain", "either", "sentence", "phrase", "object_of", "TAG_WORDS", "AMBIGUOUS", "TAGS"),
-        *("synthetic_tones", "spectrogram"),
     ),
+    "23-reach-and-readout": ("synthetic_tones", "spectrogram"),
     "34-gates-at-work": ("WINDOW", "AT", "threshold", "find_events", "match"),
     "51-deeper-and-sideways": ("sparse_events", "moving_shapes", "SHAPES"),
 }
