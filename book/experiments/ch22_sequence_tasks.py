@@ -1,7 +1,7 @@
-"""Sequence tasks: what reads what, how far, and at which lengths. All data are synthetic but the images of digits.
+"""Sequence tasks: what reads what. All data are synthetic but the images of digits.
 
-Six small tasks share one grid. In each the baselines stand beside the networks, and run k of every model has seed k, so
-differences can be taken seed by seed.
+Four small tasks share one grid. In each the baselines stand beside the networks, and run k of every model has seed k,
+so differences can be taken seed by seed.
 """
 
 import hashlib
@@ -19,24 +19,17 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from book.experiments.memory_tasks import kept_value
 from rnncourse import networks
 from rnncourse.data.reviews import NEGATIVE, PADDING, POSITIVE, Sentences, synthetic_reviews
-from rnncourse.initialisation import forget_bias_
 from rnncourse.networks import CausalConvolutions
-from rnncourse.receptive_field import effective_width, input_influence
 from rnncourse.studies import Study
 from rnncourse.training import fit, set_seed
 
-__all__ = ["DISTANCES", "LENGTHS", "LONGEST", "STUDIES", "TRAINED_LENGTHS", "Config"]
+__all__ = ["STUDIES", "TRAINED_LENGTHS", "Config"]
 
-DISTANCES = (4, 8, 16, 32, 64)
 TRAINED_LENGTHS = tuple(range(4, 21))
-LENGTHS = (6, 12, 20, 30, 40, 60, 80)
-LONGEST = max(LENGTHS)
-_TEST_SEED = 10_000
 Arrays = tuple[Tensor, Tensor]
-Metrics = Mapping[str, float | list[float]]
+Metrics = Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -44,9 +37,9 @@ class Config:
     """One run.
 
     Attributes:
-        task: ``images``, ``sentiment``, ``tags``, ``lengths``, ``distance`` or ``tones``.
+        task: ``images``, ``sentiment``, ``tags`` or ``tones``.
         model: what learns it; the baselines are among them.
-        setting: ``raw`` or ``spectrogram`` for tones, the number of steps for ``distance``, else empty.
+        setting: ``raw`` or ``spectrogram`` for tones, else empty.
         seed: of data, initial weights and order of the batches.
     """
 
@@ -113,11 +106,9 @@ MODELS: Mapping[str, tuple[str, ...]] = {
     "images": ("majority", "linear", "mlp", "rows"),
     "sentiment": ("majority", "bag", "pairs", "gru"),
     "tags": ("majority", "forward", "delayed", "both"),
-    "lengths": ("bag", "mlp-start", "mlp-end", "cnn", "rnn", "gru"),
-    "distance": ("cnn", "dilated", "rnn", "lstm", "lstm-open"),
     "tones": ("linear", "cnn", "rnn", "lstm"),
 }
-_SETTINGS = {"tones": ("raw", "spectrogram"), "distance": tuple(map(str, DISTANCES))}
+_SETTINGS = {"tones": ("raw", "spectrogram")}
 
 
 def grid(scale: str, seeds: int) -> list[Config]:
@@ -185,11 +176,8 @@ def _cut(x: Tensor, y: Tensor, *ends: int) -> list[Arrays]:
 
 
 def _recurrent(kind: str, inputs: int, units: int, **options: bool) -> networks.Recurrent:
-    kinds = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM, "lstm-open": nn.LSTM}
+    kinds = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
     layer: networks.Recurrent = kinds[kind](inputs, units, batch_first=True, **options)
-    if kind == "lstm-open":
-        assert isinstance(layer, nn.LSTM)
-        forget_bias_(layer, 3.0)
     return layer
 
 
@@ -421,26 +409,6 @@ def planted_pair(count: int, *, seq_len: int, seed: int, longest: int) -> tuple[
     return np.pad(ids, ((0, 0), (0, longest - seq_len))), classes
 
 
-def _lengths(config: Config) -> Metrics:
-    def made(lengths: Sequence[int], count: int, seed: int) -> Arrays:
-        # Only the perceptron needs places for the longest string; the others read what is there.
-        longest = LONGEST if config.model.startswith("mlp") else max(lengths)
-        parts = [planted_pair(count, seq_len=n, seed=seed + n, longest=longest) for n in lengths]
-        x, y = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return _tensors(_to_the_end(x) if config.model == "mlp-end" else x, y)
-
-    start = 100_000 * config.seed
-    train, validation = made(TRAINED_LENGTHS, 200, start), made(TRAINED_LENGTHS, 30, start + 1000)
-    tests = [made((n,), 500, start + 2000) for n in LENGTHS]
-    if config.model == "bag":
-        bag = LogisticRegression(max_iter=1000).fit(_counts(train[0], PAIR_SYMBOLS), train[1])
-        return {"accuracies": [_right(bag.predict(_counts(x, PAIR_SYMBOLS)), y) for x, y in tests]}
-    set_seed(config.seed)
-    net = _length_network(config.model)
-    _learn(net, train, validation, seed=config.seed, epochs=8)
-    return {"accuracies": [_right(_named(net, x), y) for x, y in tests], "parameters": _size(net)}
-
-
 class PlaceByPlace(nn.Module):
     """A multilayer perceptron on a sequence of tokens, one-hot, each place with weights of its own.
 
@@ -462,74 +430,6 @@ class PlaceByPlace(nn.Module):
         one_hot = nn.functional.one_hot(ids, self.tokens)[..., 1:].flatten(1)
         logits: Tensor = self.head(torch.relu(self.hidden(one_hot.to(self.hidden.weight.dtype))))
         return logits
-
-
-def _length_network(model: str) -> nn.Module:
-    tokens = PAIR_SYMBOLS + 1
-    if model.startswith("mlp"):
-        return PlaceByPlace(tokens, LONGEST, 32, 2)
-    if model == "cnn":
-        convolutions = CausalConvolutions(8, 16, kernel_size=2, dilations=(1,))
-        return SequenceClassifier(convolutions, width=16, num_classes=2, read="max", num_embeddings=tokens)
-    return SequenceClassifier(_recurrent(model, 8, 16), width=16, num_classes=2, num_embeddings=tokens)
-
-
-def _to_the_end(ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The same strings with their padding in front."""
-    moved = np.zeros_like(ids)
-    for row, source in zip(moved, ids, strict=True):
-        length = np.count_nonzero(source)
-        row[len(row) - length :] = source[:length]
-    return moved
-
-
-# --- How far back a value can be fetched
-
-
-def _distance(config: Config) -> Metrics:
-    distance = int(config.setting)
-    train, validation, test = (
-        _tensors(*kept_value(count, distance=distance, seed=3 * config.seed + part))
-        for part, count in enumerate((3200, 300, 1000))
-    )
-    set_seed(config.seed)
-    if config.model in ("cnn", "dilated"):
-        dilations = (1, 2, 4, 8, 16) if config.model == "dilated" else (1,) * 5
-        convolutions = CausalConvolutions(2, 12, kernel_size=3, dilations=dilations)
-        net = SequenceClassifier(convolutions, width=12, num_classes=2)
-    else:
-        units = 40 if config.model == "rnn" else 20
-        net = SequenceClassifier(_recurrent(config.model, 2, units), width=units, num_classes=2)
-    before = _looks(net, test[0], "untrained")
-    _learn(net, train, validation, seed=config.seed, epochs=4)
-    score = {"accuracy": _right(_named(net, test[0]), test[1]), "parameters": _size(net)}
-    return {**score, **before, **_looks(net, test[0], "trained")}
-
-
-def _looks(net: nn.Module, x: Tensor, when: str) -> dict[str, float]:
-    """How far the network looks, and the first step's part in it, by gradients and by turning one sign at a time."""
-    part = x[:50]
-    influence = input_influence(net, part).square()
-    effects = _flips(net, part).square()
-    return {
-        f"reach_{when}": int((influence > 0).sum()),
-        f"width_{when}": effective_width(influence),
-        f"gradient_{when}": 100 * float(influence[0] / influence.sum()),
-        f"flip_{when}": 100 * float(effects[0] / effects.sum()),
-    }
-
-
-def _flips(net: nn.Module, x: Tensor) -> Tensor:
-    """Root mean square change of the logits' difference when the value of one step changes its sign, ``(time,)``."""
-    net.eval()
-    changes = []
-    with torch.no_grad():
-        usual = net(x).diff(dim=1)
-        for step in range(x.shape[1]):
-            turned = x.clone()
-            turned[:, step, 0] *= -1
-            changes.append((net(turned).diff(dim=1) - usual).square().mean().sqrt())
-    return torch.stack(changes).double()
 
 
 # --- Tones, as samples and as a spectrogram
@@ -585,8 +485,6 @@ _RUNS: Mapping[str, Callable[[Config], Metrics]] = {
     "images": _images,
     "sentiment": _sentiment,
     "tags": _tags,
-    "lengths": _lengths,
-    "distance": _distance,
     "tones": _tones,
 }
 
@@ -599,7 +497,7 @@ def fingerprint(scale: str) -> str:
 
 STUDY = Study(
     name="sequence-tasks",
-    about="What reads what, how far and at which lengths: six small tasks with their baselines.",
+    about="What reads what: four small tasks with their baselines.",
     seeds=5,
     grid=grid,
     run=run,

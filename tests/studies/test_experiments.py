@@ -566,7 +566,7 @@ def test_turning_a_sign_finds_the_one_step_that_counts() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return torch.stack([x[:, 2, 0], torch.zeros(len(x))], dim=1)
 
-    assert tasks._flips(Reads(), torch.ones(4, 5, 2)).tolist() == [0, 0, 2, 0, 0]
+    assert reach.flips(Reads(), torch.ones(4, 5, 2)).tolist() == [0, 0, 2, 0, 0]
 
 
 def test_what_is_compared_at_equal_reach_or_size_is_equal() -> None:
