@@ -178,7 +178,7 @@ def retention_grid(scale: str, seeds: int) -> list[RetentionConfig]:
     """Recurrent networks beside each stack at both sides of its border; the small scale has the near border alone."""
     borders = (("plain", 10), ("plain", 11), ("dilated", 62), ("dilated", 63))[: 2 if scale == "small" else 4]
     networks = [(model, distance) for stack, distance in borders for model in (stack, "rnn", "lstm", "lstm-open")]
-    return [RetentionConfig(*network, RATES[0], seed) for network in networks for seed in range(seeds)]
+    return [RetentionConfig(*network, lr, seed) for lr in RATES[:2] for network in networks for seed in range(seeds)]
 
 
 def run_retention(config: RetentionConfig, device: str) -> Metrics:
