@@ -68,7 +68,7 @@ FIRST = {
         "ft": "f-t",
     },
     "book/notebooks/": {
-        "h_{t-1}": "11-one-step#the-general-rule",
+        "h_{t-1}": "12-lstm-and-gru#one-step-of-a-gru",
         "∂L/∂h": "11-one-step#back-through-two-steps",
         "tanh": "24-vanishing-gradients#tanh-or-relu",
         "find_events": "34-gates-at-work",
