@@ -111,9 +111,14 @@ class ToneConfig:
 
 
 def tone_grid(scale: str, seeds: int) -> list[ToneConfig]:
-    """CNN, RNN and LSTM at both readouts, at one rate: on the wave, or at the small scale on the spectrogram."""
+    """CNN, RNN and LSTM at both readouts, at one rate: on the wave, or at the small scale on the spectrogram.
+
+    Two controls stand beside them at full scale: a CNN that reaches the whole wave, and a linear model of all frames.
+    """
     features, cnn = ("spectrogram", "cnn-whole") if scale == "small" else ("raw", "cnn")
-    networks = product((cnn, "rnn", "lstm"), (features,), ("last", "max"))
+    networks = [*product((cnn, "rnn", "lstm"), (features,), ("last", "max"))]
+    if scale != "small":
+        networks += [("cnn-whole", "raw", "last"), ("linear", "spectrogram", "all")]
     return [ToneConfig(*network, RATES[0], seed) for network in networks for seed in range(seeds)]
 
 
