@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from traitlets import Int, List, Unicode
+from traitlets import Int, List, Unicode, default
 
 from rnncourse.cells import FloatArray, gru_sequence, softmax
 from rnncourse.widgets.base import Fallback, Numbers, PageWidget, fixed
@@ -66,7 +66,6 @@ class Reading(NamedTuple):
 
 
 _WORDS, _SIZES = ["i", "am", "not", "happy", "sad"], {"embedding_dim": 4, "hidden_size": 3}
-_ZEROS = np.zeros((), layout(words=len(_WORDS), classes=6, **_SIZES)).tobytes()
 
 
 class SentenceReader(PageWidget):
@@ -84,11 +83,16 @@ class SentenceReader(PageWidget):
     words = List(Unicode(), _WORDS, minlen=1, maxlen=5_000)
     #: what it names
     classes = List(Unicode(), ["sadness", "joy", "love", "anger", "fear", "surprise"], minlen=2, maxlen=12)
-    weights = Unicode(base64.b64encode(_ZEROS).decode())  #: its arrays in base64, as `layout` says
+    weights = Unicode()  #: its arrays in base64, as `layout` says
     embedding_dim = Int(_SIZES["embedding_dim"], min=1, max=128)  #: numbers per word
     hidden_size = Int(_SIZES["hidden_size"], min=1, max=128)  #: units of each direction
     #: sentences it was tested on, percent right before its weights were rounded, and after; zeros where none are known
     held_out = Numbers((3,), (0, 0, 0))
+
+    @default("weights")
+    def _zeros(self) -> str:
+        zeros = np.zeros((), layout(words=len(_WORDS), classes=6, **_SIZES))
+        return base64.b64encode(zeros.tobytes()).decode()
 
     @property
     def reading(self) -> Reading:
