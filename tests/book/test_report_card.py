@@ -33,7 +33,18 @@ KINDS = {
     "figure described": 8,
 }
 QUESTIONS = [
-    *("HW5 Q1", "HW5 Q1(c)", "HW5 Q2", "HW5 Q3(a)", "HW5 Q3(b)", "HW5 Q4", "HW5 Q6-A", "HW5 Q6-B", "HW5 Q6-C"),
+    *(
+        "HW5 Q1",
+        "HW5 Q1(c)",
+        "HW5 Q2",
+        "HW5 Q3(a)",
+        "HW5 Q3(b)",
+        "HW5 Q3",
+        "HW5 Q4",
+        "HW5 Q6-A",
+        "HW5 Q6-B",
+        "HW5 Q6-C",
+    ),
     *("HW5 Q7", "HW5 Q7(a)", "HW5 Q7(b)", "HW5 Q7(c)", "HW5 Q7(d)", "HW5 Q7(e)"),
     *("HW6 Q1", "HW6 Q1(b)", "HW6 Q2", "HW6 Q3", "HW6 Q4"),
 ]
