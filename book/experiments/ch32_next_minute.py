@@ -1,27 +1,38 @@
-"""Two studies for *Power*: the coursework's four networks, trained to the plateau, forecast the next minute.
+"""One recipe for the household's next minute, for chapters 3.2 to 3.5: the coursework's networks at their plateau.
 
-``next-minute-rates`` chooses the learning rate of each network on the validation part: the same rates, seeds and
-number of passes for all. ``next-minute`` trains each network at its rate, on squared and on absolute errors, and scores
-it beside forecasts that need no network. Everything is in standard deviations of the training part.
+``next-minute-rates`` chooses the learning rate of each network on the validation part. ``next-minute`` trains each
+network at its rate and scores it beside forecasts that need no network: on squared and on absolute errors, on windows
+of 30, 60 and 120 minutes, on three rolling origins, with a gate taken away, and with the forget gate's bias at 1. All
+rows of one origin forecast the same minutes. Everything is in standard deviations of the training part.
 
-Cost, in hours of one thread: a pass over the 178,605 training windows takes about 22 s (RNN), 68 s (GRU), 84 s (LSTM)
-and 170 s (BiLSTM), so four networks take 0.1 hours a pass. The rates take 1.8 hours; each seed of the table takes 1.2
-hours for squared errors and as many for absolute ones, five seeds 11.8; the longer trainings take 2.4. The grid is in
-the order of worth: seed by seed, and in a seed squared errors first.
+Cost, in minutes of one thread: a pass over all training windows takes about 0.4 (RNN), 1.1 (GRU), 1.1 (LSTM) and 2.5
+(BiLSTM). The families of the grid stand in the order of worth; a sweep cut short leaves whole seeds of the first.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
-from book.experiments.ch32_power import GAP, JUMP, LOSSES, NETWORKS, daily_sums
+from book.experiments.ch34_gates_at_work import (
+    BEFORE,
+    _around,
+    _openness,
+    find_events,
+    threshold,
+)
+from rnncourse.ablation import ablate, learnable_parameters
 from rnncourse.baselines import Baseline, HarmonicRegression, LinearAutoregression, Mean, Persistence
 from rnncourse.data import Series, Split, Windows, chronological, fill_short_gaps, load_power, synthetic_power
-from rnncourse.networks import power_network
+from rnncourse.gates import trace_gates
+from rnncourse.initialisation import forget_bias_
+from rnncourse.networks import Forecaster, power_network
 from rnncourse.studies import Scale, Study, StudyError, recorded
 from rnncourse.training import FreshWindows, fit, one_cycle, predict, set_seed
 
@@ -32,9 +43,14 @@ Source = Literal["household", "synthetic"]
 Floats = NDArray[np.float64]
 Forecast = Callable[[Windows], Floats]
 
+GAP = 5  # minutes: longest gap that is filled, with the value before it
+JUMP = 0.2  # standard deviations: a smaller change from one minute to the next counts as steady
 DAY = 1440
-WINDOW = 60
+LONGEST = 120  # minutes: every forecast is for a target that has so many known minutes before it
+HELD_OUT = 0.15  # of the half year: the validation part, and the test part
 VALIDATED = 3  # every third validation window is looked at
+NETWORKS = ("rnn", "lstm", "gru", "bilstm")
+LOSSES: Mapping[str, Any] = MappingProxyType({"mse": nn.functional.mse_loss, "mae": nn.functional.l1_loss})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,20 +62,30 @@ class Config:
         seed: of the initial weights and the order of the windows.
         source: ``household`` or ``synthetic``.
         loss: what the network is trained on, ``mse`` or ``mae``; a baseline ignores it.
-        passes: over the training windows; 0 for a baseline.
+        window: minutes that a forecast sees.
+        origin: how many test parts earlier the series ends; 0 reads all of it.
+        variant: of `rnncourse.ablation.VARIANTS`, what is taken from an LSTM.
+        forget_bias: of an LSTM at the start; None leaves torch's.
+        passes: over the drawn share of the training windows; 0 for a baseline and an untrained network.
+        share: of the training windows, drawn anew for each pass.
         lr: highest rate of the cycle.
-        share: of the training windows, drawn anew for each pass; 1 reads all of them in every pass.
         batch_size: windows per step.
+        traced: whether the gates of the network are read.
     """
 
     model: str
     seed: int
     source: Source
     loss: str = "mse"
+    window: int = 60
+    origin: int = 0
+    variant: str = "full"
+    forget_bias: float | None = None
     passes: int = 0
-    lr: float = 0.0
     share: float = 1.0
-    batch_size: int = 256
+    lr: float = 0.0
+    batch_size: int = 64
+    traced: bool = False
 
 
 @lru_cache(maxsize=2)
@@ -68,15 +94,29 @@ def minutes(source: Source) -> Series:
     return fill_short_gaps(load_power() if source == "household" else synthetic_power(days=14), limit=GAP)
 
 
-@lru_cache(maxsize=2)
-def _split(source: Source) -> Split:
-    split = chronological(minutes(source), window=WINDOW)
-    return replace(split, validation=split.validation[::VALIDATED])
+@lru_cache(maxsize=4)
+def split_of(source: Source, origin: int, window: int) -> Split:
+    """The task of one origin: its last 15 % is the test part, the 15 % before it validate, the rest trains."""
+    series = minutes(source)
+    held, rows = HELD_OUT, len(series)
+    kept = round(rows * (1 - origin * held))
+    cut = replace(series, values=series.values[:kept])
+    share = held * rows / kept
+    split = chronological(cut, window=LONGEST, train=1 - 2 * share, validation=share)
+    parts = {"train": split.train, "validation": split.validation[::VALIDATED], "test": split.test}
+    return replace(split, **{name: shorter(part, window) for name, part in parts.items()})
+
+
+def shorter(windows: Windows, window: int) -> Windows:
+    """Windows of fewer rows with the same targets."""
+    if not 1 <= window <= windows.window:
+        raise ValueError(f"window is {window}; expected 1 to the {windows.window} rows at hand.")
+    return replace(windows, window=window, starts=windows.starts + (windows.window - window))
 
 
 def run_rate(config: Config, device: str) -> dict[str, Any]:
     """Train a network and judge it on the validation part: losses by pass, and the lowest of them, ``best_loss``."""
-    _, measured = train(config, _split(config.source), device)
+    _, measured = train(config, split_of(config.source, config.origin, config.window), device)
     return measured | {"best_loss": min(measured["validation_loss"])}
 
 
@@ -85,14 +125,18 @@ def run(config: Config, device: str) -> dict[str, Any]:
 
     Returns:
         On all test windows: ``mse``, ``mae``, and sums of errors by day and `by_jump`. ``interval`` holds 95 % of the
-        errors on the validation part, and ``coverage`` is its share of the test errors. Number of ``parameters``. Of a
-        network also what `train` says.
+        errors on the validation part, and ``daily_covered`` counts the test errors inside it by day. Number of
+        ``parameters``. Of a network also what `train` says and its `influence`; where it is traced also `gates`.
     """
-    split = _split(config.source)
+    split = split_of(config.source, config.origin, config.window)
     if config.model in NETWORKS:
-        forecast, measured = train(config, split, device)
+        net, measured = train(config, split, device)
+        forecast = _forecast(net, device)
+        measured["influence"] = influence(net, split.test)
+        if config.traced:
+            measured |= gates(net, split)
     else:
-        fitted = _baselines()[config.model].fit(split.train)
+        fitted = _baselines(config.window)[config.model].fit(split.train)
         forecast, measured = fitted.predict, {"parameters": fitted.parameters}
     errors = forecast(split.test) - split.test.targets
     low, high = np.quantile(forecast(split.validation) - split.validation.targets, (0.025, 0.975))
@@ -101,32 +145,47 @@ def run(config: Config, device: str) -> dict[str, Any]:
         "mae": np.mean(np.abs(errors)),
         "test_windows": len(errors),
         "interval": [low, high],
-        "coverage": np.mean((low <= errors) & (errors <= high)),
         **measured,
         **by_jump(errors[:, 0], split.test),
-        **daily_sums(errors, split.test.times),
+        **by_day(errors[:, 0], (low <= errors[:, 0]) & (errors[:, 0] <= high), split.test.times),
     }
 
 
-def _baselines() -> dict[str, Baseline]:
+def _baselines(window: int) -> dict[str, Baseline]:
     return {
         "mean": Mean(),
         "persistence": Persistence(),
-        "ar": LinearAutoregression(WINDOW),
-        "ar-harmonics": HarmonicRegression(DAY, harmonics=4, lags=WINDOW),
+        "ar": LinearAutoregression(window),
+        "ar-harmonics": HarmonicRegression(DAY, harmonics=4, lags=window),
     }
 
 
-def train(config: Config, split: Split, device: str) -> tuple[Forecast, dict[str, Any]]:
-    """Train a network; its forecast, with the weights of the pass that validation finds best.
+def _forecast(net: Forecaster, device: str) -> Forecast:
+    return lambda windows: predict(net, windows.every[windows.starts], device=device).astype(np.float64)
 
-    Returns:
-        Forecast of windows. Losses by pass, ``train_loss`` while the weights moved and ``validation_loss`` after the
-        pass; ``best_pass``, from 1; number of ``parameters`` and of ``train_windows``, and how many windows were read,
-        ``windows_seen``.
-    """
+
+def build(config: Config) -> Forecaster:
+    """The untrained network of a config, its weights drawn from the config's seed."""
     set_seed(config.seed)
     net = power_network(config.model)  # type: ignore[arg-type]
+    if config.forget_bias is not None:
+        forget_bias_(net.rnn, config.forget_bias)  # type: ignore[type-var]
+    if config.variant != "full":
+        net.rnn = ablate(net.rnn, config.variant)  # type: ignore[arg-type, assignment]
+    return net
+
+
+def train(config: Config, split: Split, device: str) -> tuple[Forecaster, dict[str, Any]]:
+    """Train a network; it ends with the weights of the pass that validation finds best.
+
+    Returns:
+        The network. Losses by pass, ``train_loss`` while the weights moved and ``validation_loss`` after the pass;
+        ``best_pass``, from 1; number of ``parameters`` and of ``train_windows``, and how many windows were read,
+        ``windows_seen``.
+    """
+    net = build(config)
+    if config.passes == 0:
+        return net.eval(), {"parameters": learnable_parameters(net)}
     windows = FreshWindows(split.train, round(config.share * len(split.train)), config.batch_size)
     history = fit(
         net,
@@ -140,12 +199,8 @@ def train(config: Config, split: Split, device: str) -> tuple[Forecast, dict[str
         device=device,
         progress=False,
     )
-
-    def forecast(of: Windows) -> Floats:
-        return predict(net, of.every[of.starts], device=device).astype(np.float64)
-
-    return forecast, {
-        "parameters": sum(weight.numel() for weight in net.parameters()),
+    return net.eval(), {
+        "parameters": learnable_parameters(net),
         "train_windows": len(split.train),
         "windows_seen": config.passes * windows.per_epoch,
         "best_pass": history.best_epoch,
@@ -169,16 +224,66 @@ def by_jump(errors: Floats, windows: Windows) -> dict[str, list[float]]:
     }
 
 
+def by_day(errors: Floats, covered: NDArray[np.bool_], times: NDArray[np.datetime64]) -> dict[str, list[float]]:
+    """Sums per day of errors ``(n,)``, of the errors inside the interval and of their number."""
+    _, first = np.unique(times.astype("datetime64[D]"), return_index=True)
+    sums = {"squared": errors**2, "absolute": np.abs(errors), "covered": covered, "count": np.ones(len(errors))}
+    return {f"daily_{name}": np.add.reduceat(np.asarray(w, float), first).tolist() for name, w in sums.items()}
+
+
+def ordinary(windows: Windows) -> torch.Tensor:
+    """Windows that do not overlap, ``(n, window, feature)``."""
+    starts, last = [], -windows.window
+    for start in windows.starts:
+        if start >= last + windows.window:
+            starts.append(start)
+            last = start
+    return torch.from_numpy(windows.every[np.array(starts)].astype(np.float32))
+
+
+def influence(net: Forecaster, windows: Windows) -> list[float]:
+    """Mean size of the forecast's gradient by each input of an ordinary window, oldest first."""
+    net.cpu()
+    x = ordinary(windows).requires_grad_()
+    (slope,) = torch.autograd.grad(net(x).sum(), x)
+    mean: list[float] = slope.abs().mean(dim=(0, 2)).double().tolist()
+    return mean
+
+
+PROFILED = 40  # ordinary windows whose keeping gate, averaged over units, is kept step by step
+KEEPS = {"lstm": "forget", "gru": "update"}  # the gate that decides what stays of the old state
+
+
+def gates(net: Forecaster, split: Split) -> dict[str, Any]:
+    """How the gates of an LSTM or a GRU stand on ordinary test windows and answer to a jump, per layer.
+
+    Returns:
+        What `_openness` and, of each direction of a jump, `_around` measure. Of the gate that keeps the old state,
+        ``profile``, its mean over units in `PROFILED` windows after the warm-up: ``(layers, windows, steps)``.
+    """
+    trace = trace_gates(net.rnn, ordinary(split.test))  # type: ignore[arg-type]
+    measured: dict[str, Any] = _openness(net.kind, trace)
+    for name, events in find_events(split, threshold(split)).items():
+        measured |= _around(net.kind, name, net, split, events)
+    kept = trace[KEEPS[net.kind]][:, 0, :PROFILED, BEFORE:].double().mean(dim=-1)
+    return measured | {"profile": kept.numpy().round(4).tolist()}
+
+
 # ---- The grids.
 
-RATES = (1e-3, 3e-3, 1e-2)
-SHORT, PASSES, LONG = 2, 12, 24  # passes: to choose the rate, for the table, and to see what the table's leave
+RATES = (1e-3, 3e-3, 1e-2, 3e-2)
+SHARE = 0.25  # of the training windows in a pass
+SHORT, PASSES = 4, 24  # passes: to choose the rate, and for the table
+WINDOWS = (30, 120)  # beside 60
+ORIGINS = (1, 2)  # beside 0
+ABLATED = ("no_input", "no_forget", "no_output", "input_only", "forget_only")
 SMALL: dict[str, Any] = {"source": "synthetic", "passes": 2, "share": 0.05}
 
 
 def rates_grid(scale: Scale, seeds: int) -> list[Config]:
     """Each network once per rate and seed."""
-    how, models = ({"source": "household", "passes": SHORT}, NETWORKS) if scale == "full" else (SMALL, ("rnn",))
+    full: dict[str, Any] = {"source": "household", "passes": SHORT, "share": SHARE}
+    how, models = (full, NETWORKS) if scale == "full" else (SMALL, ("rnn",))
     return [
         Config(model=model, lr=rate, seed=seed, **how) for seed in range(seeds) for rate in RATES for model in models
     ]
@@ -199,22 +304,37 @@ def chosen_rates() -> dict[str, float]:
 
 
 def grid(scale: Scale, seeds: int) -> list[Config]:
-    """Baselines once; each network once per seed and loss; at full scale each once, for longer."""
-    source: Source = "household" if scale == "full" else "synthetic"
-    still = [Config(model=model, seed=0, source=source) for model in _baselines()]
+    """Baselines of every window and origin, then the families in the order of worth, each seed by seed."""
     if scale == "small":
+        still = [Config(model=model, seed=0, source="synthetic") for model in _baselines(60)]
         return still + [
             Config(model="rnn", lr=1e-2, seed=seed, loss=loss, **SMALL) for seed in range(seeds) for loss in LOSSES
         ]
+    places: list[dict[str, Any]] = [{}, *({"window": window} for window in WINDOWS)]
+    places += [{"origin": origin} for origin in ORIGINS]
+    still = [Config(model=model, seed=0, source="household", **place) for place in places for model in _baselines(60)]
     rates = chosen_rates()
-    table = [
-        Config(model=model, lr=rates[model], seed=seed, loss=loss, passes=PASSES, source=source)
+    return still + [
+        Config(model=model, seed=seed, source="household", **({"lr": rates[model]} | options))
+        for family in families()
         for seed in range(seeds)
-        for loss in LOSSES
-        for model in NETWORKS
+        for model, options in family
     ]
-    longer = [replace(one, passes=LONG) for one in table[: len(NETWORKS)]]
-    return still + table + longer
+
+
+def families() -> list[list[tuple[str, dict[str, Any]]]]:
+    """What is trained beside one another: networks with what differs from the recipe."""
+    recipe: dict[str, Any] = {"passes": PASSES, "share": SHARE}
+    gated = ("lstm", "gru")
+    main = [(model, recipe | {"traced": model in gated}) for model in NETWORKS]
+    untrained = [(model, {"passes": 0, "lr": 0.0, "traced": True}) for model in gated]
+    kept = {"forget_bias": 1.0, "traced": True}
+    bias = [("lstm", recipe | kept), ("lstm", {"passes": 0, "lr": 0.0} | kept)]
+    ablated = [("lstm", recipe | {"forget_bias": 1.0, "variant": variant}) for variant in ABLATED]
+    absolute = [(model, recipe | {"loss": "mae"}) for model in NETWORKS]
+    lengths = [(model, recipe | {"window": window}) for window in WINDOWS for model in NETWORKS]
+    origins = [(model, recipe | {"origin": origin}) for origin in ORIGINS for model in NETWORKS]
+    return [main, untrained + bias, absolute, ablated, lengths, origins]
 
 
 def _data(scale: Scale) -> str:
@@ -222,15 +342,16 @@ def _data(scale: Scale) -> str:
 
 
 _RECIPE = (
-    f"Gaps of up to {GAP} minutes repeat the value before them; no window reaches across a longer one. At full scale "
-    "every pass reads all training windows, in batches of 256, with one cycle of the rate over the whole training and "
-    f"gradients clipped at 1. Every third validation window is looked at after each pass."
+    f"Gaps of up to {GAP} minutes repeat the value before them; no window reaches across a longer one, and every "
+    f"target has {LONGEST} known minutes before it. At full scale a pass reads a quarter of the training windows, "
+    "drawn anew, in batches of 64, with one cycle of the rate over the whole training and gradients clipped at 1. "
+    "Every third validation window is looked at after each pass."
 )
 
 RATES_STUDY = Study(
     name="next-minute-rates",
     about="at which learning rate does each of the four networks forecast the next minute best?",
-    seeds=3,
+    seeds=2,
     grid=rates_grid,
     run=run_rate,
     data=_data,
@@ -244,9 +365,9 @@ NEXT_MINUTE = Study(
     grid=grid,
     run=run,
     data=_data,
-    notes=f"{_RECIPE} {PASSES} passes, and {LONG} once for each network, to see what {PASSES} leave. The rate of a "
-    "network is the one that next-minute-rates chooses, also for absolute errors. The weights of the best pass on the "
-    "validation part are scored on all test windows.",
+    notes=f"{_RECIPE} {PASSES} passes, which read each window six times. The rate of a network is the one that "
+    "next-minute-rates chooses, also for absolute errors, other windows, other origins and an LSTM without a gate. The "
+    "weights of the best pass on the validation part are scored on all test windows.",
 )
 
 STUDIES = (RATES_STUDY, NEXT_MINUTE)
