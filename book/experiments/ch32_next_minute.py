@@ -103,8 +103,8 @@ def split_of(source: Source, origin: int, window: int) -> Split:
     cut = replace(series, values=series.values[:kept])
     share = held * rows / kept
     split = chronological(cut, window=LONGEST, train=1 - 2 * share, validation=share)
-    parts = {"train": split.train, "validation": split.validation[::VALIDATED], "test": split.test}
-    return replace(split, **{name: shorter(part, window) for name, part in parts.items()})
+    validation = shorter(split.validation[::VALIDATED], window)
+    return replace(split, train=shorter(split.train, window), validation=validation, test=shorter(split.test, window))
 
 
 def shorter(windows: Windows, window: int) -> Windows:
@@ -169,7 +169,7 @@ def build(config: Config) -> Forecaster:
     set_seed(config.seed)
     net = power_network(config.model)  # type: ignore[arg-type]
     if config.forget_bias is not None:
-        forget_bias_(net.rnn, config.forget_bias)  # type: ignore[type-var]
+        forget_bias_(net.rnn, config.forget_bias)  # type: ignore[arg-type]
     if config.variant != "full":
         net.rnn = ablate(net.rnn, config.variant)  # type: ignore[arg-type, assignment]
     return net
