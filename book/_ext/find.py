@@ -234,22 +234,25 @@ def terms(doctree: nodes.document) -> Iterator[Answer]:
         for item in glossary.findall(nodes.definition_list_item):
             term = next(item.findall(nodes.term))
             meaning = next(item.findall(nodes.definition))
-            persian = _persian(meaning)
-            said = words(meaning).removesuffix(persian).strip()
+            said = words(meaning)
+            for persian in sorted(_persian(meaning), key=len, reverse=True):
+                said = said.replace(persian, "")
+            said = re.sub(r"(?: +[A-Z][\w ]+:)+$", "", said.strip())  # what led to a second Persian word
             yield Answer(words(term), "term", term["ids"][0], said, keys(words(term)))
-            if persian:
+            for persian in _persian(meaning):
                 asked_for = keys(persian, persian.replace(JOINER, " "))
                 yield Answer(persian, f"Persian for {words(term)}", term["ids"][0], said, asked_for)
 
 
-def _persian(meaning: nodes.Element) -> str:
-    inside, text = False, ""
+def _persian(meaning: nodes.Element) -> list[str]:
+    """The Persian words of a meaning: the textbooks' word, then others."""
+    inside, found = False, []
     for node in meaning.findall():
         if isinstance(node, nodes.raw):
             inside = 'lang="fa"' in node.astext()
         elif inside and isinstance(node, nodes.Text) and not isinstance(node.parent, nodes.raw):
-            text += str(node)
-    return text.strip()
+            found.append(str(node).strip())
+    return found
 
 
 def keys(*texts: str) -> tuple[str, ...]:

@@ -53,13 +53,14 @@ LAST_RULES = [
     (r"R\^2", "R²"),
     (r"[ \t]+", " "),
 ]
-# Letters of Arabic keyboards and of older texts, and digits of both scripts; an empty value drops a mark of vowels.
+# Letters of Arabic keyboards and of older texts, and digits of both scripts; an empty value drops a mark of vowels or
+# of the ezafe.
 LETTERS: dict[str, str] = {
     **dict(zip("كيىئأإآٱؤةۀ", "کیییااااوهه", strict=True)),
     **dict(zip("۰۱۲۳۴۵۶۷۸۹", "0123456789", strict=True)),
     **dict(zip("٠١٢٣٤٥٦٧٨٩", "0123456789", strict=True)),
     **{"٬": ",", "٫": ".", "−": "-"},
-    **{chr(mark): "" for mark in range(0x064B, 0x0653)},
+    **{chr(mark): "" for mark in range(0x064B, 0x0656)},
     "ـ": "",
 }
 _LETTERS = str.maketrans(LETTERS)
