@@ -181,7 +181,7 @@ def check(working: Working, digits: int) -> None:
 
 
 def check_latex(working: Working) -> None:
-    """Only macros of MathJax's base and AMS packages; braces and environments balanced; no minus zero."""
+    """Only macros that the site and Jupyter know; braces and environments balanced; no minus zero."""
     latex = working.latex
     macros = ["begin", "end", "text", "approx", "odot", "tanh", "sigma", "max", "operatorname", "times"]
     assert set(re.findall(r"\\([a-zA-Z]+)", latex)) <= set(macros)

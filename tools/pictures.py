@@ -55,7 +55,6 @@ def take(page: Page, shot: Shot) -> bytes:
     page.emulate_media(color_scheme="dark" if shot.scheme == "dark" else "light", reduced_motion="reduce")
     address, _, fragment = shot.page.partition("#")
     page.goto((SITE / address).as_uri() + (f"#{fragment}" if fragment else ""))
-    page.evaluate("() => window.MathJax?.startup?.promise ?? null")
     page.wait_for_timeout(500)  # fonts and widgets are drawn once more when they have arrived
     page.locator("#pst-back-to-top").evaluate("button => button.remove()")  # it would lie over the text
     page.locator(shot.place).first.evaluate("e => scrollTo(0, e.getBoundingClientRect().top + scrollY - 70)")

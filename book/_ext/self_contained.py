@@ -22,7 +22,7 @@ WIDGET_HOST = "rnn-widget-host"
 POLICY = {
     "default-src": "'self'",
     "script-src": "'self'",
-    "style-src": "'self' 'unsafe-inline'",  # MathJax writes its style sheet into the page
+    "style-src": "'self' 'unsafe-inline'",  # formulas carry styles of their own
     "img-src": "'self' data:",
     "font-src": "'self'",
     "connect-src": "'self'",

@@ -70,7 +70,7 @@
   // A box that scrolls sideways must be reachable by keyboard; one that does not should not be a stop. Boxes are measured
   // a few at a time, while nothing else is to do: all at once would hold up a slow processor for a second.
   const SCROLLING =
-    ".highlight pre, .cell_output pre, .text_html, .figure-frame, .pst-scrollable-table-container, div.math, mjx-container";
+    ".highlight pre, .cell_output pre, .text_html, .figure-frame, .pst-scrollable-table-container, .math";
   const measure = (boxes) => {
     const scrolls = boxes.map((box) => box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible");
     boxes.forEach((box, index) => {
@@ -115,9 +115,6 @@
   window.addEventListener("load", () => {
     mendLabels();
     measureSoon(allBoxes());
-  });
-  document.addEventListener("formula", ({ target }) => {
-    measureSoon([target, ...target.children].filter((box) => box.matches(SCROLLING)));
   });
   let pending = 0;
   window.addEventListener("resize", () => {

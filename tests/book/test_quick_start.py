@@ -1,4 +1,4 @@
-"""Pages without formulas load nothing for them; the theme's measuring is taken out, or the build says it cannot be."""
+"""The theme's measuring is taken out of its script, or the build says that it cannot be."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,16 +7,6 @@ import pytest
 from sphinx.errors import ExtensionError
 
 from book._ext import quick_start
-
-SCRIPTS = ["page.js", "_static/math.js", SimpleNamespace(attributes={"body": "window.MathJax = {}"})]
-
-
-@pytest.mark.parametrize(("body", "left"), [("<p>words</p>", 1), ('<p><span class="math notranslate">x</span></p>', 3)])
-def test_mathematics_comes_with_formulas_alone(body: str, left: int) -> None:
-    context = {"body": body, "script_files": list(SCRIPTS)}
-    quick_start.drop_mathematics(None, "page", "page.html", context, None)
-    assert len(context["script_files"]) == left
-    assert context["script_files"][0] == "page.js"
 
 
 def built(folder: Path, script: str) -> SimpleNamespace:

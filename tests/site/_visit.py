@@ -48,8 +48,8 @@ def survey(page: Page, watch: Watch, address: str) -> list[str]:
     found = watch.take()
     if count := probe(page, "unsetFormulas"):
         found.append(f"{count} formulas are not set")
-    if page.locator("mjx-merror, .rnn-widget-message").count():
-        found.append("a formula or a widget reports an error")
+    if page.locator(".rnn-widget-message").count():
+        found.append("a widget reports an error")
     return [f"{address}: {problem}" for problem in found]
 
 

@@ -60,15 +60,9 @@ const faint = (scenery) => {
 
 // ---- axe
 
-// What is left out is a repetition of what stays. A formula is drawn by hundreds of boxes without text, hidden from
-// screen readers, which hear the sentence beside them; a block of code has one ground, so one token of each class shows
-// every colour in it; of the rows and entries of one shape (elements, attributes, where there is text), two stay.
+// What is left out is a repetition of what stays: a block of code has one ground, so one token of each class shows every
+// colour in it; of the rows and entries of one shape (elements, attributes, where there is text), two stay.
 const thin = () => {
-  for (const formula of document.querySelectorAll("mjx-container")) {
-    formula.querySelector("mjx-math")?.replaceChildren();
-    const spoken = formula.querySelector("mjx-assistive-mml");
-    if (spoken) spoken.textContent = spoken.textContent;
-  }
   for (const block of document.querySelectorAll(".highlight pre")) {
     const seen = new Set();
     for (const token of block.querySelectorAll("span")) {
@@ -153,7 +147,7 @@ const runAxe = async (only) => {
 // Boxes that end right of the window, unless they scroll in a frame, which paper cannot, or are meant for screen readers
 // alone. Inside a formula or a drawing nothing is measured: they are boxes of their own.
 const cut = (onPaper) => [...document.querySelectorAll("main *")].filter((box) => {
-  if (box.closest("mjx-container *, svg *, .rnn-unseen, .visually-hidden")) return false;
+  if (box.closest("math *, svg *, .rnn-unseen, .visually-hidden")) return false;
   if (box.getBoundingClientRect().right <= innerWidth + 1) return false;
   if (!box.checkVisibility({ visibilityProperty: true })) return false;
   for (let frame = onPaper ? null : box.parentElement; frame; frame = frame.parentElement) {
@@ -168,7 +162,7 @@ const longestMotion = () => Math.max(...[...document.querySelectorAll("*")].flat
 }));
 
 const unsetFormulas = () =>
-  [...document.querySelectorAll(".math")].filter((box) => !box.querySelector("mjx-container")).length;
+  [...document.querySelectorAll(".math")].filter((box) => !box.querySelector("math")).length;
 
 // ---- Markup: each rule tells what is wrong with the page
 

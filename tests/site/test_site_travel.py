@@ -62,7 +62,7 @@ def test_a_traveller_goes_from_the_front_page_to_a_chapter_a_search_the_card_and
     page.locator(".bd-sidebar-primary a[href*=lstm-and-gru]").first.click()
     page.wait_for_url(f"**/{CHAPTER}")
     settle(page)
-    assert page.locator(".math").count() == page.locator(".math mjx-container").count() > 0
+    assert page.locator(".math").count() == page.locator(".math math").count() > 0
     assert page.locator("article img").evaluate_all("all => all.every(image => image.naturalWidth > 0)")
     widget = page.locator(".rnn-widget[data-ready='1']").first
     before = widget.locator("output").all_inner_texts()
