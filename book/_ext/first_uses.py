@@ -67,6 +67,8 @@ def link_first_uses(document: nodes.Element, known: list[str], docname: str) -> 
     """Link the first use of each term, and yield the terms that were linked here."""
     seen: set[str] = set()
     uses = pattern(known)
+    for element in document.findall(nodes.TextElement):
+        _join_lines(element)
     for node in list(document.findall(lambda node: isinstance(node, nodes.Text | addnodes.pending_xref))):
         if isinstance(node, addnodes.pending_xref):
             if node.get("reftype") == "term":
@@ -85,6 +87,19 @@ def link_first_uses(document: nodes.Element, known: list[str], docname: str) -> 
                 yield term
         if pieces:
             node.parent.replace(node, [*pieces, nodes.Text(text[end:])])
+
+
+def _join_lines(element: nodes.TextElement) -> None:
+    """Make one text of neighbouring texts: a paragraph comes in lines, and a term may stand on two of them."""
+    joined: list[nodes.Node] = []
+    for child in element.children:
+        if isinstance(child, nodes.Text) and joined and isinstance(joined[-1], nodes.Text):
+            joined[-1] = nodes.Text(str(joined[-1]) + str(child))
+        else:
+            joined.append(child)
+    if len(joined) < len(element.children):
+        element.children = []
+        element += joined
 
 
 def _link(text: str, term: str, docname: str) -> addnodes.pending_xref:

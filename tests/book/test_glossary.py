@@ -35,7 +35,7 @@ def test_the_glossary_is_read_whole_and_in_order() -> None:
 
 
 def test_the_first_use_is_linked_and_no_later_one() -> None:
-    text = paragraph("Biases, and a vanishing\ngradient. The bias, the gradients; an RNN and RNNs, batches.")
+    text = paragraph("Biases, and a vanishing", "\n", "gradient. The bias, the gradients; an RNN and RNNs, batches.")
     assert linked(text, paragraph("A gradient, a batch, a bias.")) == [
         ("Biases", "bias"),
         ("vanishing\ngradient", "vanishing gradient"),

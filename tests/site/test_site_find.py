@@ -10,9 +10,10 @@ import pytest
 from _access import Audit, thin
 from _server import TELEPHONE, Watch, settle
 from _visit import SCHEMES, in_scheme
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from playwright.sync_api import Browser, Page, expect
 
+from book._ext.first_uses import GLOSSARY, meant, pattern, terms
 from book._ext.search_words import tokens
 from tools import pairs
 
@@ -107,6 +108,32 @@ def test_every_term_of_the_glossary_is_found_in_both_languages_and_any_keyboard(
     answers = search.evaluate(DIRECTLY, [text for text, _ in asked])
     for (text, place), found in zip(asked, answers, strict=True):
         assert place in [row[0] for row in found], text
+
+
+NO_PROSE = "h1, h2, h3, h4, em, code, pre, thead, figcaption, a, .math, .cell_output, .admonition-title, .caption-text"
+
+
+def unlinked_first_uses(article: Tag, known: list[str]) -> list[str]:
+    """Terms of the glossary that a page uses before they are linked."""
+    uses, linked, missed = pattern(known), set(), []
+    apart = {id(inner) for inner in article.select(NO_PROSE)}
+    for node in article.descendants:
+        if isinstance(node, Tag):
+            if node.name == "a" and node.select_one(".std-term"):
+                linked.add(str(node["href"]).partition("#term-")[2].lower())
+        elif not any(id(parent) in apart for parent in node.parents):
+            terms_used = {meant(use[0], known) for use in uses.finditer(str(node))}
+            missed += [term for term in terms_used if term.replace(" ", "-").lower() not in linked]
+    return missed
+
+
+def test_a_term_is_linked_where_a_chapter_uses_it_first(site: Path) -> None:
+    known = terms(GLOSSARY.read_text(encoding="utf-8"))
+    for page in pairs.chapters():
+        article = soup_of(site, f"notebooks/{page.stem}").select_one("article")
+        assert article is not None
+        assert unlinked_first_uses(article, known) == [], page.stem
+        assert len(article.select("a .std-term")) > 5, page.stem
 
 
 def test_the_page_cuts_words_as_the_index_does(search: Page) -> None:
