@@ -110,7 +110,9 @@ def test_every_term_of_the_glossary_is_found_in_both_languages_and_any_keyboard(
         assert place in [row[0] for row in found], text
 
 
-NO_PROSE = "h1, h2, h3, h4, em, code, pre, thead, figcaption, a, .math, .cell_output, .admonition-title, .caption-text"
+NO_PROSE = (
+    "h1, h2, h3, h4, em, code, math, pre, thead, figcaption, a, .math, .cell_output, .admonition-title, .caption-text"
+)
 
 
 def unlinked_first_uses(article: Tag, known: list[str]) -> list[str]:
