@@ -24,6 +24,37 @@ from book._ext.search_words import JOINER, asked, spell, tokens
 
 NOTATION = "book/notation"
 SCRIPT = "found.js"
+# Words that a reader may use for those of the book; a question is asked in both.
+SYNONYMS = {
+    "bptt": "backpropagation through time",
+    "tbptt": "truncated backpropagation",
+    "seq2seq": "many to many",
+    "multiply-accumulate": "MACs",
+    "mac": "MACs",
+    "flop": "FLOPs",
+    "mse": "squared error",
+    "mae": "absolute error",
+    "ci": "confidence interval",
+    "ar": "autoregression",
+    "bow": "bag of words",
+    "xavier": "Glorot",
+    "lookback": "window",
+    "timestep": "step",
+    "time step": "step",
+    "cec": "cell state",
+    "memory cell": "cell state",
+    "candidate gate": "candidate",
+    "skip connection": "skip",
+    "naive forecast": "persistence",
+    "overfitting": "overfit",
+    "pos": "part of speech",
+    "ner": "tagging",
+    "cnn": "convolution",
+    "ode": "resting point",
+    "equilibrium": "fixed point",
+    "saturation": "saturate",
+    "learning curve": "validation loss",
+}
 _UNSEEN = (nodes.raw, nodes.comment, nodes.image, nodes.literal_block, addnodes.index, addnodes.toctree)
 
 
@@ -316,6 +347,7 @@ def table(app: Sphinx) -> dict[str, Any]:
         "sections": {name: [[s.anchor, s.title, s.text] for s in page.sections] for name, page in pages.items()},
         "answers": [[a.text, a.kind, name, a.anchor, a.summary, a.keys] for name, a in answers],
         "numbers": {"page": NUMBERS_PAGE, "rows": list(numbers(app))},
+        "synonyms": {asked(said): written for said, written in SYNONYMS.items()},
     }
 
 

@@ -100,6 +100,42 @@
       .sort((one, other) => other.weight - one.weight);
   };
 
+  // The question in the book's own words, where the reader's are others.
+  const inOtherWords = (query) => {
+    const question = ` ${splitQuery(query).join(" ")} `;
+    const found = Object.entries(FOUND.synonyms).filter(([said]) => question.includes(` ${said} `));
+    return found.map(([said, written]) => question.replace(` ${said} `, ` ${written} `).trim());
+  };
+
+  // How often each word is said, counted when the first question finds nothing.
+  let counted;
+  const counts = () => {
+    if (counted) return counted;
+    counted = new Map();
+    const texts = Object.values(FOUND.sections).flatMap((sections) => sections.flatMap(([, title, text]) => [title, text]));
+    for (const text of texts) {
+      for (const { forms } of BookWords.tokens(text)) counted.set(forms[0], (counted.get(forms[0]) ?? 0) + 1);
+    }
+    return counted;
+  };
+  // Whether a letter more, less or other makes one word of another, or two letters that change places.
+  const near = (one, other) => {
+    if (Math.abs(one.length - other.length) > 1) return false;
+    let from = 0;
+    while (from < one.length && one[from] === other[from]) from += 1;
+    const [a, b] = [one.slice(from), other.slice(from)];
+    return a.slice(1) === b || a === b.slice(1) || a.slice(1) === b.slice(1)
+      || (a.slice(2) === b.slice(2) && a[0] === b[1] && a[1] === b[0]);
+  };
+  const mended = (query) =>
+    splitQuery(query)
+      .map((word) => {
+        if (word.length < 4 || counts().has(word)) return word;
+        const known = [...counts()].filter(([other]) => other.length > 3 && near(word, other));
+        return known.sort(([, one], [, other]) => other - one)[0]?.[0] ?? word;
+      })
+      .join(" ");
+
   const excerpt = ({ text, inText }) => {
     const from = Math.max(0, (inText[0]?.start ?? 0) - NEAR);
     const start = from ? text.indexOf(" ", from) + 1 : 0;
@@ -148,10 +184,17 @@
   };
 
   Search.query = (query) => {
-    const answers = direct(query);
-    const places = byWords(Search._parseQuery(query));
+    const found = (question) => {
+      const asked = [question, ...inOtherWords(question)];
+      return [...asked.flatMap(direct), ...asked.flatMap((one) => byWords(Search._parseQuery(one)))];
+    };
+    let [all, instead] = [found(query), ""];
+    if (!all.length) {
+      instead = mended(query);
+      all = found(instead);
+    }
     const seen = new Set();
-    const rows = [...answers, ...places].filter(({ page, anchor, text, kind }) => {
+    const rows = all.filter(({ page, anchor, text, kind }) => {
       const key = `${page}#${anchor} ${page === FOUND.numbers.page || kind === "symbol" ? text : ""}`; // a place may answer twice
       return !seen.has(key) && seen.add(key);
     });
@@ -160,7 +203,7 @@
     Search.stopPulse();
     Search.title.textContent = "Search results";
     Search.status.textContent = rows.length
-      ? `Found in ${rows.length} place${rows.length > 1 ? "s" : ""}.${rows.length > MOST ? ` The best ${MOST} are shown.` : ""}`
+      ? `${instead ? `No page says “${query}”; this is for “${instead}”. ` : ""}Found in ${rows.length} place${rows.length > 1 ? "s" : ""}.${rows.length > MOST ? ` The best ${MOST} are shown.` : ""}`
       : "Nothing found. Every word must stand on the page: try fewer, or a part of one.";
   };
 })();

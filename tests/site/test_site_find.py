@@ -90,10 +90,11 @@ def test_what_a_student_types_comes_first(search: Page) -> None:
             assert all(title and said for _, title, said in found[:10])
 
 
-def test_every_symbol_of_the_notation_page_is_found_there(search: Page, site: Path) -> None:
-    written = [math.get_text() for math in soup_of(site, "notation").select("tbody td:first-child .math, li[id] .math")]
-    symbols = sorted({text.removeprefix("\\(").removesuffix("\\)") for text in written})
-    assert len(symbols) > 60
+def test_every_symbol_of_the_notation_page_is_found_there(search: Page) -> None:
+    text = (pairs.CHAPTERS.parent / "notation.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| (\$[^|]*\$) \|", text, flags=re.MULTILINE)
+    symbols = sorted({symbol for cell in cells for symbol in re.findall(r"\$([^$]+)\$", cell)})
+    assert len(symbols) > 50
     for symbol, found in zip(symbols, search.evaluate(DIRECTLY, symbols), strict=True):
         assert any(row[0].startswith("book/notation#") for row in found), symbol
 
@@ -136,6 +137,24 @@ def test_a_term_is_linked_where_a_chapter_uses_it_first(site: Path) -> None:
         assert article is not None
         assert unlinked_first_uses(article, known) == [], page.stem
         assert len(article.select("a .std-term")) > 5, page.stem
+
+
+@pytest.mark.parametrize(
+    ("typed", "place", "said"),
+    [
+        ("BPTT", "book/notebooks/21-learning", "Found in"),
+        ("gradiant", "gradient", "this is for “gradient”"),
+        ("reccurrent", "", "this is for “recurrent”"),
+        ("perplexed zebra", None, "Nothing found"),
+    ],
+)
+def test_a_synonym_and_a_slip_of_the_keyboard_are_understood(
+    search: Page, typed: str, place: str | None, said: str
+) -> None:
+    found = search.evaluate(ASK, typed)
+    expect(search.locator(".search-summary")).to_contain_text(said)
+    assert bool(found) == (place is not None)
+    assert not found or any(place in row[0] for row in found[:10])
 
 
 def test_the_page_cuts_words_as_the_index_does(search: Page) -> None:
