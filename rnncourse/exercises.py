@@ -71,6 +71,7 @@ class Sheet:
     answer: NDArray[Any]  # unrounded
     shown: str  # the answer as a sheet prints it
     source: str  # which exercise, which numbers, which chapter
+    numbers: Mapping[str, Any]  # those that were drawn, as `check` takes them
 
     def text(self, *, answer: bool = True) -> str:
         """The whole sheet, ready for pandoc or a notebook, with or without working and answer."""
@@ -113,7 +114,7 @@ def check(name: str, answer: Any, **given: Any) -> Feedback:
         raise ValueError(f"{name} takes {wanted} beside the answer; given are {', '.join(given) or 'none'}.")
     if answer is None or answer is ...:
         return Feedback(False, "Put your answer in place of the dots, then run the cell again.")
-    names = _Names(exercise, exercise.given | given)
+    names = Names(exercise, exercise.given | given)
     names["yours"] = answer
     try:
         with np.errstate(all="ignore"):
@@ -129,15 +130,22 @@ def draw(name: str, *, seed: int) -> Sheet:
     exercise = _find(name, {known: one for known, one in exercises().items() if one.sheet})
     if seed < 0:
         raise ValueError(f"seed is {seed}; expected a whole number of at least 0.")
-    rng = np.random.default_rng([seed, *name.encode()])
-    names = _Names(exercise, exercise.given)
+    names = _drawn(exercise, seed)
+    printed = {"title": exercise.title, "ask": exercise.ask} | exercise.sheet
+    title, ask, work, shown = (names.fill(printed[part]) for part in ("title", "ask", "working", "shown"))
+    source = f"Exercise {name}, seed {seed}; chapter {exercise.chapter}."
+    numbers = MappingProxyType({word: names[word] for word in exercise.draw})
+    return Sheet(title, ask, work, names["answer"], shown, source, numbers)
+
+
+def _drawn(exercise: Exercise, seed: int) -> "Names":
+    rng = np.random.default_rng([seed, *exercise.name.encode()])
+    names = Names(exercise, exercise.given)
     drawing = Evaluator(names, {**FUNCTIONS, "integers": rng.integers, "tenths": partial(_tenths, rng)})
     for word, expression in exercise.draw.items():
         names[word] = drawing.value(expression)
     names["answer"] = np.asarray(names.of(exercise.answer))
-    printed = {"title": exercise.title, "ask": exercise.ask} | exercise.sheet
-    title, ask, work, shown = (names.fill(printed[part]) for part in ("title", "ask", "working", "shown"))
-    return Sheet(title, ask, work, names["answer"], shown, f"Exercise {name}, seed {seed}; chapter {exercise.chapter}.")
+    return names
 
 
 def _tenths(rng: np.random.Generator, *shape: int, low: int = -12, high: int = 12) -> NDArray[np.float64]:
@@ -146,7 +154,7 @@ def _tenths(rng: np.random.Generator, *shape: int, low: int = -12, high: int = 1
     return np.asarray(np.where(values == 0, high, values) / 10, dtype=np.float64)
 
 
-class _Names(dict[str, Any]):
+class Names(dict[str, Any]):
     """Values by name; what an exercise states under ``let`` is evaluated when it is asked for."""
 
     def __init__(self, exercise: Exercise, numbers: Mapping[str, Any]) -> None:
@@ -165,7 +173,7 @@ class _Names(dict[str, Any]):
         return self.evaluator.value(expression) if isinstance(expression, str) else expression
 
 
-def _judge(exercise: Exercise, names: _Names) -> Feedback:
+def _judge(exercise: Exercise, names: Names) -> Feedback:
     names["yours"] = yours = _read(exercise, names)
     single = exercise.answer is not None
     if single:
@@ -187,7 +195,7 @@ def _judge(exercise: Exercise, names: _Names) -> Feedback:
     return Feedback(False, shapes + names.fill(exercise.otherwise))
 
 
-def _read(exercise: Exercise, names: _Names) -> Any:
+def _read(exercise: Exercise, names: Names) -> Any:
     yours = names["yours"]  # words become a tuple, numbers an array, code stays as it is
     try:
         if exercise.kind in ("choice", "word"):

@@ -134,6 +134,25 @@ def _pieces(node: nodes.Node) -> Iterator[str]:
                 yield " "
 
 
+def without_answers(doctree: nodes.document) -> nodes.document:
+    """A page as the search may know it: without solutions, and without what is said of a quiz's options."""
+    bare = doctree.deepcopy()
+    for node in list(bare.findall(nodes.Element)):
+        if node.get("design_component") == "dropdown" and isinstance(node.children[0], nodes.rubric):
+            del node[1:]
+        elif {"solution", "sd-summary-content"} & set(_classes(node)) and node.parent:
+            node.parent.remove(node)
+    return bare
+
+
+def hide_answers(app: Sphinx) -> None:
+    """Let Sphinx's index see no more than that."""
+    if app.builder.name == "html":
+        builder: Any = app.builder
+        index = builder.index_page
+        builder.index_page = lambda name, doctree, title: index(name, without_answers(doctree), title)
+
+
 def sections(doctree: nodes.document) -> list[Section]:
     """The sections, exercises and documented names of a page."""
     found: list[Section] = []
@@ -296,9 +315,14 @@ def keys(*texts: str) -> tuple[str, ...]:
 
 
 def numbers(app: Sphinx) -> Iterator[list[str]]:
-    """The ledger: id, value, what it is, the page that computes it, and the reported value; the last two if any."""
+    """The ledger: id, value, what it is, the page that computes it, and the reported value; the last two if any.
+
+    What an exercise asks for is left out.
+    """
     places = places_of(app)
     for entry in ledger_of(app).values():
+        if ".exercise." in entry.id:
+            continue
         value = f"{entry.text} {entry.unit}".strip()
         reported = "" if entry.reported is None else entry.reported_text
         yield [entry.id, value, entry.what, places.get(entry.id, ""), reported]
@@ -310,7 +334,7 @@ def numbers(app: Sphinx) -> Iterator[list[str]]:
 def read_page(app: Sphinx, doctree: nodes.document) -> None:
     """Keep what the search needs of a page that has been read."""
     name = app.env.docname
-    found = sections(doctree)
+    found = sections(without_answers(doctree))
     answers = [*(symbols(doctree) if name == NOTATION else ()), *terms(doctree)]
     pages_of(app.env)[name] = PageText(found[0].title if found else name, summary(doctree), found, answers)
 
@@ -368,6 +392,7 @@ def add_scripts(app: Sphinx, pagename: str, templatename: str, context: dict[str
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect to the build."""
+    app.connect("builder-inited", hide_answers)
     app.connect("doctree-read", read_page)
     app.connect("env-purge-doc", forget_page)
     app.connect("env-merge-info", merge_pages)

@@ -1,0 +1,233 @@
+"""What a reader answers on a page: judged as in Jupyter, kept in the browser, taken along, deleted."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+from _access import Audit, faults_of_focus, thin
+from _server import TELEPHONE, WIDE
+from playwright.sync_api import Page, expect
+
+from book._ext.answer_programs import IN_PAGE, stated
+from book._ext.answers import disguise, problems
+from rnncourse.exercises import Exercise, check, exercises
+
+ROOT = Path(__file__).resolve().parents[2]
+CHAPTER, QUIZ = "book/notebooks/12-lstm-and-gru.html", "book/quizzes/1-by-hand.html"
+MODULE = (ROOT / "book" / "assets" / "answers.mjs").read_text(encoding="utf-8")
+URL = f"data:text/javascript;charset=utf-8,{quote(MODULE)}"
+DRAWN = 1000
+# Every case in one load: the verdict and the words of the module itself.
+JUDGE = """async ([address, text]) => {
+  const page = await import(address);
+  return page.decode(text).map(([exercise, problem, typed]) => {
+    const { value, hint } = page.read(typed, exercise);
+    if (hint) return [false, `unread: ${hint}`];
+    const { passed, message } = page.judge(exercise, problem, value);
+    return [passed, message];
+  });
+}"""
+
+
+def typed(answer: Any) -> str:
+    """An answer as a reader types it, exactly."""
+    return (
+        str(answer) if isinstance(answer, str) else json.dumps(answer).replace("Infinity", "inf").replace("NaN", "nan")
+    )
+
+
+def answers(exercise: Exercise, program: dict[str, Any], *, chapter: bool) -> Iterator[Any]:
+    """Right ones, each known mistake, and others."""
+    if exercise.kind in ("choice", "word"):
+        yield list(exercise.answer)
+        yield from (mistake["example"] for mistake in exercise.mistakes)
+        yield list(exercise.answer)[:-1] or ["nothing"]
+        return
+    if chapter:
+        yield from exercise.examples
+        yield from (one["example"] for one in exercise.mistakes if "example" in one)
+    percent = 100 if "/ 100" in exercise.read else 1
+    for value in (program["answer"], *(one.get("answer") for one in program["mistakes"])):
+        number = value[1] if isinstance(value, list) and value[0] == "value" else value
+        if isinstance(number, (int, float)) or (isinstance(number, list) and "@" not in json.dumps(number)):
+            exact = np.asarray(number, dtype=np.float64) * percent
+            yield exact.tolist()
+            yield (1.07 * exact + 0.01).tolist()
+    if exercise.kind == "vector":
+        yield from ([1.0], [3.5, 0.25], [4.0, 2.0, 1.0])
+    else:
+        yield from (0.9, 12.0, 49.0, -1.0)
+
+
+def cases() -> Iterator[tuple[str, dict[str, Any], dict[str, Any], str, tuple[bool, str]]]:
+    """Exercise, problem and text, and what `check` says of it with the same numbers."""
+    for name, exercise in exercises().items():
+        for question, numbers, program in problems(name):
+            for answer in answers(exercise, program, chapter=not question):
+                said = check(name, answer, **numbers)
+                words = isinstance(answer, list) and any(isinstance(word, str) for word in answer)
+                text = ", ".join(map(str, answer)) if words else typed(answer)
+                yield name, stated(exercise), program, text, (said.passed, said.message)
+
+
+def test_the_page_says_what_jupyter_says_of_every_answer(tab: Page) -> None:
+    asked = list(cases())
+    assert len([1 for *_, problem, _, _ in asked]) > DRAWN
+    text = disguise(json.dumps([[stated, program, typed] for _, stated, program, typed, _ in asked]))
+    said = tab.evaluate(JUDGE, [URL, text])
+    wrong = [
+        (case[0], case[3], case[4], page) for case, page in zip(asked, map(tuple, said), strict=True) if case[4] != page
+    ]
+    assert not wrong, (len(wrong), len(asked), wrong[:8])
+
+
+def test_the_page_computes_what_a_program_may_ask_for(tab: Page) -> None:
+    known = tab.evaluate(f"async () => (await import({json.dumps(URL)})).names")
+    assert set(known) >= IN_PAGE
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0.5", 0.5),
+        ("−1/3", -1 / 3),
+        ("۱٫۵", 1.5),
+        ("٢", 2),
+        ("1e-3", 0.001),
+        ("0,5", "point"),
+        ("1,461", "point"),
+        ("12 °C", "no number"),
+        ("1 2", "One number"),
+        ("", "first"),
+        ("1/0x", "no number"),
+    ],
+)
+def test_a_number_is_read_as_people_write_it(tab: Page, text: str, value: float | str) -> None:
+    assert_read(tab, text, "number", value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1 2", [1, 2]),
+        ("1,2", [1, 2]),
+        ("0.5، −2", [0.5, -2]),
+        ("(1, 2)", [1, 2]),
+        ("0,25 1,5", "point"),
+        ("1 0; 0 1", [[1, 0], [0, 1]]),
+        ("1 0\n0 1\n", [[1, 0], [0, 1]]),
+        ("[[1,0],[0,1]]", [[1, 0], [0, 1]]),
+        ("[[1], [2, 3]], [4]", [[[1], [2, 3]], [4]]),
+        ("[1, 2", "bracket"),
+        ("1 2]", [1, 2]),
+    ],
+)
+def test_a_vector_is_read_with_spaces_commas_rows_or_brackets(tab: Page, text: str, value: Any) -> None:
+    assert_read(tab, text, "vector", value)
+
+
+def assert_read(tab: Page, text: str, kind: str, value: Any) -> None:
+    read = f"async (given) => (await import({json.dumps(URL)})).read(...given)"
+    found = tab.evaluate(read, [text, {"kind": kind}])
+    assert value in found["hint"] if isinstance(value, str) else found["value"] == value, found
+
+
+def test_an_answer_is_judged_kept_saved_and_deleted(page: Page, server: str) -> None:
+    page.goto(f"{server}/{CHAPTER}")
+    box = page.locator('[data-exercise="hold-100"]')
+    field = box.get_by_label("Your answer", exact=True)
+    field.focus()
+    for text, said in (("−12 −10", "A negative forget bias"), ("-12 10", "The cell strays"), ("x", "no number")):
+        field.fill(text)
+        page.keyboard.press("Enter")
+        expect(box.get_by_role("status")).to_contain_text(said)
+    field.fill("-12, 10")
+    page.keyboard.press("Enter")
+    drawn = page.locator('[data-exercise="gru-step"]')
+    drawn.get_by_role("button", name="Another one").press("Enter")
+    expect(drawn.locator(".answer-question math").first).to_be_attached()
+    assert page.evaluate("document.activeElement.className") == "answer-question"
+    page.reload()
+    expect(field).to_have_value("-12, 10")
+    expect(box.get_by_role("status")).to_contain_text("Right. The cell strays")
+    expect(drawn.locator(".answer-question")).to_contain_text("one unit")
+    kept = page.locator(".answers-kept")
+    expect(kept).to_contain_text("1 of")
+    with page.expect_download() as saved:
+        kept.get_by_role("button", name="Save a copy").click()
+    assert json.loads(saved.value.path().read_text())["exercises"]["hold-100"]["right"] is True
+    page.once("dialog", lambda dialog: dialog.accept())
+    kept.get_by_role("button", name="Delete all").click()
+    expect(field).to_have_value("")
+    assert page.evaluate("localStorage.getItem('rnncourse.answers')") is None
+
+
+def test_a_quiz_is_chosen_by_keyboard_checked_counted_and_kept(page: Page, server: str) -> None:
+    page.goto(f"{server}/{QUIZ}")
+    question = page.locator(".quiz-question").first
+    question.get_by_role("radio").first.focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(question.get_by_role("status")).to_contain_text("Not quite.")
+    question.get_by_role("radio").nth(0).focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(question.get_by_role("status")).to_contain_text("Right.")
+    expect(page.locator(".answers-kept")).to_contain_text("This quiz: 1 of 6 right")
+    page.reload()
+    expect(question.get_by_role("status")).to_contain_text("Right.")
+    expect(page.locator(".answers-kept")).to_contain_text("1.2 · LSTM and GRU by hand: 0 of")
+
+
+def test_axe_finds_nothing_in_boxes_that_have_said_something(page: Page, server: str) -> None:
+    for name in (CHAPTER, QUIZ):
+        page.goto(f"{server}/{name}")
+        for form in page.locator("article form:not(.row-filter)").all():
+            for field in form.locator("input[type=text]").all():
+                field.fill("7")
+            for radio in form.get_by_role("radio").all()[:1]:
+                radio.check()
+            form.get_by_role("button", name="Check").click()
+        page.emulate_media(reduced_motion="reduce")
+        focused = page.locator("article form").first.locator("input, button").first
+        focused.focus()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Shift+Tab")
+        assert faults_of_focus(focused) == []
+        thin(page)
+        for scheme in ("light", "dark"):
+            for width in (WIDE["width"], TELEPHONE):
+                page.set_viewport_size({"width": width, "height": 900})
+                page.emulate_media(color_scheme=scheme)
+                page.locator(f'html[data-theme="{scheme}"]').wait_for(state="attached")
+                assert Audit().look(page) == [], (name, scheme, width)
+        small = "all => all.filter(box => box.getBoundingClientRect().height < 44).map(box => box.outerHTML)"
+        shown = page.locator("article form :is(button, select, textarea, input[type=text], fieldset label):visible")
+        assert shown.evaluate_all(small) == []
+
+
+def test_on_paper_a_box_is_empty(page: Page, server: str) -> None:
+    page.goto(f"{server}/{CHAPTER}")
+    page.emulate_media(media="print")
+    box = page.locator('[data-exercise="hold-100"]')
+    assert box.bounding_box()["height"] > 50
+    assert not box.locator("form").is_visible()
+
+
+def test_neither_the_search_nor_the_page_tells_an_answer(site: Path) -> None:
+    found = (site / "_static" / "found.js").read_text(encoding="utf-8")
+    assert "Keras counts the states as parameters" in found  # an option
+    for secret in ("No framework counts it", "two valves must stand right", "The cell strays by at most", "9.21"):
+        assert secret not in found
+    for path in (site / "_static").glob("answers-*.js"):
+        text = path.read_text(encoding="utf-8")
+        assert "hint" not in text
+        assert "mistakes" not in text
+    page = (site / CHAPTER).read_text(encoding="utf-8")
+    hints = [one["hint"] for one in exercises()["hold-100"].mistakes]
+    assert not [hint for hint in hints if hint.partition("{")[0] in page]
