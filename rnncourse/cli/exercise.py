@@ -1,7 +1,9 @@
-"""``rnncourse exercise [NAME] --seed N``: exercises with fresh numbers and their worked answers."""
+"""``rnncourse exercise [NAME] --seed N``: exercises with fresh numbers, worked answers, and a verdict on yours."""
 
+import ast
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 from rnncourse._files import write_whole
 from rnncourse.cli.common import Commands, add_command
@@ -11,7 +13,8 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     parser = add_command(commands, "exercise", exercise)
     parser.add_argument("name", nargs="?", default="", help="name of the exercise; without it, all are listed")
-    parser.add_argument("--seed", type=int, default=0, help="which numbers; the same seed gives the same sheet")
+    parser.add_argument("--seed", type=int, help="which numbers; the same seed gives the same sheet")
+    parser.add_argument("--answer", help="judge this answer, as `check` does; without a seed, to the chapter's numbers")
     parser.add_argument("--question-only", action="store_true", help="leave out working and answer")
     parser.add_argument("--output", type=Path, metavar="PATH", help="write to this file instead")
 
@@ -21,16 +24,28 @@ def exercise(given: Namespace) -> None:
 
     To make a PDF of it: rnncourse exercise lstm-step --seed 7 --output sheet.md, then pandoc sheet.md -o sheet.pdf.
     """
-    from rnncourse.exercises import draw, exercises
+    from rnncourse.exercises import check, draw, exercises
 
     if not given.name:
         for one in filter(lambda one: one.sheet, exercises().values()):
             print(f"{one.name:15}  chapter {one.chapter}  {one.sheet.get('title', one.title)}")
         return
-    if given.seed < 0:
+    if given.seed is not None and given.seed < 0:
         raise ValueError(f"--seed must be at least 0, got {given.seed}")
-    text = draw(given.name, seed=given.seed).text(answer=not given.question_only)
+    if given.answer is not None:
+        numbers = {} if given.seed is None else draw(given.name, seed=given.seed).numbers
+        print(check(given.name, _read(given.answer), **numbers))
+        return
+    text = draw(given.name, seed=given.seed or 0).text(answer=not given.question_only)
     if given.output is None:
         print(text, end="")
     else:
         write_whole(given.output, text)
+
+
+def _read(answer: str) -> Any:
+    """Numbers and lists in Python's notation; anything else is words."""
+    try:
+        return ast.literal_eval(answer)
+    except (SyntaxError, ValueError):
+        return answer.replace(",", " ").split()

@@ -348,6 +348,23 @@ def test_a_drawn_answer_follows_from_the_printed_question(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DRAWABLE)
+def test_the_command_says_of_an_answer_what_jupyter_says(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    sheet = draw(name, seed=3)
+    right = sheet.answer * (100 if "/ 100" in exercises()[name].read else 1)
+    for answer, is_right in ((right, True), (right * 1.1 + 0.1, False)):
+        assert run(["exercise", name, "--seed", "3", f"--answer={answer.tolist()}"]) == 0
+        said = capsys.readouterr().out.strip()
+        assert said == repr(check(name, answer, **sheet.numbers))
+        assert said.startswith("Correct.") == is_right
+
+
+def test_the_command_judges_words_and_the_chapters_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["exercise", "closed-gate", "--answer", "i, z, 0"]) == 0
+    assert run(["exercise", "lstm-parameters", "--answer", "2560"]) == 0
+    assert [line.split(".")[0] for line in capsys.readouterr().out.splitlines()] == ["Not yet", "Correct"]
+
+
+@pytest.mark.parametrize("name", DRAWABLE)
 def test_a_sheet_is_whole_keeps_its_answer_to_itself_and_is_the_same_again(name: str) -> None:
     sheet = draw(name, seed=3)
     full, question = sheet.text(), sheet.text(answer=False)
