@@ -1,8 +1,10 @@
-"""Three studies for *Emotion*: what the corpus is, what a network reads in it that a count of words does not, a reader.
+"""Four studies for *Emotion*: what the corpus is, what a network reads that a count does not, padding, a reader.
 
 ``emotion-corpus`` counts: size, conflicts, overlap, and what lists of words know; no text is recorded, only numbers.
 ``emotion`` sets networks against counts of words, with and without the order of the words. Everything is chosen on the
 validation part; the test part is scored after every epoch too, to measure what choosing on it would have gained.
+``emotion-padding`` trains the coursework's network as Keras would, on a quarter of the messages: padded on either side
+and packed, with and without dropout, to the plateau, and by the recipe of the small networks at their rates.
 ``sentence-reader`` is a classifier of generated sentences, small enough to read in the page, its weights on record in
 one byte each.
 """
@@ -11,7 +13,7 @@ import base64
 import copy
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
 from types import MappingProxyType
@@ -23,7 +25,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from book.experiments.final_states import final_states
 from book.experiments.text_training import (
+    Course,
     Floats,
     Labels,
     Recipe,
@@ -43,7 +47,7 @@ from rnncourse.networks import TextClassifier, class_logits, emotion_network
 from rnncourse.studies import Scale, Study
 from rnncourse.text import PADDING, UNKNOWN, Encoded, Layout, TextBatches, Vocabulary, tokenise
 from rnncourse.text_baselines import LinearSVM, LogisticBagOfWords, Majority, TextBaseline
-from rnncourse.training import fit, one_cycle, set_seed
+from rnncourse.training import fit, one_cycle, predict, set_seed
 
 Predict = Callable[[Sequence[str]], Labels]
 Shares = dict[str, NDArray[np.float64]]
@@ -531,6 +535,218 @@ def _fingerprint(scale: Scale) -> str:
     return splits("messages" if scale == "full" else "sentences").fingerprint
 
 
+Layouts = Literal["left", "right", "packed"]
+How = Literal["report", "cycle"]
+
+QUARTER = 4_000  # messages to learn from, drawn once
+REPORTED_EPOCHS, PATIENCE, MOST_EPOCHS = 5, 3, 16
+RATES = (1e-3, 3e-3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaddingConfig:
+    """One run.
+
+    Attributes:
+        model: ``report``, or a network of the study ``emotion``: ``small``, ``one-way`` or ``bag``.
+        layout: where the padding stands, up to the longest message of a batch; ``packed`` for none.
+        how: ``report`` is Adam at a constant rate in batches drawn blindly, to the plateau of the validation loss;
+            ``cycle`` is the recipe of the small networks.
+        lr: the rate, or the highest one of the cycle.
+        dropout: False leaves out both dropout layers of the report's network.
+        seed: of the initial weights, the order of the batches and the dropout.
+        source: ``messages`` or ``sentences``.
+    """
+
+    model: str
+    layout: Layouts
+    how: How
+    lr: float
+    dropout: bool
+    seed: int
+    source: Source
+
+
+class ReportNetwork(nn.Module):
+    """The coursework's network with what Keras starts from: an embedding, a bidirectional GRU, two dense layers.
+
+    The vector of the padding learns like every other one, as in an ``Embedding`` without ``mask_zero``.
+
+    Args:
+        words: rows of the embedding.
+        classes: classes to name.
+        packed: read each text without its padding; otherwise the whole row.
+        dropout: probability of dropping a feature, before either dense layer.
+    """
+
+    def __init__(self, words: int, classes: int, *, packed: bool, dropout: float = 0.5) -> None:
+        super().__init__()
+        self.packed = packed
+        self.embedding = nn.Embedding(words, 100)
+        self.gru = nn.GRU(100, 128, batch_first=True, bidirectional=True)
+        self.norm = nn.BatchNorm1d(256, eps=1e-3, momentum=0.01)
+        self.hidden, self.out = nn.Linear(256, 64), nn.Linear(64, classes)
+        self.dropout = nn.Dropout(dropout)
+        keras_start_(self)
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """Logits ``(batch, classes)`` of ids ``(batch, time)`` with ``lengths`` tokens, the longest first if packed."""
+        features = self.norm(self.ends(ids, lengths))
+        hidden = torch.relu(self.hidden(self.dropout(features)))
+        logits: Tensor = self.out(self.dropout(hidden))
+        return logits
+
+    def ends(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """What the two directions hold at their end, ``(batch, 256)``, the forward one first."""
+        return final_states(self.gru, self.embedding, ids, lengths if self.packed else None)
+
+
+@torch.no_grad()
+def keras_start_(net: nn.Module) -> None:
+    """Give a network the weights that Keras starts from: word vectors within 0.05, Glorot, orthogonal, biases 0."""
+    for name, weights in net.named_parameters():
+        if name.startswith("embedding"):
+            nn.init.uniform_(weights, -0.05, 0.05)
+        elif "bias" in name:
+            nn.init.zeros_(weights)
+        elif "weight_hh" in name:
+            nn.init.orthogonal_(weights)
+        elif weights.ndim == 2:
+            nn.init.xavier_uniform_(weights)
+
+
+def padding_grid(scale: Scale, seeds: int) -> list[PaddingConfig]:
+    """The report's network in three layouts, without dropout, and by the other recipe; the small ones at its rates."""
+    source: Source = "messages" if scale == "full" else "sentences"
+    faithful: list[tuple[Layouts, bool]] = [("packed", True), ("left", True), ("right", True), ("packed", False)]
+    rows: list[tuple[str, Layouts, How, float, bool]]
+    rows = [("report", layout, "report", RATES[0], dropout) for layout, dropout in faithful]
+    rows += [(model, "packed", "cycle", rate, True) for model in ("report", "small", "bag") for rate in RATES]
+    return [
+        PaddingConfig(model=model, layout=layout, how=how, lr=rate, dropout=dropout, seed=seed, source=source)
+        for seed in range(seeds)
+        for model, layout, how, rate, dropout in rows
+    ]
+
+
+@lru_cache(maxsize=2)
+def _quarter(source: Source) -> _Parts:
+    """All parts, but only some of the training texts, and the vocabulary of these."""
+    corpora = splits(source).parts
+    drawn = np.sort(np.random.default_rng(0).permutation(len(corpora["train"]))[:QUARTER])
+    learned = corpora["train"].take(drawn)
+    vocabulary = Vocabulary.of(learned.texts, min_count=MIN_COUNT)
+
+    def part(texts: tuple[str, ...], labels: Labels) -> _Part:
+        return _Part(texts, vocabulary.encode(texts), labels)
+
+    test = corpora["test"]
+    return _Parts(
+        train=part(learned.texts, learned.labels),
+        validation=part(corpora["validation"].texts, corpora["validation"].labels),
+        test=part(test.texts, test.labels),
+        mixed=tuple(part(mixed(test.texts, seed), test.labels) for seed in range(SHUFFLES)),
+        words=len(vocabulary),
+        classes=len(test.classes),
+    )
+
+
+def run_padding(config: PaddingConfig, device: str) -> dict[str, Any]:
+    """Train one network, choose its epoch on the validation part, and score it on the test part.
+
+    Returns:
+        What `run` returns of a network; ``epochs`` is the number that were run. Of the report's network also
+        ``spread``, the standard deviation of the states over the test texts, its mean over the units of the forward
+        and of the backward direction, and ``spread_padded`` with every text padded to 79 tokens.
+    """
+    parts = _quarter(config.source)
+    set_seed(config.seed)
+    net = _padding_network(config, parts)
+
+    def logits(part: _Part) -> Floats:
+        if config.layout == "packed":
+            return class_logits(net, part.encoded, device=device).astype(np.float64)
+        batches = TextBatches(part.encoded, part.labels, recipe.batch_size, config.layout)
+        return predict(net, batches, device=device).astype(np.float64)
+
+    recipe, blindly = replace(RECIPES["small"], lr=config.lr), config.how == "report"
+    train = TextBatches(parts.train.encoded, parts.train.labels, recipe.batch_size, config.layout, bucket=not blindly)
+    learn = to_the_plateau if blindly else train_and_judge
+    course = learn(net, train, lambda: _judged(parts, logits), recipe, seed=config.seed, device=device)
+    return {
+        **_outcome(parts, lambda part: logits(part).argmax(axis=1)),
+        **_confidence(logits(parts.validation), parts.validation.labels, logits(parts.test), parts.test.labels),
+        **(_spreads(net, parts.test, config.layout) if isinstance(net, ReportNetwork) else {}),
+        "train_accuracy_final": accuracy(logits(parts.train).argmax(axis=1), parts.train.labels),
+        "parameters": size(net),
+        "vocabulary_size": parts.words,
+        "epochs": len(course.curves["train_loss"]),
+        "selected": course.selected,
+        **course.curves,
+    }
+
+
+def _padding_network(config: PaddingConfig, parts: _Parts) -> nn.Module:
+    if config.model != "report":
+        return network(config.model, parts.words, parts.classes)[0]
+    dropout = DROPOUT if config.dropout else 0.0
+    return ReportNetwork(parts.words, parts.classes, packed=config.layout == "packed", dropout=dropout)
+
+
+@torch.no_grad()
+def _spreads(net: ReportNetwork, part: _Part, layout: Layout) -> dict[str, list[float]]:
+    """How far the states differ between texts, by direction, padded as in training and to the report's length."""
+    if layout == "packed":
+        order = np.argsort(-part.encoded.lengths, kind="stable")
+        part = _Part(part.texts, part.encoded.take(order), part.labels[order])
+    spreads = {}
+    for name, length in (("spread", None), ("spread_padded", PADDED)):
+        batches = TextBatches(part.encoded, part.labels, 32, layout, length).batches(None)
+        ends = torch.cat([net.ends(*inputs) for inputs, _ in batches])
+        spreads[name] = [float(half.std(dim=0).mean()) for half in ends.chunk(2, dim=1)]
+    return spreads
+
+
+def to_the_plateau(
+    net: nn.Module,
+    train: TextBatches,
+    judge: Callable[[], Mapping[str, float]],
+    recipe: Recipe,
+    *,
+    seed: int,
+    device: str,
+) -> Course:
+    """Adam as Keras has it, until the validation loss has not fallen for some epochs, and for those of the report.
+
+    Of the recipe only the rate counts. The epoch is chosen as by `train_and_judge`.
+    """
+    optimiser = torch.optim.Adam(net.parameters(), lr=recipe.lr, eps=1e-7, fused=True)
+    curves: defaultdict[str, list[float]] = defaultdict(list)
+    merits, kept = list[tuple[float, float]](), dict[str, Tensor]()
+    for epoch in range(1, MOST_EPOCHS + 1):
+        history = fit(
+            net,
+            train,
+            epochs=1,
+            loss=cross_entropy,
+            optimiser=lambda parameters: optimiser,
+            seed=1000 * seed + epoch,
+            device=device,
+            progress=False,
+        )
+        judged = judge()
+        for name, value in {"train_loss": history.train_loss[0], **judged}.items():
+            curves[name].append(value)
+        merits.append((judged["validation_accuracy"], -judged["validation_loss"]))
+        if merits[-1] == max(merits):
+            kept = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+        losses = curves["validation_loss"]
+        if epoch >= REPORTED_EPOCHS and epoch - 1 - int(np.argmin(losses)) >= PATIENCE:
+            break
+    net.load_state_dict(kept)
+    return Course(dict(curves), merits.index(max(merits)) + 1)
+
+
 TRAIN, VALIDATION, TEST = 8_000, 2_000, 4_000  # sentences
 MASKED = 0.1  # share of the words that one copy of the training sentences makes unknown
 BATCH = 64
@@ -740,6 +956,20 @@ EMOTION = Study(
 )
 
 
+PADDED_STUDY = Study(
+    name="emotion-padding",
+    about="what do padding, dropout and the recipe do to the network of the report?",
+    seeds=5,
+    grid=padding_grid,
+    run=run_padding,
+    data=_fingerprint,
+    notes=f"Learned from {QUARTER:,} messages of the training part, drawn once; the other parts whole. Padded "
+    "rows have the length of the longest message of the batch. The epoch is chosen by the accuracy on the validation "
+    f"part. The report's own recipe runs for {REPORTED_EPOCHS} epochs or "
+    f"more, until the validation loss has not fallen for {PATIENCE}.",
+)
+
+
 READER = Study(
     name="sentence-reader",
     about="a small bidirectional GRU on generated sentences that reads in the page",
@@ -750,4 +980,4 @@ READER = Study(
     notes="Synthetic data at either scale. The weights are rounded to one byte each before the network is shown.",
 )
 
-STUDIES = (CORPUS, EMOTION, READER)
+STUDIES = (CORPUS, EMOTION, PADDED_STUDY, READER)

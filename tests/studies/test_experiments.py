@@ -102,6 +102,9 @@ SMALL = (
     (ablation, "POWER", TINY),
     (emotion, "SENTENCES", {"train": 200, "validation": 40, "test": 60}),
     (emotion, "RECIPES", dict.fromkeys(emotion.NETWORKS, replace(SHORT, forget=0.05))),
+    (emotion, "QUARTER", 150),
+    (emotion, "REPORTED_EPOCHS", 1),
+    (emotion, "MOST_EPOCHS", 2),
     (emotion, "VALIDATION", 80),
     (emotion, "TEST", 200),
     (lengths, "SENTENCES", {"train": 120, "validation": 40, "test": 60}),
@@ -149,6 +152,12 @@ RUNS: dict[str, list[Any]] = {
     "emotion": [
         emotion.EmotionConfig(model=m, words="ordered", seed=0, source="sentences")
         for m in ("small", "bag", "tfidf-svm")
+    ],
+    "emotion-padding": [
+        emotion.PaddingConfig(
+            model="report", layout=layout, how=how, lr=1e-3, dropout=dropout, seed=0, source="sentences"
+        )
+        for layout, how, dropout in (("left", "report", True), ("packed", "cycle", False))
     ],
     "emotion-corpus": [emotion.CorpusConfig(part="test", data="sentences")],
     "sentence-reader": [emotion.ReaderConfig(seed=1, sentences=200, epochs=1, embedding_dim=4, hidden_size=3)],
