@@ -1,15 +1,14 @@
-"""Three studies for *Sequence length*: does a network fail on the length of a text, or on the padding that it reads?
+"""Two studies for *Sequence length*: does a network fail on the length of a text, or on the padding that it reads?
 
 ``sequence-length`` is the coursework's sweep over lengths with three layouts of the padding, all else held fixed.
-``padding`` follows states and gradients over padding, on generated reviews of 5 to 13 words: whatever changes with the
-length of the row is the work of the padding. ``padding-reader`` trains three LSTMs small enough to be computed in the
-page: one without padding, two with padding behind the text, from torch's weights and from gates that keep and write
-little. Their weights are rounded to four decimals before anything is measured.
+``padding-reader`` trains three LSTMs small enough to be computed in the page: one without padding, two with padding on
+the right, from torch's weights and from gates that keep and write little. Their weights are rounded to four decimals
+before anything is measured.
 """
 
 import copy
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, get_args
@@ -34,14 +33,13 @@ from rnncourse.data.corpus import Corpus, TextSplits
 from rnncourse.data.imdb import load_imdb
 from rnncourse.data.reviews import synthetic_reviews
 from rnncourse.data.sentences import order_sentences
-from rnncourse.gates import trace_gates
 from rnncourse.gradients import gradient_flow
-from rnncourse.initialisation import chrono_, forget_bias_
-from rnncourse.networks import Kind, TextClassifier, class_logits
+from rnncourse.initialisation import chrono_
+from rnncourse.networks import TextClassifier, class_logits
 from rnncourse.studies import Scale, Study
-from rnncourse.text import PADDING, Cut, Encoded, Layout, TextBatches, Vocabulary, pad, tokenise
+from rnncourse.text import Cut, Encoded, Layout, TextBatches, Vocabulary, pad, tokenise
 from rnncourse.text_baselines import LinearSVM, LogisticBagOfWords, Majority, TextBaseline
-from rnncourse.training import fit, one_cycle, set_seed
+from rnncourse.training import History, fit, one_cycle, set_seed
 
 Source = Literal["reviews", "sentences"]
 Cell: TypeAlias = tuple[str, int, Layout | Literal["none"], Cut, str]  # model, length, layout, cut, read
@@ -281,52 +279,13 @@ def _fingerprint(scale: Scale) -> str:
     return splits("reviews" if scale == "full" else "sentences").fingerprint
 
 
-Start = Literal["torch", "keep", "keep, write little"]
+# --- three LSTMs for the page
 
-PADDED_LENGTHS = (13, 20, 30, 60)  # the longest review has 13 words
-STEPS = 40  # of padding, over which states and gradients are followed
-FORGET_BIAS = 3.0
+Network = Literal["packed", "padded", "padded, keeps"]
 
-
-def _keep(lstm: nn.LSTM, length: int, seed: int) -> None:
-    forget_bias_(lstm, FORGET_BIAS)
-
-
-def _keep_write_little(lstm: nn.LSTM, length: int, seed: int) -> None:
-    chrono_(lstm, t_max=length, seed=seed)
-
-
-STARTS: Mapping[Start, Callable[[nn.LSTM, int, int], None]] = MappingProxyType(
-    {"torch": lambda lstm, length, seed: None, "keep": _keep, "keep, write little": _keep_write_little}
-)
-"""How a network begins: torch's weights; forget gates near one; and input gates near zero as well (chrono)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PaddingConfig:
-    """One network.
-
-    Attributes:
-        seed: of the initial weights and the order of the batches.
-        kind: ``rnn``, ``lstm`` or ``gru``.
-        layout: ``packed``, or padding on the ``right`` or ``left`` that is read like words.
-        length: steps that every review is padded to; 13, the longest, where it is packed.
-        start: how the gates of an LSTM begin, as in `STARTS`.
-        epochs: passes over the training reviews.
-        hidden_size: units.
-        embedding_dim: entries of a word's vector.
-        lr: highest learning rate.
-    """
-
-    seed: int
-    kind: Kind = "lstm"
-    layout: Layout = "right"
-    length: int = 60
-    start: Start = "torch"
-    epochs: int = 8
-    hidden_size: int = 32
-    embedding_dim: int = 16
-    lr: float = 1e-2
+READER_HIDDEN, READER_EMBEDDING, READER_PASSES, READER_PEAK = 8, 4, 24, 2e-2
+READER_LENGTHS: Mapping[Network, int] = MappingProxyType({"packed": 13, "padded": 60, "padded, keeps": 60})
+DECIMALS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -358,176 +317,6 @@ def reviews() -> Reviews:
     return Reviews(Vocabulary.of(parts[0].texts), *parts)
 
 
-def build(config: PaddingConfig) -> TextClassifier:
-    """The network of a config, untrained."""
-    set_seed(config.seed)
-    net = TextClassifier(
-        config.kind,
-        vocabulary_size=len(reviews().vocabulary),
-        embedding_dim=config.embedding_dim,
-        hidden_size=config.hidden_size,
-        classes=2,
-        read="packed" if config.layout == "packed" else "last",
-    )
-    if isinstance(net.rnn, nn.LSTM):
-        STARTS[config.start](net.rnn, config.length, config.seed)
-    return net
-
-
-def train_padded(config: PaddingConfig) -> tuple[TextClassifier, list[float]]:
-    """The network of a config, trained."""
-    data, net = reviews(), build(config)
-    shape: dict[str, Any] = {"layout": config.layout, "length": config.length}
-    learned, chosen = (
-        TextBatches(data.encode(part), part.labels, 64, **shape) for part in (data.train, data.validation)
-    )
-    history = fit(
-        net,
-        learned,
-        chosen,
-        epochs=config.epochs,
-        loss=nn.functional.cross_entropy,
-        clip_norm=1.0,
-        optimiser=one_cycle(config.lr, config.epochs * len(learned)),
-        seed=config.seed,
-        device="cpu",
-        progress=False,
-    )
-    return net, history.train_loss
-
-
-def padded_accuracy(net: TextClassifier, config: PaddingConfig) -> float:
-    """Share of test reviews that a network names rightly, padded as its config says."""
-    data = reviews()
-    logits = class_logits(net, data.encode(data.test), layout=config.layout, length=config.length, device="cpu")
-    return float((logits.argmax(axis=1) == data.test.labels).mean())
-
-
-@torch.no_grad()
-def over_padding(net: TextClassifier, encoded: Encoded, steps: int) -> tuple[Tensor, Tensor | None]:
-    """States of a network that has read texts to their last tokens and goes on over padding."""
-    rnn, (ids, lengths) = copy.deepcopy(net.rnn).double(), pad(encoded)
-    packed = nn.utils.rnn.pack_padded_sequence(
-        net.embedding(ids).double(), lengths, batch_first=True, enforce_sorted=False
-    )
-    state = rnn(packed)[1]
-    nothing = net.embedding(torch.full((len(encoded), 1), PADDING)).double()
-    states = [state]
-    for _ in range(steps):
-        states.append(rnn(nothing, states[-1])[1])
-    if isinstance(rnn, nn.LSTM):
-        return torch.cat([h for h, _ in states]).transpose(0, 1), torch.cat([c for _, c in states]).transpose(0, 1)
-    return torch.cat(states).transpose(0, 1), None
-
-
-def apart(states: Tensor) -> Floats:
-    """How far the states of different texts lie from one another."""
-    away = states - states.mean(dim=0)
-    return away.square().sum(dim=-1).mean(dim=0).sqrt().numpy()
-
-
-def reaches(
-    net: TextClassifier, encoded: Encoded, labels: NDArray[np.int64], steps: int
-) -> tuple[Floats, Floats | None]:
-    """Gradient of the loss at each padding step, for texts of one length."""
-    ids, lengths = pad(encoded, length=int(encoded.lengths.max()) + steps)
-    if len(set(lengths.tolist())) > 1:
-        raise ValueError(f"encoded has texts of {lengths.min()} to {lengths.max()} tokens; pass texts of one length.")
-    with torch.no_grad():
-        vectors = net.embedding(ids)
-    head, targets = copy.deepcopy(net.head).double(), torch.from_numpy(labels)
-
-    def loss(output: Tensor) -> Tensor:
-        return nn.functional.cross_entropy(head(output[:, -1]), targets)
-
-    flow = gradient_flow(net.rnn, vectors, loss)
-    return flow.dh[-steps - 1 :].numpy(), None if flow.dc is None else flow.dc[-steps - 1 :].numpy()
-
-
-def _followed(net: TextClassifier) -> dict[str, Any]:
-    """What padding does to a network: states, gradient and gates over `STEPS` steps of it."""
-    data = reviews()
-    encoded = data.encode(data.test)
-    h, c = over_padding(net, encoded, STEPS)
-    alike = np.flatnonzero(encoded.lengths == 6)
-    with torch.no_grad():
-        said = net.head(h.float()).argmax(dim=-1).numpy()
-    dh, dc = reaches(net, encoded.take(alike), data.test.labels[alike], STEPS)
-    found: dict[str, Any] = {
-        "apart": apart(h if c is None else torch.cat([h, c], dim=-1)).tolist(),
-        "norm": h.norm(dim=-1).mean(dim=0).tolist(),
-        "late_accuracy": (said == data.test.labels[:, None]).mean(axis=0).tolist(),
-        "gradient": dh.tolist(),
-    }
-    if c is not None and dc is not None:
-        found |= {"cell_norm": c.norm(dim=-1).mean(dim=0).tolist(), "cell_gradient": dc.tolist()}
-    if isinstance(net.rnn, nn.LSTM | nn.GRU):
-        found |= _gates(net.rnn, h, c)
-    return found
-
-
-def _gates(layer: nn.LSTM | nn.GRU, h: Tensor, c: Tensor | None) -> dict[str, Any]:
-    """Each gate, mean over texts and units, step by step of padding."""
-    rnn, first = copy.deepcopy(layer).double(), h[:, 0].unsqueeze(0).contiguous()
-    vectors = torch.zeros(len(h), STEPS, rnn.input_size, dtype=torch.float64)
-    trace = trace_gates(rnn, vectors, first if c is None else (first, c[:, 0].unsqueeze(0).contiguous()))
-    names = ("update",) if c is None else ("forget", "input")
-    return {f"{name}_gate": trace[name][0, 0].mean(dim=(0, 2)).tolist() for name in names}
-
-
-def run_padding(config: PaddingConfig, device: str) -> dict[str, Any]:
-    """Train one network, score it, and follow it over padding before and after training.
-
-    Returns:
-        ``accuracy`` on the test reviews; ``train_loss`` by epoch; ``mean_pad``, padding steps per test review; and,
-        step by step of padding behind the last token, before training (``untrained_…``) and after: ``apart`` (how far
-        the states of the reviews differ), ``norm`` of h, ``cell_norm``, ``late_accuracy`` (read that late),
-        ``gradient`` at h and ``cell_gradient`` at c of the loss after the last step, and the mean ``forget_gate``,
-        ``input_gate`` or ``update_gate``.
-    """
-    before = _followed(build(config))
-    net, losses = train_padded(config)
-    lengths = reviews().encode(reviews().test).lengths
-    return {
-        "accuracy": padded_accuracy(net, config),
-        "train_loss": losses,
-        "mean_pad": 0.0 if config.layout == "packed" else float((config.length - lengths).mean()),
-        **_followed(net),
-        **{f"untrained_{name}": values for name, values in before.items()},
-    }
-
-
-def padding_grid(scale: Scale, seeds: int) -> list[PaddingConfig]:
-    """LSTMs in every layout, from every start, and plain networks; at the small scale two lengths of padding."""
-    lengths = PADDED_LENGTHS[::3] if scale == "small" else PADDED_LENGTHS
-    longest = lengths[-1]
-    configs = [
-        PaddingConfig(seed=0, layout="packed", length=PADDED_LENGTHS[0]),
-        PaddingConfig(seed=0, layout="left", length=longest),
-    ]
-    configs += [PaddingConfig(seed=0, length=length) for length in lengths]
-    configs += [PaddingConfig(seed=0, length=longest, start=start) for start in ("keep, write little", "keep")]
-    configs += [PaddingConfig(seed=0, kind="rnn", length=length) for length in (longest, lengths[0])]
-    return [replace(config, seed=seed) for config in configs for seed in range(seeds)]
-
-
-def _padding_data(scale: Scale) -> str:
-    data = reviews()
-    return "-".join(part.fingerprint[:12] for part in (data.train, data.validation, data.test))
-
-
-Network = Literal["packed", "padded", "padded, keeps"]
-
-READER_HIDDEN, READER_EMBEDDING, EPOCHS, READER_LENGTH = 8, 4, 24, 60
-LR = 2e-2
-DECIMALS = 4
-READERS: dict[Network, PaddingConfig] = {
-    "packed": PaddingConfig(seed=0, layout="packed", length=13),
-    "padded": PaddingConfig(seed=0, length=READER_LENGTH),
-    "padded, keeps": PaddingConfig(seed=0, length=READER_LENGTH, start="keep, write little"),
-}
-
-
 @dataclass(frozen=True, kw_only=True)
 class ReaderConfig:
     """One small LSTM.
@@ -543,37 +332,26 @@ class ReaderConfig:
 
 def reader_grid(scale: Scale, seeds: int) -> list[ReaderConfig]:
     """One run per network and seed, the same at either scale."""
-    return [ReaderConfig(seed=seed, network=network) for network in READERS for seed in range(seeds)]
+    return [ReaderConfig(seed=seed, network=network) for network in READER_LENGTHS for seed in range(seeds)]
 
 
 def run_reader(config: ReaderConfig, device: str) -> dict[str, Any]:
-    """Train, round the weights, and score the rounded network as it learned and some padding later.
+    """Train, round the weights, and score the rounded network as it learned.
 
     Returns:
         ``words``, the vocabulary; ``embedding``, one row per word; ``W_ih``, ``W_hh`` and ``b`` (the sum of torch's two
-        biases), rows in torch's order i, f, g, o; ``W_hy`` and ``b_y`` of the two classes; ``accuracy``, padded as it
-        learned; ``late_accuracy``, read 0 to 60 padding steps behind the last word.
+        biases), rows in torch's order i, f, g, o; ``W_hy`` and ``b_y`` of the two classes; the curves ``train_loss``
+        and ``validation_loss``; ``accuracy`` on the test reviews, padded as it learned.
     """
-    base = READERS[config.network]
-    recipe = PaddingConfig(
-        seed=config.seed,
-        layout=base.layout,
-        length=base.length,
-        start=base.start,
-        hidden_size=READER_HIDDEN,
-        embedding_dim=READER_EMBEDDING,
-        epochs=EPOCHS,
-        lr=LR,
-    )
-    net, _ = train_padded(recipe)
+    net, history = trained_reader(config)
     weights = dict(net.named_parameters())
     with torch.no_grad():
         weights["rnn.bias_ih_l0"].add_(weights["rnn.bias_hh_l0"])
         weights["rnn.bias_hh_l0"].zero_()
         for weight in weights.values():
             weight.copy_(weight.double().round(decimals=DECIMALS))
-        data = reviews()
-        late = net.head(over_padding(net, data.encode(data.test), READER_LENGTH)[0].float()).argmax(dim=-1).numpy()
+    data, shape = reviews(), reader_shape(config)
+    said = class_logits(net, data.encode(data.test), device="cpu", **shape).argmax(axis=1)
     rounded = {name: np.round(weight.detach().double().numpy(), DECIMALS).tolist() for name, weight in weights.items()}
     return {
         "words": list(data.vocabulary.words),
@@ -583,13 +361,52 @@ def run_reader(config: ReaderConfig, device: str) -> dict[str, Any]:
         "b": rounded["rnn.bias_ih_l0"],
         "W_hy": rounded["head.weight"],
         "b_y": rounded["head.bias"],
-        "accuracy": padded_accuracy(net, recipe),
-        "late_accuracy": (late == data.test.labels[:, None]).mean(axis=0).tolist(),
+        "accuracy": accuracy(said, data.test.labels),
+        "train_loss": history.train_loss,
+        "validation_loss": history.validation_loss,
     }
 
 
+def reader_shape(config: ReaderConfig) -> dict[str, Any]:
+    """How the reviews of a small LSTM are laid out."""
+    layout = "packed" if config.network == "packed" else "right"
+    return {"layout": layout, "length": READER_LENGTHS[config.network]}
+
+
+def trained_reader(config: ReaderConfig) -> tuple[TextClassifier, History]:
+    """A small LSTM, trained, and its curves."""
+    data, shape = reviews(), reader_shape(config)
+    set_seed(config.seed)
+    net = TextClassifier(
+        "lstm",
+        vocabulary_size=len(data.vocabulary),
+        embedding_dim=READER_EMBEDDING,
+        hidden_size=READER_HIDDEN,
+        classes=2,
+        read="packed" if config.network == "packed" else "last",
+    )
+    if config.network == "padded, keeps":
+        assert isinstance(net.rnn, nn.LSTM)
+        chrono_(net.rnn, t_max=READER_LENGTHS[config.network], seed=config.seed)
+    train, chosen = (TextBatches(data.encode(part), part.labels, 64, **shape) for part in (data.train, data.validation))
+    history = fit(
+        net,
+        train,
+        chosen,
+        epochs=READER_PASSES,
+        loss=nn.functional.cross_entropy,
+        clip_norm=1.0,
+        optimiser=one_cycle(READER_PEAK, READER_PASSES * len(train)),
+        seed=config.seed,
+        device="cpu",
+        progress=False,
+    )
+    return net, history
+
+
 def _reader_data(scale: Scale) -> str:
-    return _padding_data(scale)
+    data = reviews()
+    return "-".join(part.fingerprint[:12] for part in (data.train, data.validation, data.test))
 
 
 SEQUENCE_LENGTH = Study(
@@ -606,18 +423,6 @@ SEQUENCE_LENGTH = Study(
     "direction is what packing computes.",
 )
 
-
-PADDING_STUDY = Study(
-    name="padding",
-    about="generated reviews padded to growing lengths: what the state keeps, what the gradient reaches, who learns",
-    seeds=5,
-    grid=padding_grid,
-    run=run_padding,
-    data=_padding_data,
-    notes="Generated reviews at either scale. 2,000 training reviews, 8 epochs.",
-)
-
-
 PADDING_READER = Study(
     name="padding-reader",
     about="three small LSTMs on generated reviews, whose states over padding the page computes",
@@ -628,4 +433,4 @@ PADDING_READER = Study(
     notes="Generated reviews at either scale. The weights are rounded to four decimals before the network is scored.",
 )
 
-STUDIES = (SEQUENCE_LENGTH, PADDING_STUDY, PADDING_READER)
+STUDIES = (SEQUENCE_LENGTH, PADDING_READER)

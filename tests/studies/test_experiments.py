@@ -28,6 +28,7 @@ from book.experiments import ch33_looking_back as back
 from book.experiments import ch34_gates_at_work as gates
 from book.experiments import ch35_gate_ablation as ablation
 from book.experiments import ch41_emotion as emotion
+from book.experiments import ch42_rows_of_400 as rows
 from book.experiments import ch42_sequence_length as lengths
 from book.experiments import ch51_deeper_and_sideways as deeper
 from book.experiments import text_training
@@ -37,10 +38,9 @@ from rnncourse.ablation import ablate, learnable_parameters
 from rnncourse.data import Series, Split, chronological, make_windows, synthetic_power
 from rnncourse.data.corpus import Corpus, TextSplits
 from rnncourse.gates import trace_gates
-from rnncourse.gradients import gradient_flow
 from rnncourse.receptive_field import input_influence
 from rnncourse.studies import studies
-from rnncourse.text import UNKNOWN, Encoded, TextBatches, Vocabulary, pad
+from rnncourse.text import UNKNOWN, Encoded, TextBatches, Vocabulary
 
 HOUSE, FORTNIGHT = synthetic_power(days=2), synthetic_power(days=14)
 SHORT = text_training.Recipe(epochs=2, batch_size=16, lr=1e-2)
@@ -113,6 +113,7 @@ SMALL = (
     (deeper, "FORECASTERS", {"two frames": (1e-2, 3), "CNN + LSTM": (5e-3, 3), "ConvLSTM": (2e-2, 2)}),
 )
 HERE: dict[str, Any] = {"seed": 0, "source": "synthetic"}
+ROWS: dict[str, Any] = {"length": 40, "seed": 0, "source": "sentences"}
 SEQUENCE: dict[str, Any] = {"length": 12, "cut": "front", "seed": 0, "source": "sentences"}
 RUNS: dict[str, list[Any]] = {
     "sequence-tasks": [tasks.Config("images", "linear", "", 0), tasks.Config("tags", "majority", "", 0)],
@@ -161,11 +162,16 @@ RUNS: dict[str, list[Any]] = {
     ],
     "emotion-corpus": [emotion.CorpusConfig(part="test", data="sentences")],
     "sentence-reader": [emotion.ReaderConfig(seed=1, sentences=200, epochs=1, embedding_dim=4, hidden_size=3)],
+    "collapse": [
+        rows.LengthConfig(model="lstm", way="left", rate="cycle", **ROWS),
+        rows.LengthConfig(model="lstm", way="mean", rate="fixed", **ROWS),
+        rows.LengthConfig(model="rnn", way="word", rate="fixed", **ROWS),
+        rows.LengthConfig(model="tfidf-lr", way="none", rate="none", **ROWS),
+    ],
     "sequence-length": [
         lengths.LengthConfig(model="lstm", layout="right", read="last", **SEQUENCE),
         lengths.LengthConfig(model="tfidf-lr", layout="none", read="none", **SEQUENCE),
     ],
-    "padding": [lengths.PaddingConfig(seed=0, hidden_size=6, embedding_dim=4, epochs=1, length=13)],
     "padding-reader": [lengths.ReaderConfig(seed=0, network="packed")],
     "depth": [
         deeper.DepthConfig(model=model, sentences=150, seed=1, epochs=1) for model in ("bag", "4 × 17, residual")
@@ -542,24 +548,6 @@ def test_words_are_masked_and_sentences_begun() -> None:
     assert np.mean(hidden.ids != encoded.ids) == pytest.approx(0.1, abs=0.03)
     assert all(begun[k].tolist() == encoded[k][: len(begun[k])].tolist() for k in range(len(encoded)))
     assert begun.lengths.min() >= 1
-
-
-@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
-def test_states_and_gradients_over_padding_are_those_of_padded_rows(kind: str) -> None:
-    net = lengths.build(replace(RUNS["padding"][0], kind=kind)).double()
-    data = lengths.reviews()
-    encoded, labels = data.encode(data.test), data.test.labels
-    alike = np.flatnonzero(encoded.lengths == 6)[:20]
-    ids, _ = pad(encoded.take(alike), length=13)
-    h, c = lengths.over_padding(net, encoded.take(alike), 7)
-    assert (c is not None) == (kind == "lstm")
-    assert torch.allclose(h, net.rnn(net.embedding(ids))[0][:, 5:], atol=1e-6)
-    assert lengths.apart(h)[3] == pytest.approx(h[:, 3].std(dim=0, correction=0).norm().item())
-    dh, _ = lengths.reaches(net, encoded.take(alike), labels[alike], 7)
-    wanted = torch.from_numpy(labels[alike])
-    vectors = net.embedding(ids).detach()
-    flow = gradient_flow(net.rnn, vectors, lambda o: nn.functional.cross_entropy(net.head(o[:, -1]), wanted))
-    assert dh == pytest.approx(flow.dh[-8:].numpy(), rel=1e-5)
 
 
 def test_texts_are_cut_counted_and_thinned(monkeypatch: pytest.MonkeyPatch) -> None:
