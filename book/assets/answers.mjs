@@ -340,6 +340,7 @@ function mountBox(box, exercise) {
     put("");
     tell(said, "");
     show();
+    window.measureBoxes?.(); // a long formula scrolls, and is reached by keyboard then
     const { right } = load().exercises[name] ?? {};
     keep("exercises", name, { problem: number, typed: "", right: Boolean(right) });
     (number ? question : form.querySelector("input, select, textarea")).focus();
