@@ -509,6 +509,18 @@ def test_a_sort_costs_what_it_touches() -> None:
     assert count(nn.Sequential(sorter, nn.ReLU()), (3, 4)).elementwise == 12 + 6 + 3
 
 
+@pytest.mark.parametrize(("unit", "divisions"), [(False, 2 * 4 * 3), (True, 0)])
+def test_a_triangular_system_costs_a_product_for_every_earlier_unknown(unit: bool, divisions: int) -> None:
+    def solved(self: Lambda, x: Tensor) -> Tensor:
+        matrix = (x @ self.weight).tril()
+        return torch.linalg.solve_triangular(matrix, x[..., :3], upper=False, unitriangular=unit)
+
+    c = count(Lambda(solved, weight=torch.ones(4, 4)), (2, 4, 4))
+    products, earlier = 2 * 4 * 4 * 4, 2 * 3 * (1 + 2 + 3)
+    assert (c.macs, c.elementwise) == (products + earlier, divisions)
+    assert c.backward_flops == 2 * (products + earlier + 2 * 4 * 4 * 3)
+
+
 def test_a_rule_makes_an_unknown_layer_known_and_goes_before_what_is_known() -> None:
     def price(module: nn.Module, args: tuple[Any, ...], output: Any) -> Operations:
         return Operations(macs=7, elementwise=output.numel() + args[0].numel())

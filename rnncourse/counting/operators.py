@@ -105,7 +105,9 @@ def _storage(tensor: Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)
 
 
-def operator_cost(operator: Any, args: tuple[Any, ...], output: Any, sums: Sums) -> Operations | None:
+def operator_cost(
+    operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any, sums: Sums
+) -> Operations | None:
     """Operations of one call, or None if the operator is unknown and may hide matrix products; keeps ``sums``."""
     name = operator.overloadpacket.__name__
     in_place = operator._schema.is_mutable and name.endswith("_")
@@ -121,6 +123,8 @@ def operator_cost(operator: Any, args: tuple[Any, ...], output: Any, sums: Sums)
         return _product(name, args, out, sums)
     if name == "convolution" and out is not None:
         return _convolution(args, out, sums)
+    if name == "linalg_solve_triangular" and out is not None:
+        return _substitution(args[0], args[1], out, divided=not kwargs.get("unitriangular", False))
     return _elementwise(operator, name, args, out, output)
 
 
@@ -209,6 +213,18 @@ def _convolution(args: tuple[Any, ...], out: Tensor, sums: Sums) -> Operations:
         bias_additions=out.numel() if bias is not None else 0,
         backward_macs=macs * (int(weight.requires_grad) + x.requires_grad),
     )
+
+
+def _substitution(matrix: Tensor, wanted: Tensor, out: Tensor, *, divided: bool) -> Operations:
+    """Each unknown takes a product with every earlier one of its column and a division.
+
+    Backward is another substitution for what was wanted, and a product with the solution for the matrix.
+    """
+    size = matrix.shape[-1]
+    macs = out.numel() * (size - 1) // 2
+    needed = bool(matrix.requires_grad or wanted.requires_grad)
+    backward = macs * needed + out.numel() * size * int(matrix.requires_grad)
+    return Operations(macs=macs, elementwise=out.numel() * divided, backward_macs=backward)
 
 
 def _expect_dtype(x: Tensor, weight: Tensor | None) -> None:

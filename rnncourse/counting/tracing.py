@@ -87,7 +87,7 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         name = str(func.overloadpacket.__name__)
         output = self._run(func, name, args, kwargs or {})
         if not self.paused:
-            cost = operator_cost(func, args, output, self._sums)
+            cost = operator_cost(func, args, kwargs or {}, output, self._sums)
             if cost is None:
                 self.refused = _refusal(self.running[-1], name)
                 raise self.refused

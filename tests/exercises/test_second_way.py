@@ -290,6 +290,7 @@ def settled(question: str) -> float:
 
 
 FROM_THE_QUESTION = {
+    "matrix-or-memory": lambda text: next(T for T in range(1, 99) if 2 * numbers(text)[0] * T > numbers(text)[0] ** 2),
     "kept-numbers": lambda text: (lambda H, T, D: len([1] * (T * D)) + sum(H for _ in range(T + 1)))(*numbers(text)),
     "forget-gradient": kept_bias,
     "projected-lstm": lambda text: (lambda D, H, P, *_: size(nn.LSTM(D, H, proj_size=P)))(*numbers(text)),

@@ -16,20 +16,29 @@ COPIED = {
     "23-reach-and-readout": ("synthetic_tones", "spectrogram"),
     "34-gates-at-work": ("WINDOW", "AT", "threshold", "find_events", "match"),
     "51-deeper-and-sideways": ("sparse_events", "moving_shapes", "SHAPES"),
+    "54-without-a-chain": ("scan", "MinGRU", "DeltaRule", "Attention"),
 }
 
 ELSEWHERE = {"23-reach-and-readout": "ch22_sequence_tasks"}
+
+
+def strip(node: ast.AST) -> None:
+    """Take types and the docstring away, in place."""
+    if isinstance(node, ast.FunctionDef):
+        for argument in (*node.args.args, *node.args.kwonlyargs):
+            argument.annotation = None
+        node.returns = None
+    if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):
+        node.body = node.body[1:]
 
 
 def defined(source: str) -> dict[str, str]:
     """What each name is bound to, without types, docstrings and leading underscores."""
     found = {}
     for node in ast.parse(re.sub(r"\b_(?=[A-Za-z])", "", source)).body:
-        if isinstance(node, ast.FunctionDef):
-            for argument in (*node.args.args, *node.args.kwonlyargs):
-                argument.annotation = None
-            node.returns = None
-            node.body = [part for part in node.body if not (isinstance(part, ast.Expr) and ast.get_docstring(node))]
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            for part in ast.walk(node):
+                strip(part)
             found[node.name] = ast.unparse(node)
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             found[node.targets[0].id] = ast.unparse(node.value)

@@ -31,6 +31,7 @@ from book.experiments import ch41_emotion as emotion
 from book.experiments import ch42_rows_of_400 as rows
 from book.experiments import ch42_sequence_length as lengths
 from book.experiments import ch51_deeper_and_sideways as deeper
+from book.experiments import ch54_without_a_chain as chainless
 from book.experiments import text_training
 from book.experiments.ch34_gates_at_work import AFTER, AT, BEFORE, WINDOW, find_events, threshold
 from book.experiments.memory_tasks import Adding, ContinualReber, Copy, kept_value
@@ -110,6 +111,9 @@ SMALL = (
     (lengths, "SENTENCES", {"train": 120, "validation": 40, "test": 60}),
     (lengths, "RECIPES", {"sentences": SHORT}),
     (lengths, "EPOCHS", 1),
+    (chainless, "PASSES", 2),
+    (chainless, "STEPS", 2),
+    (chainless, "HELD_OUT", 20),
     (deeper, "FORECASTERS", {"two frames": (1e-2, 3), "CNN + LSTM": (5e-3, 3), "ConvLSTM": (2e-2, 2)}),
 )
 HERE: dict[str, Any] = {"seed": 0, "source": "synthetic"}
@@ -178,6 +182,11 @@ RUNS: dict[str, list[Any]] = {
     ],
     "time-skips": [deeper.TimeConfig(model="dilated RNN", distance=15, seed=1, steps=3)],
     "skip-rnn": [deeper.SkipConfig(model="skip", lasts=8, stride=1, cost=0.01, seed=1, free=2, priced=2)],
+    "without-a-chain": [
+        chainless.Config("parity", "delta-signed", 0.01, 0),
+        chainless.Config("adding", "attention", 0.01, 0),
+        chainless.Config("recall", "gru", 0.01, 0),
+    ],
     "moving-shapes": [deeper.SceneConfig(model="ConvLSTM", region="left", seed=0)],
 }
 
@@ -658,3 +667,53 @@ def test_a_forecaster_paints_a_frame_for_each_and_looks_at_no_later_one(model: s
     other[:, 3:] = 0
     torch.testing.assert_close(net(film)[:, :3], net(other)[:, :3])
     assert net(film).shape == film.shape
+
+
+@given(st.integers(1, 4), st.integers(1, 40), st.integers(0, 2**31))
+def test_a_scan_is_its_loop(batch: int, time: int, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    a, b = torch.randn(2, batch, time, 3, generator=generator, dtype=torch.float64)
+    h, states = torch.zeros(batch, 3, dtype=torch.float64), []
+    for t in range(time):
+        h = a[:, t] * h + b[:, t]
+        states.append(h)
+    torch.testing.assert_close(chainless.scan(a, b), torch.stack(states, 1))
+
+
+@pytest.mark.parametrize("most", [1.0, 2.0])
+def test_a_delta_rule_at_once_is_its_loop(most: float) -> None:
+    cell, x = chainless.DeltaRule(5, most).double(), torch.randn(2, 9, 5, dtype=torch.float64)
+    q, k, v, beta = cell.parts(x)
+    state, read = torch.zeros(2, 5, 5, dtype=torch.float64), []
+    for t in range(9):
+        error = v[:, t] - (state @ k[:, t, :, None])[..., 0]
+        state = state + (beta[:, t] * error)[:, :, None] * k[:, t, None]
+        read.append((state @ q[:, t, :, None])[..., 0])
+    torch.testing.assert_close(cell(x), cell.out(torch.stack(read, 1)))
+
+
+@pytest.mark.parametrize("name", list(chainless.CELLS))
+def test_compared_cells_have_nearly_as_many_parameters_and_see_no_later_step(name: str) -> None:
+    for task in chainless.TASKS.values():
+        assert chainless.parameters(chainless.sized(name, task)) == pytest.approx(chainless.PARAMETERS, rel=0.01)
+    net, x = chainless.sized(name, chainless.TASKS["parity"]), torch.randn(3, 7, 2)
+    other = x.clone()
+    other[:, 4:] = 0
+    torch.testing.assert_close(net(x)[:, :4], net(other)[:, :4])
+
+
+@given(st.integers(1, 6), st.integers(0, 2**31))
+def test_every_key_is_asked_once_and_ones_are_counted(pairs: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    task = chainless.Recall(pairs, 6, 3)
+    drawn = task.sample(10, rng)
+    keys, told = drawn.inputs[..., :6].argmax(-1), drawn.inputs[..., 6:]
+    assert (told[:, :pairs].sum(-1) == 1).all()
+    assert (told[:, pairs:] == 0).all()
+    for row, answers in enumerate(drawn.targets[:, pairs:]):
+        known = dict(zip(keys[row, :pairs], told[row, :pairs].argmax(-1), strict=True))
+        assert len(known) == pairs
+        assert sorted(keys[row, pairs:]) == sorted(known)
+        assert [known[key] for key in keys[row, pairs:]] == answers.tolist()
+    drawn = chainless.Parity(9).sample(10, rng)
+    assert (drawn.targets[:, -1] == drawn.inputs[..., 1].sum(1) % 2).all()
