@@ -21,7 +21,7 @@ from rnncourse.studies.sweeps import folded
 from tools.records import changed
 
 BOOK = Path(__file__).parents[2] / "book"
-UNFINISHED = {"emotion-padding", "next-minute-rates", "next-minute"}
+UNFINISHED = {"next-minute-rates", "next-minute"}
 RECORDED = [name for name in studies() if (BOOK / "results" / f"{name}.json").exists()]
 
 
