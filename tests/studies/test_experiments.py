@@ -22,6 +22,7 @@ from book.experiments import ch24_gradients as gradients
 from book.experiments import ch24_review_gradients as review_gradients
 from book.experiments import ch25_votes_and_flags as dynamics
 from book.experiments import ch31_weather as weather
+from book.experiments import ch31_weather_controls as controls
 from book.experiments import ch32_next_minute as minute
 from book.experiments import ch32_power as power
 from book.experiments import ch33_looking_back as back
@@ -42,6 +43,7 @@ from rnncourse.gates import trace_gates
 from rnncourse.receptive_field import input_influence
 from rnncourse.studies import studies
 from rnncourse.text import UNKNOWN, Encoded, TextBatches, Vocabulary
+from rnncourse.training import fit, predict
 
 HOUSE, FORTNIGHT = synthetic_power(days=2), synthetic_power(days=14)
 SHORT = text_training.Recipe(epochs=2, batch_size=16, lr=1e-2)
@@ -79,6 +81,7 @@ MODULES = (
     reach,
     dynamics,
     weather,
+    controls,
     minute,
     power,
     back,
@@ -140,6 +143,7 @@ RUNS: dict[str, list[Any]] = {
     ],
     "forget-product": [forget_gates.ProductConfig(forget_bias=1.0, seed=0, features=2, units=4, steps=9)],
     "weather": [weather.Config(model="gru", network="small", units="scaled", epochs=2, lr=3e-3)],
+    "weather-controls": [controls.Config(model="gru", network="small", units="scaled", epochs=2, lr=3e-3)],
     "next-minute-rates": [minute.Config(model="rnn", lr=1e-2, passes=2, share=0.01, **HERE)],
     "next-minute": [
         minute.Config(model="ar", **HERE),
@@ -352,6 +356,29 @@ def test_a_snapshot_keeps_one_step_and_no_other() -> None:
         seen.append(net.weight.detach().clone())
     assert keep.weights is not None
     assert torch.equal(keep.weights["weight"], seen[1])
+
+
+def test_the_watch_scores_training_windows_after_each_epoch_with_dropout_off() -> None:
+    train = weather.split(make_windows(weather.series(), window=10))[0][:64]
+    net = nn.Sequential(nn.Flatten(), nn.Dropout(0.9), nn.Linear(10, 1))
+    watch = controls.Watch(net, train, lr=0.0, device="cpu")
+    history = fit(net, (train.inputs, train.targets), epochs=3, batch_size=32, device="cpu", optimiser=watch)
+    quiet = np.mean((predict(net, train.inputs) - train.targets) ** 2)
+    np.testing.assert_allclose(watch.quiet, [quiet] * 3, rtol=1e-5)  # a rate of zero: the weights never move
+    assert min(history.train_loss) > 1.5 * quiet
+    assert watch.weights.keys() == net.state_dict().keys()
+
+
+def test_no_forecast_exceeds_the_reach_of_the_head() -> None:
+    test = weather.split(make_windows(weather.series(), window=10))[2]
+    net = controls.build(controls.Config(model="gru", network="deep"))
+    found = controls._limits(net, weather._scaler(weather.series(), "celsius"), test)
+    assert found["reach"] == pytest.approx(net.head.weight.abs().sum().item())  # the bias starts at zero
+    assert predict(net, test.inputs).max() < found["reach"]
+    hot = torch.tensor(test.inputs[test.inputs[:, -1, 0] > controls.HOT], dtype=torch.float32)
+    with torch.no_grad():
+        last = net.rnn(hot)[0][:, -1]
+    assert found["near_limit"][-1] == pytest.approx((last.abs() > 0.95).double().mean().item(), abs=1e-4)
 
 
 # ---- Gates and their absence
