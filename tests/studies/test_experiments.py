@@ -113,7 +113,7 @@ SMALL = (
     (emotion, "TEST", 200),
     (lengths, "SENTENCES", {"train": 120, "validation": 40, "test": 60}),
     (lengths, "RECIPES", {"sentences": SHORT}),
-    (lengths, "EPOCHS", 1),
+    (lengths, "READER_PASSES", 1),
     (chainless, "PASSES", 2),
     (chainless, "STEPS", 2),
     (chainless, "HELD_OUT", 20),
