@@ -1,10 +1,11 @@
-"""Three studies for *Hours and days*: what a forecast of a household's next hour and next day can know.
+"""Four studies for *Hours and days*: what a forecast of a household's next hour and next day can know.
 
 ``hours`` compares networks with lines and with forecasts that learn nothing, with and without the calendar, at three
 cuts of half a year: the cut moves on, and everything before it is training and validation. A model names the next hour
 alone, and is then fed its own answers up to 24 hours ahead (*recursive*), or all 24 hours at once (*direct*).
 ``hours-intervals`` puts a range around two of these forecasts and counts how often the hour lies in it.
-``hours-leaks`` lets a line and a network see what lies after the cut, in three ways. Errors are in kW.
+``hours-leaks`` lets a line and a network see what lies after the cut, in three ways. ``hours-load`` holds what is drawn
+of the load itself. Errors are in kW.
 """
 
 from collections.abc import Callable, Mapping
@@ -272,6 +273,44 @@ def curves(history: History) -> dict[str, Any]:
     }
 
 
+# ---- The load itself.
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadConfig:
+    """What is drawn first: a day, the week around it, the half year, and the mean load by the clock."""
+
+    seed: int
+    source: Source
+
+
+def run_load(config: LoadConfig, device: str) -> dict[str, Any]:
+    """In kW: one ``day`` by the minute, its ``week`` by the hour, each day's mean with its ``days`` number.
+
+    ``working`` and ``weekend`` are the means by hour of the clock over all hours, on such days.
+    """
+    minutes = load_power() if config.source == "household" else synthetic_power(days=60)
+    hours = house(config.source)
+    clock = hours.times.astype("datetime64[h]").astype(np.int64) % 24
+    number = hours.times.astype("datetime64[D]").astype(np.int64)
+    known, weekend = hours.values[:, 0], (number + 3) % 7 >= 5
+    whole = [day for day in np.unique(number) if np.isfinite(known[number == day]).all()]
+    monday, wednesday = np.datetime64("2007-02-05"), np.datetime64("2007-02-07")
+
+    def taken(series: Series, first: np.datetime64, steps: int) -> list[float]:
+        start = int((first - series.start.astype("datetime64[D]")) // series.step)
+        return series.values[start : start + steps, 0].tolist()
+
+    return {
+        "day": taken(minutes, wednesday, 1440),
+        "week": taken(hours, monday, 168),
+        "days": [int(day - number[0]) for day in whole],
+        "mean": [float(known[number == day].mean()) for day in whole],
+        "working": [float(np.nanmean(known[(clock == hour) & ~weekend])) for hour in range(24)],
+        "weekend": [float(np.nanmean(known[(clock == hour) & weekend])) for hour in range(24)],
+    }
+
+
 # ---- Ranges.
 
 
@@ -513,6 +552,11 @@ def interval_grid(scale: Scale, seeds: int) -> list[IntervalConfig]:
     return lines + nets
 
 
+def load_grid(scale: Scale, seeds: int) -> list[LoadConfig]:
+    """One run: nothing is drawn at random."""
+    return [LoadConfig(seed=0, source=_source(scale))]
+
+
 def leak_grid(scale: Scale, seeds: int) -> list[LeakConfig]:
     """The line and one network, each split and seed."""
     source, epochs = _source(scale), EPOCHS if scale == "full" else 2
@@ -570,4 +614,14 @@ LEAKS = Study(
     notes=_NOTES,
 )
 
-STUDIES = (HOURS, INTERVALS, LEAKS)
+LOAD = Study(
+    name="hours-load",
+    about="what does the house draw in a day, a week and half a year?",
+    seeds=1,
+    grid=load_grid,
+    run=run_load,
+    data=_data,
+    notes="Minutes as they were measured, and hourly means.",
+)
+
+STUDIES = (HOURS, INTERVALS, LEAKS, LOAD)
