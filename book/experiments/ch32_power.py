@@ -1,7 +1,6 @@
-"""Two studies for *Power*: the coursework's four networks against forecasts that need none.
+"""The study ``power``: the coursework's four networks against forecasts that need none, from an hour of minutes.
 
-``power`` forecasts the next minute from an hour of minutes. ``power-hourly`` forecasts hourly means from two days of
-them, one hour ahead and a day ahead. Everything is in standard deviations of the training part.
+Everything is in standard deviations of the training part.
 """
 
 import time
@@ -220,46 +219,8 @@ def _minute(model: str, source: Source, **training_options: Any) -> PowerConfig:
     return PowerConfig(model=model, every="minute", horizon=1, source=source, **options)
 
 
-# ---- The next hour, and the same hour tomorrow.
-
-HORIZONS = (1, 24)
-HOURLY_STEPS: Mapping[Scale, tuple[int, int]] = MappingProxyType({"full": (704, 8), "small": (120, 4)})
-HOURLY_TRAINED: Mapping[Scale, tuple[str, ...]] = MappingProxyType({"full": NETWORKS, "small": ("lstm",)})
-
-
-def hourly_grid(scale: Scale, seeds: int) -> list[PowerConfig]:
-    """Baselines once per horizon, each network once per horizon and seed."""
-    source, (steps, epochs) = _source(scale), HOURLY_STEPS[scale]
-    still = [
-        PowerConfig(model=model, every="hour", horizon=horizon, seed=0, source=source)
-        for horizon in HORIZONS
-        for model in ("mean", "persistence", "yesterday", "ar", "ar-harmonics")
-    ]
-    trained = [
-        PowerConfig(
-            model=model,
-            every="hour",
-            horizon=horizon,
-            seed=seed,
-            source=source,
-            steps=steps,
-            epochs=epochs,
-            batch_size=32,
-            lr=2e-3,
-        )
-        for seed in range(seeds)
-        for horizon in HORIZONS
-        for model in HOURLY_TRAINED[scale]
-    ]
-    return still + trained
-
-
 def _minute_data(scale: Scale) -> str:
     return power_series(_source(scale), "minute").fingerprint
-
-
-def _hourly_data(scale: Scale) -> str:
-    return power_series(_source(scale), "hour").fingerprint
 
 
 _GAPS = f"Gaps of up to {GAP} minutes repeat the value before them; no window reaches across a longer one."
@@ -278,15 +239,4 @@ POWER = Study(
     "training windows, measured while other programs ran.",
 )
 
-HOURLY = Study(
-    name="power-hourly",
-    about="does any of the four networks forecast the next hour, or that hour tomorrow, better than no network?",
-    seeds=5,
-    grid=hourly_grid,
-    run=run,
-    data=_hourly_data,
-    notes=f"{_GAPS} An hour with a missing minute is missing. Windows of 48 hours. The weights of the best epoch "
-    "on the validation part are scored on all test windows.",
-)
-
-STUDIES = (POWER, HOURLY)
+STUDIES = (POWER,)

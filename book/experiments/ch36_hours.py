@@ -148,7 +148,7 @@ def run(config: Config, device: str) -> dict[str, Any]:
     Returns:
         In kW: ``mse`` for each of the hours ahead; of the first and of the last of them also ``mae`` and the squared
         errors summed by the day of the target, with their ``count``. Number of ``parameters``. Of a network also
-        ``epochs``, ``best_epoch``, ``train`` and ``validation`` losses by pass, in standard deviations of the training
+        ``passes``, ``best_epoch``, ``train`` and ``validation`` losses by pass, in standard deviations of the training
         part.
     """
     hours = windows(config.source)
@@ -266,7 +266,7 @@ def train(
 def curves(history: History) -> dict[str, Any]:
     """Passes, the best of them, and both losses by pass."""
     return {
-        "epochs": len(history),
+        "passes": len(history),
         "best_epoch": history.best_epoch,
         "train": history.train_loss,
         "validation": history.validation_loss,
@@ -499,8 +499,11 @@ def leaky(hours: Hours, leak: str, seed: int) -> Parts:
 
 RATE_GRID = (1e-3, 3e-3, 1e-2)
 CHOOSING = 3  # seeds with which a rate is chosen, on the validation part of the first cut
-# Chosen so, for each network without and with the calendar, 1 hour and 24 hours ahead.
-RATES: Mapping[tuple[str, bool, int], float] = MappingProxyType({})
+Setting = tuple[str, bool, int]  # a network, whether it reads the calendar, and the hours that it names
+# What the table holds so far, with the rate chosen so; a network of `NETWORKS` that is added is first run at all rates.
+RATES: Mapping[Setting, float] = MappingProxyType(
+    {("small", False, AHEAD): 3e-3, ("small", True, AHEAD): 1e-2, ("small", True, 1): 3e-3}
+)
 LEAKY = ("none", "scaler", "windows", "weeks")
 RULES = ("last", "yesterday", "clock", "line")
 
@@ -513,7 +516,6 @@ def grid(scale: Scale, seeds: int) -> list[Config]:
     """What learns nothing or by least squares once a cut; the rates at the first cut; then each network and seed."""
     source, full = _source(scale), scale == "full"
     cuts = tuple(CUTS) if full else (3,)
-    networks = tuple(NETWORKS) if full else ("small",)
     still = [
         Config(model=model, calendar=calendar, ahead=ahead, cut=cut, seed=0, source=source)
         for cut in cuts
@@ -522,16 +524,15 @@ def grid(scale: Scale, seeds: int) -> list[Config]:
         for ahead in ((1, AHEAD) if model == "line" else (AHEAD,))
     ]
     epochs = EPOCHS if full else 2
-    settings = [(model, calendar, ahead) for ahead in (AHEAD, 1) for model in networks for calendar in (False, True)]
 
-    def trained(setting: tuple[str, bool, int], cut: int, seed: int, lr: float) -> Config:
+    def trained(setting: Setting, cut: int, seed: int, lr: float) -> Config:
         model, calendar, ahead = setting
         return Config(
             model=model, calendar=calendar, ahead=ahead, cut=cut, seed=seed, source=source, lr=lr, epochs=epochs
         )
 
-    rates = [trained(s, 1, seed, lr) for s in settings for lr in RATE_GRID for seed in range(CHOOSING) if full]
-    table = [trained(s, cut, seed, RATES[s]) for seed in range(seeds) for cut in cuts for s in settings if s in RATES]
+    rates = [trained(s, 1, seed, lr) for s in RATES for lr in RATE_GRID for seed in range(CHOOSING) if full]
+    table = [trained(s, cut, seed, RATES[s]) for seed in range(seeds) for cut in cuts for s in RATES]
     return list(dict.fromkeys((*still, *rates, *table)))
 
 

@@ -28,6 +28,7 @@ from book.experiments import ch32_power as power
 from book.experiments import ch33_looking_back as back
 from book.experiments import ch34_gates_at_work as gates
 from book.experiments import ch35_gate_ablation as ablation
+from book.experiments import ch36_hours as hours
 from book.experiments import ch41_emotion as emotion
 from book.experiments import ch42_rows_of_400 as rows
 from book.experiments import ch42_sequence_length as lengths
@@ -87,6 +88,7 @@ MODULES = (
     back,
     gates,
     ablation,
+    hours,
     emotion,
     lengths,
     deeper,
@@ -151,7 +153,16 @@ RUNS: dict[str, list[Any]] = {
         minute.Config(model="lstm", variant="no_input", forget_bias=1.0, window=30, origin=1, **HERE),
     ],
     "power": [power.PowerConfig(model="rnn", every="minute", horizon=1, steps=8, epochs=2, **HERE)],
-    "power-hourly": [power.PowerConfig(model="lstm", every="hour", horizon=24, steps=4, epochs=2, **HERE)],
+    "hours": [
+        hours.Config(model="line", calendar=True, ahead=1, cut=1, **HERE),
+        hours.Config(model="small", calendar=False, ahead=24, cut=3, lr=1e-2, epochs=2, **HERE),
+    ],
+    "hours-intervals": [
+        hours.IntervalConfig(model="line", method="quantile", cut=1, **HERE),
+        hours.IntervalConfig(model="small", method="quantile", cut=1, lr=1e-2, epochs=2, **HERE),
+    ],
+    "hours-leaks": [hours.LeakConfig(model=m, leak="weeks", lr=1e-2, epochs=2, **HERE) for m in ("line", "small")],
+    "hours-load": [hours.LoadConfig(**HERE)],
     "power-window": [back.WindowConfig(model="rnn", window=5, longest=20, batch_size=32, **HERE)],
     "imputation": [back.ImputationConfig(model=model, **HERE) for model in ("ar-both", "lstm-both")],
     "gates-at-work": [gates.Config(seed=0, source="synthetic", steps=0, epochs=0)],
@@ -744,3 +755,43 @@ def test_every_key_is_asked_once_and_ones_are_counted(pairs: int, seed: int) -> 
         assert [known[key] for key in keys[row, pairs:]] == answers.tolist()
     drawn = chainless.Parity(9).sample(10, rng)
     assert (drawn.targets[:, -1] == drawn.inputs[..., 1].sum(1) % 2).all()
+
+
+def test_no_hour_named_in_training_is_named_in_a_later_part() -> None:
+    series = hours.windows("synthetic")
+    for cut in hours.CUTS:
+        parts = hours.cut_at(series, cut)
+        named = [
+            {int(row) + ahead for row in series.first[mask] for ahead in range(hours.AHEAD)}
+            for mask in (parts.train, parts.validation, parts.test)
+        ]
+        assert max(named[0]) < min(named[1]) <= max(named[1]) < min(named[2])
+
+
+def test_a_shuffled_split_shares_hours_and_shuffled_weeks_share_none() -> None:
+    series = hours.windows("synthetic")
+    shared = {}
+    for leak in ("windows", "weeks"):
+        parts = hours.leaky(series, leak, 0)
+        seen, tested = (
+            {int(row) + hour for row in series.first[mask] for hour in range(-hours.WINDOW, hours.AHEAD)}
+            for mask in (parts.train, parts.test)
+        )
+        shared[leak] = len(seen & tested)
+    assert shared["weeks"] == 0 < shared["windows"]
+
+
+@given(residuals=st.lists(st.floats(0, 9), min_size=9, max_size=60))
+def test_a_conformal_margin_covers_nine_of_ten_of_one_more(residuals: list[float]) -> None:
+    margin = hours.conformal_margin(np.array(residuals)[:, None], 0.9)[0]
+    assert np.mean([*(value <= margin for value in residuals), False]) >= 0.9
+
+
+def test_the_first_hour_of_a_recursive_line_is_the_direct_one() -> None:
+    series = hours.windows("synthetic")
+    parts = hours.cut_at(series, 3)
+    config = hours.Config(model="line", calendar=True, ahead=1, cut=3, **HERE)
+    weights = hours.fit_line(config, series, parts.train)
+    step = lambda power, stamps: hours.line_inputs(config, power, stamps) @ weights  # noqa: E731
+    direct = step(series.power[parts.test], series.calendar[parts.test])[:, 0]
+    np.testing.assert_allclose(hours.recursive(step, series, parts.test)[:, 0], direct)
