@@ -287,8 +287,17 @@ def settled(question: str) -> float:
     return level
 
 
+def two_ways(question: str) -> list[float]:
+    one, hours, far, above = numbers(question)
+    recursive = above
+    for _ in range(hours):
+        recursive *= one
+    return [recursive, above * far]
+
+
 FROM_THE_QUESTION = {
     "matrix-or-memory": lambda text: next(T for T in range(1, 99) if 2 * numbers(text)[0] * T > numbers(text)[0] ** 2),
+    "two-ways": two_ways,
     "kept-numbers": lambda text: (lambda H, T, D: len([1] * (T * D)) + sum(H for _ in range(T + 1)))(*numbers(text)),
     "forget-gradient": kept_bias,
     "projected-lstm": lambda text: (lambda D, H, P, *_: size(nn.LSTM(D, H, proj_size=P)))(*numbers(text)),
