@@ -39,6 +39,7 @@ function along(f, x, axis) {
 }
 
 function reshape(x, wanted) {
+  if (!isRegular(x)) throw new TypeError("lists of unequal lengths");
   const all = flat(x);
   const known = [wanted].flat();
   const rest = known.filter((size) => size !== -1).reduce((product, size) => product * size, 1);
@@ -204,7 +205,7 @@ function readNumber(word) {
 /** The answer in a text, as {value} for `judge`, or {hint} where it cannot be read. */
 export function read(text, exercise) {
   const plain = WESTERN(text).trim();
-  if (!plain) return { hint: "Type your answer first." };
+  if (!plain) return { hint: exercise.kind === "choice" ? "Choose an answer first." : "Type your answer first." };
   if (["choice", "word"].includes(exercise.kind)) {
     const words = plain.split(plain.includes(",") ? "," : /\s+/).map((word) => word.replace(/^[\s("'“”]+|[\s)"'“”]+$/g, ""));
     return { value: words.map((word) => readNumber(word) ?? word) };
@@ -232,6 +233,7 @@ export function read(text, exercise) {
   }
   if (open.length > 1) return { hint: "A bracket is not closed." };
   const [all] = open;
+  if (!flat(all).length) return { hint: "Type your answer first." };
   const value = isNested && all.length === 1 && Array.isArray(all[0]) ? all[0] : all;
   if (!isOne) return { value: !isNested && rows.length < 2 && value.length === 1 ? value[0] : value };
   return flat(value).length === 1 ? { value: flat(value)[0] } : { hint: "One number is asked for." };
@@ -241,20 +243,32 @@ export function read(text, exercise) {
 
 const KEY = "rnncourse.answers";
 
-function load() {
+// Where the browser refuses to keep anything, answers last as long as the page.
+const STORE = (() => {
   try {
-    return { exercises: {}, quizzes: {}, ...JSON.parse(localStorage.getItem(KEY)) };
+    localStorage.setItem(`${KEY}.try`, "");
+    localStorage.removeItem(`${KEY}.try`);
+    return localStorage;
   } catch {
-    return { exercises: {}, quizzes: {} }; // storage is refused, or holds something else
+    let held = null;
+    return { getItem: () => held, setItem: (_, text) => (held = text), removeItem: () => (held = null), isBrief: true };
   }
+})();
+
+function load() {
+  let held = null;
+  try {
+    held = JSON.parse(STORE.getItem(KEY));
+  } catch {} // it holds something else
+  return { exercises: { ...held?.exercises }, quizzes: { ...held?.quizzes } };
 }
 
 function keep(kind, name, entry) {
   const all = load();
   all[kind][name] = entry;
   try {
-    localStorage.setItem(KEY, JSON.stringify(all));
-  } catch {} // the boxes work without
+    STORE.setItem(KEY, JSON.stringify(all));
+  } catch {} // it is full: the boxes work without
   document.dispatchEvent(new Event("answers-kept"));
 }
 
@@ -308,7 +322,7 @@ function controls(exercise, problem, id) {
 function mountBox(box, exercise) {
   const name = box.dataset.exercise;
   const kept = load().exercises[name] ?? {};
-  let number = Math.min(kept.problem ?? 0, exercise.problems.length - 1);
+  let number = exercise.problems[kept.problem] ? kept.problem : 0;
   const { nodes, get, put } = controls(exercise, exercise.problems[0], `answer-${name}`);
   const question = make("div", { className: "answer-question", tabIndex: -1 });
   const said = make("p", { attributes: { role: "status" } });
@@ -324,9 +338,9 @@ function mountBox(box, exercise) {
     question.innerHTML = problem.question; // written by the book
   };
   const answer = (typed) => {
-    const { value, hint } = read(typed, exercise);
-    if (hint) return tell(said, hint) ?? false;
     try {
+      const { value, hint } = read(typed, exercise);
+      if (hint) return tell(said, hint) ?? false;
       const { passed, message } = judge(exercise, exercise.problems[number], value);
       tell(said, message, passed);
       return passed;
@@ -343,7 +357,7 @@ function mountBox(box, exercise) {
     window.measureBoxes?.(); // a long formula scrolls, and is reached by keyboard then
     const { right } = load().exercises[name] ?? {};
     keep("exercises", name, { problem: number, typed: "", right: Boolean(right) });
-    (number ? question : form.querySelector("input, select, textarea")).focus();
+    (question.hidden ? form.querySelector("input, select, textarea") : question).focus();
   };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -397,7 +411,8 @@ function mountKept(place, progress) {
   const save = make("button", { type: "button", textContent: "Save a copy" });
   const forget = make("button", { type: "button", textContent: "Delete all" });
   place.replaceChildren(make("h3", { textContent: "Your answers" }), list,
-    make("p", { textContent: "They are kept in this browser, on this device. Nothing is sent." }),
+    make("p", { textContent: STORE.isBrief ? "This browser keeps nothing: they are gone when you leave the page. Nothing is sent."
+      : "They are kept in this browser, on this device. Nothing is sent." }),
     make("div", { className: "answer-buttons" }, save, forget));
   const count = () => {
     const all = load();
@@ -414,10 +429,11 @@ function mountKept(place, progress) {
   });
   forget.addEventListener("click", () => {
     if (!confirm("Delete all of your answers, on every page of this book?")) return;
-    localStorage.removeItem(KEY);
+    STORE.removeItem(KEY);
     location.reload();
   });
   document.addEventListener("answers-kept", count);
+  addEventListener("storage", count); // another tab
   count();
 }
 

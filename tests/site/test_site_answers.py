@@ -61,7 +61,7 @@ def answers(exercise: Exercise, program: dict[str, Any], *, chapter: bool) -> It
     if not chapter:
         return
     if exercise.kind == "vector":
-        yield from ([1.0], [3.5, 0.25], [4.0, 2.0, 1.0])
+        yield from ([1.0], [3.5, 0.25], [4.0, 2.0, 1.0], [1.0, [2.0]], [[1.0, 2.0], [3.0]])
     else:
         yield from (0.9, 12.0, 49.0, -1.0)
 
@@ -127,6 +127,7 @@ def test_a_number_is_read_as_people_write_it(tab: Page, text: str, value: float 
         ("[[1], [2, 3]], [4]", [[[1], [2, 3]], [4]]),
         ("[1, 2", "bracket"),
         ("1 2]", [1, 2]),
+        ("[[], []]", "first"),
     ],
 )
 def test_a_vector_is_read_with_spaces_commas_rows_or_brackets(tab: Page, text: str, value: Any) -> None:
@@ -168,6 +169,33 @@ def test_an_answer_is_judged_kept_saved_and_deleted(page: Page, server: str) -> 
         kept.get_by_role("button", name="Delete all").click()
     expect(field).to_have_value("")
     assert page.evaluate("localStorage.getItem('rnncourse.answers')") is None
+
+
+def test_storage_that_is_refused_broken_or_shared_stops_nothing(page: Page, server: str) -> None:
+    address, answered = f"{server}/{CHAPTER}", '[data-exercise="hold-100"] input'
+    page.goto(address)
+    broken = '{"exercises": {"gru-step": {"problem": -3}}, "quizzes": null}'
+    page.evaluate("(text) => localStorage.setItem('rnncourse.answers', text)", broken)
+    page.reload()
+    other = page.context.new_page()
+    other.goto(address)
+    other.fill(answered, "-12 10")
+    other.keyboard.press("Enter")
+    expect(page.locator(".answers-kept")).to_contain_text("This page: 1 of")
+    other.add_init_script("delete window.localStorage; Object.defineProperty(window, 'localStorage', { value: null })")
+    other.reload()
+    other.fill(answered, "-12 10")
+    other.keyboard.press("Enter")
+    expect(other.locator(".answers-kept")).to_contain_text("This page: 1 of")
+    expect(other.locator(".answers-kept")).to_contain_text("This browser keeps nothing")
+
+
+def test_fresh_numbers_go_round_and_the_focus_goes_to_their_question(tab: Page, server: str) -> None:
+    tab.goto(f"{server}/book/notebooks/41-emotion.html")
+    box = tab.locator('[data-exercise="recall"]')
+    for _ in problems("recall"):
+        box.get_by_role("button", name="Another one").click()
+        assert tab.evaluate("document.activeElement.className") == "answer-question"
 
 
 def test_a_quiz_is_chosen_by_keyboard_checked_counted_and_kept(page: Page, server: str) -> None:
