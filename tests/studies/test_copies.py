@@ -15,7 +15,8 @@ COPIED = {
     ),
     "23-reach-and-readout": ("synthetic_tones", "spectrogram"),
     "34-gates-at-work": ("WINDOW", "AT", "threshold", "find_events", "match"),
-    "51-deeper-and-sideways": ("sparse_events", "moving_shapes", "SHAPES"),
+    "52-convlstm": ("moving_shapes", "SHAPES"),
+    "53-skip": ("sparse_events",),
     "54-without-a-chain": ("scan", "MinGRU", "DeltaRule", "Attention"),
 }
 

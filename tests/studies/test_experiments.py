@@ -32,7 +32,9 @@ from book.experiments import ch36_hours as hours
 from book.experiments import ch41_emotion as emotion
 from book.experiments import ch42_rows_of_400 as rows
 from book.experiments import ch42_sequence_length as lengths
-from book.experiments import ch51_deeper_and_sideways as deeper
+from book.experiments import ch51_deeper as deeper
+from book.experiments import ch52_convlstm as films
+from book.experiments import ch53_skip as skips
 from book.experiments import ch54_without_a_chain as chainless
 from book.experiments import text_training
 from book.experiments.ch34_gates_at_work import AFTER, AT, BEFORE, WINDOW, find_events, threshold
@@ -92,6 +94,9 @@ MODULES = (
     emotion,
     lengths,
     deeper,
+    films,
+    skips,
+    chainless,
 )
 SMALL = (
     (review_gradients, "COUNTS", {"sentences": (60, 40, 70)}),
@@ -116,10 +121,15 @@ SMALL = (
     (lengths, "SENTENCES", {"train": 120, "validation": 40, "test": 60}),
     (lengths, "RECIPES", {"sentences": SHORT}),
     (lengths, "READER_PASSES", 1),
+    (deeper, "PASSES", {"made": (2, 1, 32)}),
+    (films, "STEPS", 2),
+    (films, "EPOCHS", dict.fromkeys(films.EPOCHS, 2)),
+    (skips, "FREE", 1),
+    (skips, "PRICED", 2),
+    (skips, "STEPS", 2),
     (chainless, "PASSES", 2),
     (chainless, "STEPS", 2),
     (chainless, "HELD_OUT", 20),
-    (deeper, "FORECASTERS", {"two frames": (1e-2, 3), "CNN + LSTM": (5e-3, 3), "ConvLSTM": (2e-2, 2)}),
 )
 HERE: dict[str, Any] = {"seed": 0, "source": "synthetic"}
 ROWS: dict[str, Any] = {"length": 40, "seed": 0, "source": "sentences"}
@@ -192,17 +202,15 @@ RUNS: dict[str, list[Any]] = {
         lengths.LengthConfig(model="tfidf-lr", layout="none", read="none", **SEQUENCE),
     ],
     "padding-reader": [lengths.ReaderConfig(seed=0, network="packed")],
-    "depth": [
-        deeper.DepthConfig(model=model, sentences=150, seed=1, epochs=1) for model in ("bag", "4 × 17, residual")
-    ],
-    "time-skips": [deeper.TimeConfig(model="dilated RNN", distance=15, seed=1, steps=3)],
-    "skip-rnn": [deeper.SkipConfig(model="skip", lasts=8, stride=1, cost=0.01, seed=1, free=2, priced=2)],
+    "depth": [deeper.DepthConfig(model=model, lr=1e-2, seed=1, texts="made") for model in ("bag", "4 × 17, residual")],
+    "depth-imdb": [deeper.DepthConfig(model="2 × 26", lr=1e-2, seed=1, texts="made")],
+    "skip-rnn": [skips.SkipConfig(lasts=8, cost=0.01, seed=1)],
+    "moving-shapes": [films.SceneConfig(model="ConvLSTM", lr=1e-2, seed=0)],
     "without-a-chain": [
         chainless.Config("parity", "delta-signed", 0.01, 0),
         chainless.Config("adding", "attention", 0.01, 0),
         chainless.Config("recall", "gru", 0.01, 0),
     ],
-    "moving-shapes": [deeper.SceneConfig(model="ConvLSTM", region="left", seed=0)],
 }
 
 
@@ -670,9 +678,10 @@ def test_names_are_spelt_and_read_as_they_were_said() -> None:
 
 def test_compared_stacks_have_nearly_as_many_parameters_each() -> None:
     sizes = {name: learnable_parameters(deeper.ReviewReader(34, name).body) for name in deeper.STACKS}
-    equal = [size for name, size in sizes.items() if name != "2 × 42"]
+    assert max(sizes.values()) < 1.05 * min(sizes.values())
+    nets = {name: learnable_parameters(make()) for name, make in films.FORECASTERS.items()}
+    equal = [size for name, size in nets.items() if name != "CNN + LSTM, wide"]
     assert max(equal) < 1.05 * min(equal)
-    assert learnable_parameters(deeper.Recaller("RNN")) == learnable_parameters(deeper.Recaller("dilated RNN"))
 
 
 @given(st.integers(1, 20), st.integers(1, 60), st.integers(0, 2**31))
@@ -689,22 +698,28 @@ def test_votes_are_counted_and_the_last_flag_is_kept(batch: int, time: int, seed
 
 
 def test_an_update_has_its_price_and_the_right_film_no_error() -> None:
-    net = deeper.PulseReader(RUNS["skip-rnn"][0])
+    net = skips.PulseReader()
     output, kinds = net(torch.randn(6, 40, 2)), torch.zeros(6, dtype=torch.long)
-    gap = deeper.skip_loss(0.1)(output, kinds) - deeper.skip_loss(0.0)(output, kinds)
+    gap = skips.skip_loss(0.1)(output, kinds) - skips.skip_loss(0.0)(output, kinds)
     assert gap.item() == pytest.approx(0.1 * output[1].mean().item(), rel=1e-5)
-    frames = deeper._films(500, np.random.default_rng([2**31, *deeper.HALVES["right"]]), "right")
-    assert deeper.squared_error(lambda seen: frames[:, 1:], "right") == 0
-    assert deeper.squared_error(lambda seen: 1 - frames[:, 1:], "right") == deeper.SIDE**2
+    _, wanted = films.films(films.TEST_FILMS, np.random.default_rng([2**31, *films.HALVES["right"]]), "right")
+    assert films.squared_error(lambda seen: wanted, "right") == 0
+    assert films.squared_error(lambda seen: 1 - wanted, "right") == films.SIDE**2
 
 
-@pytest.mark.parametrize("model", ["two frames", "CNN + LSTM", "ConvLSTM"])
-def test_a_forecaster_paints_a_frame_for_each_and_looks_at_no_later_one(model: str) -> None:
-    net, film = deeper.forecaster(model).eval(), torch.rand(2, 5, 1, deeper.SIDE, deeper.SIDE)
+def test_a_film_hides_its_third_frame_and_no_other() -> None:
+    seen, wanted = films.films(50, np.random.default_rng(0), "left")
+    assert not seen[:, 2].any()
+    assert all(part.any(dim=(1, 2, 3)).all() for part in (seen[:, 0], seen[:, 1], wanted))
+
+
+@pytest.mark.parametrize("model", films.FORECASTERS)
+def test_a_forecaster_paints_one_frame_and_two_frames_see_two(model: str) -> None:
+    net, film = films.FORECASTERS[model]().eval(), torch.rand(2, 3, 1, films.SIDE, films.SIDE)
     other = film.clone()
-    other[:, 3:] = 0
-    torch.testing.assert_close(net(film)[:, :3], net(other)[:, :3])
-    assert net(film).shape == film.shape
+    other[:, 0] = 0
+    assert net(film).shape == film[:, 0].shape
+    assert torch.equal(net(film), net(other)) == (model == "two frames")
 
 
 @given(st.integers(1, 4), st.integers(1, 40), st.integers(0, 2**31))

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from book.experiments import ch22_sequence_tasks as tasks
-from book.experiments import ch51_deeper_and_sideways as deeper
+from book.experiments import ch52_convlstm as films
+from book.experiments import ch53_skip as skips
 from book.experiments.memory_tasks import kept_value
 
 SEEDS = st.integers(0, 2**31)
@@ -77,7 +78,7 @@ def test_the_tones_change_as_they_are_named() -> None:
 
 
 def test_a_pulse_stands_where_it_is_said_to_stand() -> None:
-    inputs, kinds, starts = deeper.sparse_events(3000, np.random.default_rng(0), steps=10, lasts=3)
+    inputs, kinds, starts = skips.sparse_events(3000, np.random.default_rng(0), steps=10, lasts=3)
     assert (set(kinds.tolist()), set(starts.tolist())) == (set(range(4)), set(range(8)))
     during = np.abs(np.arange(10) - starts[:, None] - 1) <= 1
     signs = np.stack([2 * (kinds // 2) - 1, 2 * (kinds % 2) - 1], axis=-1)
@@ -88,7 +89,7 @@ def test_a_pulse_stands_where_it_is_said_to_stand() -> None:
 
 @pytest.mark.parametrize("columns", [(0, 9), (2, 7)])
 def test_a_whole_shape_moves_straight_within_its_columns(columns: tuple[int, int]) -> None:
-    frames = deeper.moving_shapes(2000, np.random.default_rng(0), steps=3, side=9, columns=columns)[:, :, 0]
+    frames = films.moving_shapes(2000, np.random.default_rng(0), steps=3, side=9, columns=columns)[:, :, 0]
     ink = frames.sum(axis=(2, 3))
     assert set(ink[:, 0].tolist()) == {9.0, 8.0, 5.0}
     assert (ink == ink[:, :1]).all()

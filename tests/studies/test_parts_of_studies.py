@@ -1,4 +1,4 @@
-"""Parts of studies: a classifier of sequence tasks, dilated layers, and texts with their words in another order."""
+"""Parts of studies: a classifier of sequence tasks, and texts with their words in another order."""
 
 from collections import Counter
 from typing import Any
@@ -10,7 +10,6 @@ from torch import nn
 
 from book.experiments.ch22_sequence_tasks import SequenceClassifier
 from book.experiments.ch41_emotion import shuffled
-from book.experiments.ch51_deeper_and_sideways import dilated
 from rnncourse.networks import CausalConvolutions
 from rnncourse.text import Encoded
 from tests.closeness import assert_close_ulp
@@ -44,17 +43,6 @@ def test_features_are_read_at_the_end() -> None:
     layer = nn.LSTM(2, 4, batch_first=True)
     net, x = SequenceClassifier(layer, width=4, num_classes=3), torch.randn(5, 6, 2)
     assert_close_ulp(net(x), net.head(layer(x)[0][:, -1]), 64, scale=1.0)
-
-
-@pytest.mark.parametrize("d", [1, 2, 6])
-def test_a_dilated_layer_reads_its_state_of_d_steps_ago(d: int) -> None:
-    layer, x = nn.GRU(3, 4, batch_first=True).double(), torch.randn(2, 12, 3, dtype=torch.float64)
-    cell = nn.GRUCell(3, 4).double()
-    cell.load_state_dict({name: getattr(layer, f"{name}_l0") for name in cell.state_dict()})
-    states = [torch.zeros(2, 4, dtype=torch.float64)] * d
-    for t in range(12):
-        states.append(cell(x[:, t], states[t]))
-    assert_close_ulp(dilated(layer, x, d), torch.stack(states[d:], dim=1), 64, scale=1.0)
 
 
 def test_all_orders_of_three_tokens_are_equally_likely() -> None:
