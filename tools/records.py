@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", type=int, default=[], help="rows to run again and compare")
     parser.add_argument("--state", metavar="WHY", help="write into the record why it still stands")
     asked = parser.parse_args()
-    for name in asked.names or studies():
+    for name in asked.names or [name for name in studies() if (results_folder() / f"{name}.json").exists()]:
         study, record = studies()[name], recorded(name)
         since = changed(study, record)
         print(f"{name}: {'stale: ' + ', '.join(since) if since else 'of today'}", flush=True)
