@@ -215,11 +215,12 @@ def _padding(lengths: Labels, length: int) -> dict[str, float]:
 
 
 def collapse_grid(scale: Scale, seeds: int) -> list[LengthConfig]:
-    """Four ways to lay out and read a row, each with a fixed rate and with a cycle."""
+    """The baseline once; and four ways to lay out and read a row, each with a fixed rate and with a cycle."""
     source: Source = "reviews" if scale == "full" else "sentences"
     ways: tuple[Way, ...] = ("right", "left", "word", "mean")
     rates: tuple[Rate, ...] = ("fixed", "cycle")
-    return [
+    words = LengthConfig(model="tfidf-lr", length=LENGTH[scale], way="none", rate="none", seed=0, source=source)
+    return [words] + [
         LengthConfig(model="lstm", length=LENGTH[scale], way=way, rate=rate, seed=seed, source=source)
         for way in ways
         for rate in rates

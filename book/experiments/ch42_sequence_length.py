@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -248,27 +248,19 @@ def decades(net: TextClassifier, encoded: Encoded, labels: Labels, length: int) 
 
 
 def grid(scale: Scale, seeds: int) -> list[LengthConfig]:
-    """The sweep over lengths and layouts, the other cut for the packed LSTM, the mean read, and baselines once."""
+    """The sweep over lengths, padded on the right and packed; the mean read at two lengths; the baseline once."""
     source: Source = "reviews" if scale == "full" else "sentences"
     lengths = LENGTHS[scale]
-    sweep: list[Cell] = [
+    layouts: tuple[Layout, ...] = ("right", "packed")
+    nets: list[Cell] = [
         (model, length, layout, "front", "packed" if layout == "packed" else "last")
         for length in lengths
-        for layout in get_args(Layout)
+        for layout in layouts
         for model in ("rnn", "lstm")
     ]
-    more: list[Cell] = []
-    if scale == "full":
-        more += [("lstm", length, "packed", "back", "packed") for length in lengths]
-        more += [("rnn", length, "packed", "front", "mean") for length in (lengths[0], lengths[-1])]
-        more += [("gru", lengths[-1], "right", "front", "last")]
-    pieces: list[tuple[int, Cut]] = [(0, "front")]
-    pieces += [(length, cut) for length in lengths for cut in get_args(Cut)]
-    still: list[Cell] = [("majority", 0, "none", "front", "none")]
-    still += [(model, length, "none", cut, "none") for model in ("tfidf-lr", "tfidf-svm") for length, cut in pieces]
-    runs = [(cell, 0) for cell in still] + [
-        (cell, seed) for cells in (sweep, more) for seed in range(seeds) for cell in cells
-    ]
+    nets += [("rnn", length, "packed", "front", "mean") for length in (lengths[0], lengths[-1])]
+    runs: list[tuple[Cell, int]] = [(("tfidf-lr", length, "none", "front", "none"), 0) for length in lengths]
+    runs += [(cell, seed) for seed in range(seeds) for cell in nets]
     return [
         LengthConfig(model=model, length=length, layout=layout, cut=cut, read=read, seed=seed, source=source)
         for (model, length, layout, cut, read), seed in runs
