@@ -127,13 +127,19 @@
     return a.slice(1) === b || a === b.slice(1) || a.slice(1) === b.slice(1)
       || (a.slice(2) === b.slice(2) && a[0] === b[1] && a[1] === b[0]);
   };
+  const isSaid = (word) => {
+    const stem = stemmer.stemWord(word);
+    return counts().has(word) || [...counts().keys()].some((other) => stemmer.stemWord(other) === stem);
+  };
+  // Words that no page says become their neighbours; what has none is left out.
   const mended = (query) =>
     splitQuery(query)
       .map((word) => {
-        if (word.length < 4 || counts().has(word)) return word;
-        const known = [...counts()].filter(([other]) => other.length > 3 && near(word, other));
-        return known.sort(([, one], [, other]) => other - one)[0]?.[0] ?? word;
+        if (isSaid(word)) return word;
+        const known = [...counts()].filter(([other]) => word.length > 3 && other.length > 3 && near(word, other));
+        return known.sort(([, one], [, other]) => other - one)[0]?.[0] ?? "";
       })
+      .filter(Boolean)
       .join(" ");
 
   const excerpt = ({ text, inText }) => {
@@ -191,7 +197,7 @@
     let [all, instead] = [found(query), ""];
     if (!all.length) {
       instead = mended(query);
-      all = found(instead);
+      all = instead ? found(instead) : [];
     }
     const seen = new Set();
     const rows = all.filter(({ page, anchor, text, kind }) => {

@@ -145,9 +145,11 @@ const runAxe = async (only) => {
 // ---- Boxes
 
 // Boxes that end right of the window, unless they scroll in a frame, which paper cannot, or are meant for screen readers
-// alone. Inside a formula or a drawing nothing is measured: they are boxes of their own.
+// alone. Inside a formula or a drawing nothing is measured: they are boxes of their own. But a formula must hold its
+// signs: what strays out of it, no frame scrolls to.
 const cut = (onPaper) => [...document.querySelectorAll("main *")].filter((box) => {
   if (box.closest("math *, svg *, .rnn-unseen, .visually-hidden")) return false;
+  if (box.matches("math[display=block]") && box.scrollWidth > box.clientWidth + 1) return true;
   if (box.getBoundingClientRect().right <= innerWidth + 1) return false;
   if (!box.checkVisibility({ visibilityProperty: true })) return false;
   for (let frame = onPaper ? null : box.parentElement; frame; frame = frame.parentElement) {

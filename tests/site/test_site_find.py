@@ -145,6 +145,10 @@ def test_a_term_is_linked_where_a_chapter_uses_it_first(site: Path) -> None:
         ("BPTT", "book/notebooks/21-learning", "Found in"),
         ("gradiant", "gradient", "this is for “gradient”"),
         ("reccurrent", "", "this is for “recurrent”"),
+        ("seq2seq", "22-sequence-tasks#four-shapes", "Found in"),
+        ("گيت فراموشی", "glossary#term-forget-gate", "Found in"),
+        ("LSTM چیست", "glossary#term-LSTM", "this is for “lstm”"),
+        ("optimizers zebra", "", "this is for “optimisers”"),
         ("perplexed zebra", None, "Nothing found"),
     ],
 )
