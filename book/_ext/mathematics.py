@@ -5,6 +5,7 @@ is a warning, which ends a strict build.
 """
 
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any, cast
 
@@ -43,7 +44,7 @@ def mathml(tex: str, *, display: bool) -> str:
 def _set(node: nodes.math | nodes.math_block, *, display: bool) -> str:
     tex = node.astext().strip().removeprefix("$").removesuffix("$").strip("$")
     try:
-        return mathml(tex, display=display)
+        return mathml(tex, display=display).replace("<math", f'<math data-tex="{escape(tex)}"', 1)
     except ValueError as error:
         logger.warning("%s", error, location=node)
         return f"<code>{tex}</code>"

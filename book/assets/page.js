@@ -112,6 +112,30 @@
     button.blur = () => button.matches(":focus-visible") || HTMLElement.prototype.blur.call(button);
   }
 
+  // A formula is copied as its source: a browser would write each of its signs on a line.
+  document.addEventListener("copy", (event) => {
+    const chosen = getSelection();
+    if (chosen.isCollapsed) return;
+    const range = chosen.getRangeAt(0).cloneRange();
+    const around = (node) => (node.nodeType === Node.ELEMENT_NODE ? node : node.parentElement)?.closest("math");
+    const [first, last] = [around(range.startContainer), around(range.endContainer)];
+    if (first) range.setStartBefore(first);
+    if (last) range.setEndAfter(last);
+    const copy = document.createElement("div");
+    copy.append(range.cloneContents());
+    const formulas = copy.querySelectorAll("math[data-tex]");
+    if (!formulas.length) return;
+    event.clipboardData.setData("text/html", copy.innerHTML);
+    for (const formula of formulas) {
+      const mark = formula.getAttribute("display") === "block" ? "$$" : "$";
+      formula.replaceWith(mark + formula.dataset.tex + mark);
+    }
+    document.body.append(copy); // what is not on the page has no lines
+    event.clipboardData.setData("text/plain", copy.innerText);
+    copy.remove();
+    event.preventDefault();
+  });
+
   window.addEventListener("load", () => {
     mendLabels();
     measureSoon(allBoxes());

@@ -130,6 +130,19 @@ def test_the_watch_sees_each_fault_and_none_in_a_clean_page(
     assert any(problem.startswith(fault) for problem in watch.take()) == bool(fault)
 
 
+def test_a_formula_is_copied_as_its_source(tab: Page, server: str) -> None:
+    tab.goto(f"{server}/{CHAPTERS}12-lstm-and-gru.html")
+    copied = tab.evaluate("""() => {
+      const [first, last] = document.querySelectorAll("article p:has(math) math");
+      getSelection().setBaseAndExtent(first.querySelector("mi"), 0, last.parentElement.nextSibling, 9);
+      const event = new ClipboardEvent("copy", { clipboardData: new DataTransfer() });
+      document.dispatchEvent(event);
+      return ["text/plain", "text/html"].map((type) => event.clipboardData.getData(type));
+    }""")
+    assert re.match(r"\$c\$ is what it remembers. The hidden state \$h\$ is what", copied[0])
+    assert copied[1].count("<math") == 2
+
+
 def test_a_widget_that_cannot_start_keeps_its_picture(watched: BrowserContext, site: Path, tmp_path: Path) -> None:
     host = '<div class="rnn-widget-host" data-widget="unheard-of" data-state="{}"><p id="still">Still.</p></div>'
     script = (site / "_static" / "widgets.js").read_text(encoding="utf-8")
