@@ -4,8 +4,8 @@
 cuts of half a year: the cut moves on, and everything before it is training and validation. A model names the next hour
 alone, and is then fed its own answers up to 24 hours ahead (*recursive*), or all 24 hours at once (*direct*).
 ``hours-intervals`` puts a range around two of these forecasts and counts how often the hour lies in it.
-``hours-leaks`` lets a line and a network see what lies after the cut, in three ways. ``hours-load`` holds what is drawn
-of the load itself. Errors are in kW.
+``hours-leaks`` lets a line and a network see what lies after the cut, in three ways. ``hours-load`` holds means of the
+load itself. Errors are in kW.
 """
 
 from collections.abc import Callable, Mapping
@@ -41,6 +41,7 @@ CUTS: Mapping[int, float] = MappingProxyType({1: 0.40, 2: 0.55, 3: 0.70})  # sha
 PART = 0.15  # share of the hours in the validation part, and in the test part behind it
 EPOCHS, PATIENCE, BATCH = 100, 5, 64
 LEVEL = 0.9  # of a prediction interval
+NEIGHBOURS = ("apart", "trained", "both")  # leaks with the same test windows
 NETWORKS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "small": {"kind": "lstm", "hidden_size": 16, "num_layers": 1},
@@ -278,36 +279,30 @@ def curves(history: History) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadConfig:
-    """What is drawn first: a day, the week around it, the half year, and the mean load by the clock."""
+    """What is drawn first: means of the load over many days, never the measured values."""
 
     seed: int
     source: Source
 
 
 def run_load(config: LoadConfig, device: str) -> dict[str, Any]:
-    """In kW: one ``day`` by the minute, its ``week`` by the hour, each day's mean with its ``days`` number.
+    """In kW, over the whole series: the mean day by the quarter of an hour, the mean week by the hour, and each week.
 
-    ``working`` and ``weekend`` are the means by hour of the clock over all hours, on such days.
+    ``day`` is the mean of all minutes in a quarter of an hour of the clock, ``low`` and ``high`` leave a tenth of these
+    minutes below and above. ``week`` is the mean of each hour of the week, ``weeks`` the mean of each calendar week.
     """
     minutes = load_power() if config.source == "household" else synthetic_power(days=60)
+    quarter = minutes.times.astype("datetime64[m]").astype(np.int64) % 1440 // 15
+    parts = [minutes.values[quarter == number, 0] for number in range(96)]
     hours = house(config.source)
-    clock = hours.times.astype("datetime64[h]").astype(np.int64) % 24
-    number = hours.times.astype("datetime64[D]").astype(np.int64)
-    known, weekend = hours.values[:, 0], (number + 3) % 7 >= 5
-    whole = [day for day in np.unique(number) if np.isfinite(known[number == day]).all()]
-    monday, wednesday = np.datetime64("2007-02-05"), np.datetime64("2007-02-07")
-
-    def taken(series: Series, first: np.datetime64, steps: int) -> list[float]:
-        start = int((first - series.start.astype("datetime64[D]")) // series.step)
-        return series.values[start : start + steps, 0].tolist()
-
+    stamps, known = hours.times.astype("datetime64[h]").astype(np.int64) + 72, hours.values[:, 0]  # Monday 0:00 is 0
+    week = stamps // 168 - stamps[0] // 168
     return {
-        "day": taken(minutes, wednesday, 1440),
-        "week": taken(hours, monday, 168),
-        "days": [int(day - number[0]) for day in whole],
-        "mean": [float(known[number == day].mean()) for day in whole],
-        "working": [float(np.nanmean(known[(clock == hour) & ~weekend])) for hour in range(24)],
-        "weekend": [float(np.nanmean(known[(clock == hour) & weekend])) for hour in range(24)],
+        "day": [float(np.nanmean(part)) for part in parts],
+        "low": [float(np.nanquantile(part, 0.1)) for part in parts],
+        "high": [float(np.nanquantile(part, 0.9)) for part in parts],
+        "week": [float(np.nanmean(known[stamps % 168 == hour])) for hour in range(168)],
+        "weeks": [float(np.nanmean(known[week == number])) for number in range(int(week[-1]) + 1)],
     }
 
 
@@ -442,7 +437,9 @@ class LeakConfig:
 
     ``leak`` is ``none``; ``scaler``, mean and standard deviation of the whole series; ``windows``, all windows shuffled
     before they are shared out; or ``weeks``, whole weeks shuffled and shared out. Both leave out windows that lie in
-    two weeks, so that they have as many.
+    two weeks, so that they have as many. Three more take the split by weeks and test two fifths of the windows of its
+    test weeks: ``apart`` trains on as many windows of the other weeks as before; ``trained`` gives up some of these for
+    neighbours of the test windows; ``both`` also stops early by such neighbours.
     """
 
     model: str
@@ -491,20 +488,38 @@ def leaky(hours: Hours, leak: str, seed: int) -> Parts:
     whole = week == last
     edges = (0.0, CUTS[3], CUTS[3] + PART, 1.0)
     train, validation, test = ((drawn >= low) & (drawn < high) & whole for low, high in pairwise(edges))
+    if leak in NEIGHBOURS:
+        train, validation, test = neighbours(leak, rng, train, validation, test)
     seen = hours.power[train]
     return Parts(train, validation, test, float(seen.mean()), float(seen.std()))
 
 
+def neighbours(leak: str, rng: np.random.Generator, train: Mask, validation: Mask, test: Mask) -> tuple[Mask, ...]:
+    """A split by weeks after one of `NEIGHBOURS`: the same test windows and as many in training for all three."""
+    drawn = rng.random(len(test))
+    near, stopping = test & (drawn >= 0.55), test & (drawn >= 0.4) & (drawn < 0.55)
+    if leak != "apart":
+        given_up = rng.permutation(np.flatnonzero(train))[: near.sum()]
+        train = train | near
+        train[given_up] = False
+    return train, stopping if leak == "both" else validation, test & (drawn < 0.4)
+
+
 # ---- The grids.
 
-RATE_GRID = (1e-3, 3e-3, 1e-2)
+RATE_GRID = (1e-3, 3e-3, 1e-2, 3e-2)
 CHOOSING = 3  # seeds with which a rate is chosen, on the validation part of the first cut
 Setting = tuple[str, bool, int]  # a network, whether it reads the calendar, and the hours that it names
 # What the table holds so far, with the rate chosen so; a network of `NETWORKS` that is added is first run at all rates.
 RATES: Mapping[Setting, float] = MappingProxyType(
-    {("small", False, AHEAD): 3e-3, ("small", True, AHEAD): 1e-2, ("small", True, 1): 3e-3}
+    {
+        ("small", False, AHEAD): 3e-2,
+        ("small", True, AHEAD): 1e-2,
+        ("small", False, 1): 1e-2,
+        ("small", True, 1): 3e-3,
+    }
 )
-LEAKY = ("none", "scaler", "windows", "weeks")
+LEAKY = ("none", "scaler", "windows", "weeks", *NEIGHBOURS)
 RULES = ("last", "yesterday", "clock", "line")
 
 
@@ -573,7 +588,7 @@ def leak_grid(scale: Scale, seeds: int) -> list[LeakConfig]:
         for seed in range(seeds)
         for model in ("line", "small")
         for leak in LEAKY
-        if (model, leak) != ("line", "scaler")  # least squares does not see the scale
+        if model == "small" or leak in ("none", "windows", "weeks")  # least squares has no scale and no stopping
     ]
 
 
@@ -617,12 +632,12 @@ LEAKS = Study(
 
 LOAD = Study(
     name="hours-load",
-    about="what does the house draw in a day, a week and half a year?",
+    about="what does the house draw on the mean day, in the mean week and from week to week?",
     seeds=1,
     grid=load_grid,
     run=run_load,
     data=_data,
-    notes="Minutes as they were measured, and hourly means.",
+    notes="Means and shares over half a year, or over a week: no measured value is kept.",
 )
 
 STUDIES = (HOURS, INTERVALS, LEAKS, LOAD)

@@ -796,6 +796,22 @@ def test_a_shuffled_split_shares_hours_and_shuffled_weeks_share_none() -> None:
     assert shared["weeks"] == 0 < shared["windows"]
 
 
+def test_three_leaks_share_their_test_and_differ_in_what_they_give_away() -> None:
+    series = hours.windows("synthetic")
+    apart, trained, both = (hours.leaky(series, leak, 1) for leak in hours.NEIGHBOURS)
+    assert (apart.test == trained.test).all()
+    assert (apart.test == both.test).all()
+    assert apart.train.sum() == trained.train.sum() == both.train.sum()
+    assert (trained.train == both.train).all()
+    assert (apart.validation == trained.validation).all()
+    weeks = {name: set(series.first[mask] // 168) for name, mask in (("test", apart.test), ("stop", both.validation))}
+    assert weeks["stop"] <= weeks["test"]
+    for parts in (apart, trained, both):
+        assert not (
+            (parts.train & parts.validation) | (parts.train & parts.test) | (parts.validation & parts.test)
+        ).any()
+
+
 @given(residuals=st.lists(st.floats(0, 9), min_size=9, max_size=60))
 def test_a_conformal_margin_covers_nine_of_ten_of_one_more(residuals: list[float]) -> None:
     margin = hours.conformal_margin(np.array(residuals)[:, None], 0.9)[0]
