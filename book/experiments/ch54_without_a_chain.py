@@ -20,7 +20,7 @@ from book.experiments.memory_tasks import Adding, Copy, MemoryTask, Sequences, T
 from rnncourse.studies import Study
 from rnncourse.training import predict, set_seed
 
-RATES = (1e-2,)
+RATES = (1e-2, 3e-3)
 PARAMETERS = 8000
 PASSES, PATIENCE, STEPS, BATCH = 40, 5, 40, 32
 GAIN, SOLVED = 0.05, {"number": 1e-3, "class": 5e-3}
@@ -437,13 +437,13 @@ class Config:
 
 
 def grid(scale: str, seeds: int) -> list[Config]:
-    """Every cell on parity and on recall, the signed ones on parity alone; small: these."""
+    """Every cell on parity and on recall at every rate, the signed ones on parity alone; small: those, at one rate."""
     tasks = ("parity", "recall")
     pairs = [(task, cell) for task in tasks for cell in CELLS if task == "parity" or "signed" not in cell]
     rates: tuple[float, ...] = RATES
     if scale == "small":
         pairs, rates = [("parity", "mingru-signed"), ("parity", "delta-signed")], RATES[:1]
-    return [Config(task, cell, lr, seed) for lr in rates for task, cell in pairs for seed in range(seeds)]
+    return [Config(task, cell, lr, seed) for task, cell in pairs for lr in rates for seed in range(seeds)]
 
 
 def run(config: Config, device: str) -> dict[str, Any]:

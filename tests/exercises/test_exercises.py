@@ -33,6 +33,7 @@ OTHERWISE = {
     "fifth-step": 0.09,
     "across-the-cut": ("state", "learns"),
     "erase-evidence": ("below", "better"),
+    "swap-mirror": (1.5, 0.6, -0.8, 0),
 }
 
 

@@ -745,6 +745,38 @@ def test_a_delta_rule_at_once_is_its_loop(most: float) -> None:
     torch.testing.assert_close(cell(x), cell.out(torch.stack(read, 1)))
 
 
+@pytest.mark.parametrize(("chained", "layer"), [(chainless.LSTM, torch.nn.LSTM), (chainless.GRU, torch.nn.GRU)])
+def test_a_chained_cell_is_the_layer_of_torch(chained: Any, layer: Any) -> None:
+    own, given = chained(5).double(), layer(5, 5, batch_first=True).double()
+    for name, weight in (("ih", own.inputs), ("hh", own.states)):
+        getattr(given, f"weight_{name}_l0").data = weight.weight.data
+        getattr(given, f"bias_{name}_l0").data = weight.bias.data
+    x = torch.randn(3, 9, 5, dtype=torch.float64, requires_grad=True)
+    torch.testing.assert_close(own(x), given(x)[0])
+    slopes = [torch.autograd.grad((cell(x) if cell is own else cell(x)[0])[:, -1].sum(), x)[0] for cell in (own, given)]
+    torch.testing.assert_close(*slopes)
+
+
+def test_networks_side_by_side_take_the_steps_of_torchs_adam_each_clipped_alone() -> None:
+    together = {"weight": torch.randn(2, 4, 3, dtype=torch.float64), "bias": torch.randn(2, 4, dtype=torch.float64)}
+    alone = [[nn.Parameter(value[net].clone()) for value in together.values()] for net in range(2)]
+    adam, others = chainless.Adam(together, 0.1), [torch.optim.Adam(mine, lr=0.1) for mine in alone]
+    for _ in range(5):
+        slopes = {name: 3 * torch.randn_like(value) for name, value in together.items()}
+        slopes = {
+            name: slope * torch.tensor([1.0, 0.01]).view(2, *(1,) * (slope.dim() - 1)) for name, slope in slopes.items()
+        }
+        adam.step(together, slopes)
+        for net, (mine, other) in enumerate(zip(alone, others, strict=True)):
+            for weight, slope in zip(mine, slopes.values(), strict=True):
+                weight.grad = slope[net].clone()
+            nn.utils.clip_grad_norm_(mine, 1.0)
+            other.step()
+    for name, value in together.items():
+        expected = torch.stack([dict(zip(together, mine, strict=True))[name].detach() for mine in alone])
+        torch.testing.assert_close(value, expected, rtol=1e-3, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", list(chainless.CELLS))
 def test_compared_cells_have_nearly_as_many_parameters_and_see_no_later_step(name: str) -> None:
     for task in chainless.TASKS.values():
