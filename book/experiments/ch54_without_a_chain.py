@@ -437,13 +437,12 @@ class Config:
 
 
 def grid(scale: str, seeds: int) -> list[Config]:
-    """Every cell on parity and on recall at every rate, the signed ones on parity alone; small: those, at one rate."""
-    tasks = ("parity", "recall")
-    pairs = [(task, cell) for task in tasks for cell in CELLS if task == "parity" or "signed" not in cell]
-    rates: tuple[float, ...] = RATES
+    """Every cell on parity at every rate and on recall at the first, the signed ones on parity alone; small: those."""
+    pairs = [("parity", cell, lr) for cell in CELLS for lr in RATES]
+    pairs += [("recall", cell, RATES[0]) for cell in CELLS if "signed" not in cell]
     if scale == "small":
-        pairs, rates = [("parity", "mingru-signed"), ("parity", "delta-signed")], RATES[:1]
-    return [Config(task, cell, lr, seed) for task, cell in pairs for lr in rates for seed in range(seeds)]
+        pairs = [("parity", cell, RATES[0]) for cell in ("mingru-signed", "delta-signed")]
+    return [Config(task, cell, lr, seed) for task, cell, lr in pairs for seed in range(seeds)]
 
 
 def run(config: Config, device: str) -> dict[str, Any]:
