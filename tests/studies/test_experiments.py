@@ -774,7 +774,7 @@ def test_networks_side_by_side_take_the_steps_of_torchs_adam_each_clipped_alone(
             other.step()
     for name, value in together.items():
         expected = torch.stack([dict(zip(together, mine, strict=True))[name].detach() for mine in alone])
-        torch.testing.assert_close(value, expected, rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(value, expected, rtol=0, atol=2e-3)
 
 
 @pytest.mark.parametrize("name", list(chainless.CELLS))
