@@ -1,7 +1,8 @@
 """A study for *ConvLSTM*: what does it buy to keep the layout of the picture in the state?
 
 ``moving-shapes`` forecasts films of a shape that moves, at places where shapes were seen in training and where none
-was. The last of the three frames that are seen is dark, so that two frames say too little.
+was. The last of the three frames that are seen is dark, so that two frames say too little. ``moving-shapes-controls``
+trains convolutions over all three frames.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,6 +33,8 @@ EPOCHS: Mapping[str, int] = MappingProxyType(
 )
 """Epochs at most, enough for the curves to be flat."""
 FILMS, TEST_FILMS = 300, 500
+CONTROL_EPOCHS: Mapping[str, int] = MappingProxyType({"three frames": 60})
+"""Epochs of ``moving-shapes-controls``, all of which are trained."""
 
 
 def moving_shapes(
@@ -211,6 +214,75 @@ def run_scenes(config: SceneConfig, device: str) -> dict[str, Any]:
     }
 
 
+class ThreeFrames(nn.Module):
+    """Convolutions over all frames that are given, with as many parameters as the ConvLSTM and no recurrence."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, 21, 5, padding=2),
+            nn.ReLU(),
+            nn.Conv2d(21, 12, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(12, 1, 3, padding=1),
+        )
+
+    def forward(self, film: Tensor) -> Tensor:
+        """Scores of the frame that comes next: ``(batch, 3, 1, side, side)`` to ``(batch, 1, side, side)``."""
+        scores: Tensor = self.layers(film.flatten(1, 2))
+        return scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlConfig:
+    """One run of ``moving-shapes-controls``.
+
+    Attributes:
+        model: ``three frames``, or one of `FORECASTERS`.
+        epochs: of training, none of which is left out.
+        seed: of the initial weights and of the training films, as in ``moving-shapes``.
+    """
+
+    model: str
+    epochs: int
+    seed: int
+
+
+def control_grid(scale: Scale, seeds: int) -> list[ControlConfig]:
+    """Each network once per seed."""
+    return [
+        ControlConfig(model=model, epochs=epochs if scale == "full" else 1, seed=seed)
+        for model, epochs in CONTROL_EPOCHS.items()
+        for seed in range(seeds)
+    ]
+
+
+def run_control(config: ControlConfig, device: str) -> dict[str, Any]:
+    """Train one forecaster through all its epochs, and test the best of them, as `run_scenes` does."""
+    set_seed(config.seed)
+    net = ThreeFrames() if config.model == "three frames" else FORECASTERS[config.model]()
+    history = fit(
+        net,
+        Fresh(STEPS, lambda rng: films(BATCH, rng, "left")),
+        films(FILMS, np.random.default_rng([2**32, 0]), "left"),
+        epochs=config.epochs,
+        lr=RATES[-1],
+        loss=nn.functional.binary_cross_entropy_with_logits,
+        clip_norm=1.0,
+        seed=config.seed,
+        device=device,
+        progress=False,
+    )
+    with torch.inference_mode():
+        errors = {half: squared_error(lambda seen: torch.sigmoid(net(seen)), half) for half in HALVES}
+    return errors | {
+        "parameters": sum(weight.numel() for weight in net.parameters()),
+        "train_loss": history.train_loss,
+        "validation_loss": history.validation_loss,
+        "best_validation": history.best_validation_loss,
+    }
+
+
 MOVING_SHAPES = Study(
     name="moving-shapes",
     about="what does a state with a spatial layout buy when the next frame is to be forecast?",
@@ -221,4 +293,13 @@ MOVING_SHAPES = Study(
     "the epoch by, 500 per half to test on. The fourth frame is forecast.",
 )
 
-STUDIES = (MOVING_SHAPES,)
+MOVING_SHAPES_CONTROLS = Study(
+    name="moving-shapes-controls",
+    about="do convolutions that see all frames forecast as well as a ConvLSTM?",
+    seeds=5,
+    grid=control_grid,
+    run=run_control,
+    notes="Films, seeds and the higher rate of ``moving-shapes``, without early stopping.",
+)
+
+STUDIES = (MOVING_SHAPES, MOVING_SHAPES_CONTROLS)

@@ -124,6 +124,7 @@ SMALL = (
     (deeper, "PASSES", {"made": (2, 1, 32)}),
     (films, "STEPS", 2),
     (films, "EPOCHS", dict.fromkeys(films.EPOCHS, 2)),
+    (films, "CONTROL_EPOCHS", dict.fromkeys(films.CONTROL_EPOCHS, 2)),
     (skips, "FREE", 1),
     (skips, "PRICED", 2),
     (skips, "STEPS", 2),
@@ -206,6 +207,7 @@ RUNS: dict[str, list[Any]] = {
     "depth-imdb": [deeper.DepthConfig(model="2 × 26", lr=1e-2, seed=1, texts="made")],
     "skip-rnn": [skips.SkipConfig(lasts=8, cost=0.01, seed=1)],
     "moving-shapes": [films.SceneConfig(model="ConvLSTM", lr=1e-2, seed=0)],
+    "moving-shapes-controls": [films.ControlConfig(model="three frames", epochs=2, seed=0)],
     "without-a-chain": [
         chainless.Config("parity", "delta-signed", 0.01, 0),
         chainless.Config("adding", "attention", 0.01, 0),
@@ -681,6 +683,7 @@ def test_compared_stacks_have_nearly_as_many_parameters_each() -> None:
     assert max(sizes.values()) < 1.05 * min(sizes.values())
     nets = {name: learnable_parameters(make()) for name, make in films.FORECASTERS.items()}
     equal = [size for name, size in nets.items() if name != "CNN + LSTM, wide"]
+    equal.append(learnable_parameters(films.ThreeFrames()))
     assert max(equal) < 1.05 * min(equal)
 
 
