@@ -2,7 +2,7 @@
 
 * ``{report-card-totals}`` counts the verdicts, by chapter and in all.
 * ``{report-card}`` draws the table, in the order of the coursework's questions, with filters above it.
-* ``{verdict}`claim-id` `` writes a claim's verdict in running text, with a link to its box.
+* ``{verdict}`claim-id` `` writes a claim's verdict in running text, with a link to its box or line.
 """
 
 import re
@@ -321,7 +321,7 @@ class ReportCard(Card):
 
 
 class VerdictRole(SphinxRole):
-    """``{verdict}`claim-id` ``: the claim's verdict, linked to its box."""
+    """``{verdict}`claim-id` ``: the claim's verdict, linked to its box, or to its line of the card."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         """Write the verdict as the card has it."""
@@ -331,9 +331,11 @@ class VerdictRole(SphinxRole):
             return [nodes.literal(self.text, self.text)], []
         for name in ("claims.toml", "numbers.lock.json"):
             self.env.note_dependency(str(BOOK / name))
-        uri = self.env.app.builder.get_relative_uri(self.env.docname, f"book/notebooks/{rows[self.text].chapter}")
+        boxed = self.text in sources(self.env.app).drawn
+        page, anchor = ("notebooks/" + rows[self.text].chapter, "") if boxed else ("report-card", "card.")
+        uri = self.env.app.builder.get_relative_uri(self.env.docname, f"book/{page}")
         words = VERDICTS[rows[self.text].verdict].lower()
-        return [nodes.reference(words, words, refuri=f"{uri}#{self.text}", internal=True)], []
+        return [nodes.reference(words, words, refuri=f"{uri}#{anchor}{self.text}", internal=True)], []
 
 
 def raw(html: str) -> nodes.raw:

@@ -58,7 +58,7 @@ _CAPTION_HEADING = re.compile(r"""<p aria-level="2" class="caption" role="headin
 _DIALOG = re.compile(r"""<dialog id="(pst-(?:search-dialog|primary-sidebar-modal|secondary-sidebar-modal))">""")
 _SIDE_TOGGLE = re.compile(r"""title="Toggle (primary|secondary) sidebar\"""")
 _SIDE_START = re.compile(r"""(<div id="pst-(?:primary|secondary)-sidebar"[^>]*>)(?!<form)""")
-_EMPTY_HEAD = re.compile(r"""<th(?: scope="col"| class="head")?>(?:<p></p>)?</th>""")
+EMPTY_HEAD = re.compile(r"""<th(?: scope="col"| class="head")?>(?:<p></p>)?</th>""")
 _INDEX_TABLE = re.compile(r"""<table(?! role)(?=[^>]* class="indextable)""")
 _INDEX_TOGGLER = re.compile(r"""<img [^>]*class="toggler"[^>]*>""")
 _FIGURE_IMAGE = re.compile(r"""(<figure\b[^>]*>\s*)(<img\b[^>]*>)""")
@@ -113,7 +113,7 @@ def mend(page: str) -> str:
     page = _SIDE_TOGGLE.sub(lambda match: f'title="{TOGGLES[match[1]]}"', page)
     page = _SIDE_START.sub(rf"\1{CLOSE}", page)
     page = page.replace('role="doc-biblioentry"', 'role="listitem"')  # the role of an entry was withdrawn
-    page = _EMPTY_HEAD.sub("<td></td>", page)  # the corner of a table is the head of nothing
+    page = EMPTY_HEAD.sub("<td></td>", page)  # the corner of a table is the head of nothing
     page = _INDEX_TABLE.sub('<table role="presentation"', page)  # columns of lists
     page = _INDEX_TOGGLER.sub("", page)  # a picture to click on; nothing is folded
     page = _NEW_TAB.sub(r'<a rel="noopener"\1', page)
