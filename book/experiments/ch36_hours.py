@@ -226,7 +226,7 @@ def line_inputs(config: Config, power: Floats, stamps: Floats) -> Floats:
 def fit_line(config: Config, hours: Hours, which: Mask) -> Floats:
     """Least squares: weights ``(inputs, ahead)``."""
     inputs = line_inputs(config, hours.power[which], hours.calendar[which])
-    weights: Floats = np.linalg.lstsq(inputs, hours.target[which, : config.ahead], rcond=None)[0]
+    weights: Floats = np.linalg.lstsq(inputs, hours.target[which, : config.ahead], rcond=None)[0]  # type: ignore[assignment]
     return weights
 
 
