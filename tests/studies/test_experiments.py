@@ -382,8 +382,11 @@ def test_a_snapshot_keeps_one_step_and_no_other() -> None:
 def test_the_watch_scores_training_windows_after_each_epoch_with_dropout_off() -> None:
     train = weather.split(make_windows(weather.series(), window=10))[0][:64]
     net = nn.Sequential(nn.Flatten(), nn.Dropout(0.9), nn.Linear(10, 1))
+    nn.init.constant_(net[2].weight, 0.1)  # the mean of the window, of which dropout leaves one day in ten
+    nn.init.zeros_(net[2].bias)
     watch = controls.Watch(net, train, lr=0.0, device="cpu")
-    history = fit(net, (train.inputs, train.targets), epochs=3, batch_size=32, device="cpu", optimiser=watch)
+    data = (train.inputs, train.targets)
+    history = fit(net, data, epochs=3, batch_size=32, seed=0, device="cpu", optimiser=watch)
     quiet = np.mean((predict(net, train.inputs) - train.targets) ** 2)
     np.testing.assert_allclose(watch.quiet, [quiet] * 3, rtol=1e-5)  # a rate of zero: the weights never move
     assert min(history.train_loss) > 1.5 * quiet
