@@ -42,12 +42,12 @@ def mathml(tex: str, *, display: bool) -> str:
 
 
 def _set(node: nodes.math | nodes.math_block, *, display: bool) -> str:
-    tex = node.astext().strip().removeprefix("$").removesuffix("$").strip("$")
+    tex = node.astext().strip().strip("$")
     try:
         return mathml(tex, display=display).replace("<math", f'<math data-tex="{escape(tex)}"', 1)
     except ValueError as error:
         logger.warning("%s", error, location=node)
-        return f"<code>{tex}</code>"
+        return f"<code>{escape(tex)}</code>"
 
 
 def visit_math(self: HTML5Translator, node: nodes.math) -> None:

@@ -107,8 +107,9 @@
     return found.map(([said, written]) => question.replace(` ${said} `, ` ${written} `).trim());
   };
 
-  // How often each word is said, counted when the first question finds nothing.
+  // How often each word is said, and the stems of all words; counted when the first question finds nothing.
   let counted;
+  let stems;
   const counts = () => {
     if (counted) return counted;
     counted = new Map();
@@ -116,6 +117,7 @@
     for (const text of texts) {
       for (const { forms } of BookWords.tokens(text)) counted.set(forms[0], (counted.get(forms[0]) ?? 0) + 1);
     }
+    stems = new Set([...counted.keys()].map((word) => stemmer.stemWord(word)));
     return counted;
   };
   // Whether a letter more, less or other makes one word of another, or two letters that change places.
@@ -127,10 +129,7 @@
     return a.slice(1) === b || a === b.slice(1) || a.slice(1) === b.slice(1)
       || (a.slice(2) === b.slice(2) && a[0] === b[1] && a[1] === b[0]);
   };
-  const isSaid = (word) => {
-    const stem = stemmer.stemWord(word);
-    return counts().has(word) || [...counts().keys()].some((other) => stemmer.stemWord(other) === stem);
-  };
+  const isSaid = (word) => counts().has(word) || stems.has(stemmer.stemWord(word));
   // Words that no page says become their neighbours; what has none is left out.
   const mended = (query) =>
     splitQuery(query)
