@@ -2,16 +2,17 @@
 
 ``next-minute-rates`` chooses the learning rate of each network on the validation part. ``next-minute`` trains each
 network at its rate and scores it beside forecasts that need no network: on squared and on absolute errors, on windows
-of 30, 60 and 120 minutes, on three rolling origins, with a gate taken away, and with the forget gate's bias at 1. All
-rows of one origin forecast the same minutes. Everything is in standard deviations of the training part.
+of 30, 60 and 120 minutes, on three rolling origins, with a gate taken away, and with the forget gate's bias at 1, each
+family a study of its own. All rows of one origin forecast the same minutes. Everything is in standard deviations of
+the training part.
 
 Cost, in minutes of one thread: a pass over all training windows takes about 0.4 (RNN), 1.1 (GRU), 1.1 (LSTM) and 2.5
-(BiLSTM). The families of the grid stand in the order of worth; a sweep cut short leaves whole seeds of the first.
+(BiLSTM).
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -303,38 +304,44 @@ def chosen_rates() -> dict[str, float]:
     return lowest(record.frame)
 
 
-def grid(scale: Scale, seeds: int) -> list[Config]:
-    """Baselines of every window and origin, then the families in the order of worth, each seed by seed."""
+def grid(family: str, scale: Scale, seeds: int) -> list[Config]:
+    """The baselines of a family's windows and origins, then its networks seed by seed."""
     if scale == "small":
         still = [Config(model=model, seed=0, source="synthetic") for model in _baselines(60)]
         return still + [
             Config(model="rnn", lr=1e-2, seed=seed, loss=loss, **SMALL) for seed in range(seeds) for loss in LOSSES
         ]
-    places: list[dict[str, Any]] = [{}, *({"window": window} for window in WINDOWS)]
-    places += [{"origin": origin} for origin in ORIGINS]
-    still = [Config(model=model, seed=0, source="household", **place) for place in places for model in _baselines(60)]
-    rates = chosen_rates()
+    members, rates = families()[family], chosen_rates()
+    places = {(options.get("window", 60), options.get("origin", 0)) for _, options in members}
+    still = [
+        Config(model=model, seed=0, source="household", window=window, origin=origin)
+        for window, origin in sorted(places)
+        for model in _baselines(window)
+    ]
     return still + [
         Config(model=model, seed=seed, source="household", **({"lr": rates[model]} | options))
-        for family in families()
         for seed in range(seeds)
-        for model, options in family
+        for model, options in members
     ]
 
 
-def families() -> list[list[tuple[str, dict[str, Any]]]]:
-    """What is trained beside one another: networks with what differs from the recipe."""
+def families() -> dict[str, list[tuple[str, dict[str, Any]]]]:
+    """What is trained beside one another, by study: networks with what differs from the recipe."""
     recipe: dict[str, Any] = {"passes": PASSES, "share": SHARE}
+    untrained = {"passes": 0, "lr": 0.0, "traced": True}
     gated = ("lstm", "gru")
-    main = [(model, recipe | {"traced": model in gated}) for model in NETWORKS]
-    untrained = [(model, {"passes": 0, "lr": 0.0, "traced": True}) for model in gated]
-    kept = {"forget_bias": 1.0, "traced": True}
-    bias = [("lstm", recipe | kept), ("lstm", {"passes": 0, "lr": 0.0} | kept)]
-    ablated = [("lstm", recipe | {"forget_bias": 1.0, "variant": variant}) for variant in ABLATED]
-    absolute = [(model, recipe | {"loss": "mae"}) for model in NETWORKS]
-    lengths = [(model, recipe | {"window": window}) for window in WINDOWS for model in NETWORKS]
-    origins = [(model, recipe | {"origin": origin}) for origin in ORIGINS for model in NETWORKS]
-    return [main, untrained + bias, absolute, ablated, lengths, origins]
+    return {
+        "next-minute": [(model, recipe | {"traced": model in gated}) for model in NETWORKS]
+        + [(model, untrained) for model in gated],
+        "next-minute-bias": [
+            ("lstm", recipe | {"forget_bias": 1.0, "traced": True}),
+            ("lstm", untrained | {"forget_bias": 1.0}),
+        ],
+        "next-minute-windows": [(model, recipe | {"window": window}) for window in WINDOWS for model in NETWORKS],
+        "next-minute-ablation": [("lstm", recipe | {"forget_bias": 1.0, "variant": variant}) for variant in ABLATED],
+        "next-minute-absolute": [(model, recipe | {"loss": "mae"}) for model in NETWORKS],
+        "next-minute-origins": [(model, recipe | {"origin": origin}) for origin in ORIGINS for model in NETWORKS],
+    }
 
 
 def _data(scale: Scale) -> str:
@@ -358,16 +365,26 @@ RATES_STUDY = Study(
     notes=f"{_RECIPE} {SHORT} passes, a sixth of the full training; the test part is not looked at.",
 )
 
-NEXT_MINUTE = Study(
-    name="next-minute",
-    about="trained to the plateau, does any of the four networks forecast the next minute better than no network?",
-    seeds=5,
-    grid=grid,
-    run=run,
-    data=_data,
-    notes=f"{_RECIPE} {PASSES} passes, which read each window six times. The rate of a network is the one that "
+_NOTES = (
+    f"{_RECIPE} {PASSES} passes, which read each window six times. The rate of a network is the one that "
     "next-minute-rates chooses, also for absolute errors, other windows, other origins and an LSTM without a gate. The "
-    "weights of the best pass on the validation part are scored on all test windows.",
+    "weights of the best pass on the validation part are scored on all test windows."
 )
 
-STUDIES = (RATES_STUDY, NEXT_MINUTE)
+
+def _family(name: str) -> Study:
+    return Study(name=name, about=ASKED[name], seeds=5, grid=partial(grid, name), run=run, data=_data, notes=_NOTES)
+
+
+ASKED: Mapping[str, str] = MappingProxyType(
+    {
+        "next-minute": "does any of four networks, at its plateau, forecast the next minute better than no network?",
+        "next-minute-bias": "how do an LSTM's gates stand where its forget gate starts open?",
+        "next-minute-windows": "do networks at their plateau gain or lose by a longer window?",
+        "next-minute-ablation": "what does a gate that is taken away cost the LSTM at its plateau?",
+        "next-minute-absolute": "how far do networks trained on absolute errors beat persistence on them?",
+        "next-minute-origins": "does the table of the next minute stand on earlier parts of the half year?",
+    }
+)
+
+STUDIES = (RATES_STUDY, *map(_family, ASKED))

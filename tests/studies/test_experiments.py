@@ -160,9 +160,13 @@ RUNS: dict[str, list[Any]] = {
     "next-minute-rates": [minute.Config(model="rnn", lr=1e-2, passes=2, share=0.01, **HERE)],
     "next-minute": [
         minute.Config(model="ar", **HERE),
-        minute.Config(model="gru", loss="mae", lr=1e-2, passes=1, share=0.02, traced=True, **HERE),
-        minute.Config(model="lstm", variant="no_input", forget_bias=1.0, window=30, origin=1, **HERE),
+        minute.Config(model="gru", lr=1e-2, passes=1, share=0.02, traced=True, **HERE),
     ],
+    "next-minute-bias": [minute.Config(model="lstm", forget_bias=1.0, traced=True, **HERE)],
+    "next-minute-windows": [minute.Config(model="lstm", window=30, **HERE)],
+    "next-minute-ablation": [minute.Config(model="lstm", variant="no_input", forget_bias=1.0, **HERE)],
+    "next-minute-absolute": [minute.Config(model="rnn", loss="mae", lr=1e-2, passes=1, share=0.02, **HERE)],
+    "next-minute-origins": [minute.Config(model="ar-harmonics", origin=1, **HERE)],
     "power": [power.PowerConfig(model="rnn", every="minute", horizon=1, steps=8, epochs=2, **HERE)],
     "hours": [
         hours.Config(model="line", calendar=True, ahead=1, cut=1, **HERE),
