@@ -272,7 +272,7 @@ def gates(net: Forecaster, split: Split) -> dict[str, Any]:
 
 # ---- The grids.
 
-RATES = (1e-3, 3e-3, 1e-2, 3e-2)
+RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 SHARE = 0.25  # of the training windows in a pass
 SHORT, PASSES = 4, 24  # passes: to choose the rate, and for the table
 WINDOWS = (30, 120)  # beside 60
