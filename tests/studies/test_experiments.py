@@ -560,6 +560,14 @@ def test_one_temperature_undoes_a_scale() -> None:
     assert emotion.temperature(3 * logits, labels) == pytest.approx(3 * emotion.temperature(logits, labels), rel=0.02)
 
 
+def test_what_is_recorded_per_text_stands_by_class_and_not_in_the_order_of_the_files() -> None:
+    given = Corpus("four", ("a", "b", "c", "d"), np.array([1, 0, 1, 0]), ("sad", "glad"))
+    for order in ([0, 1, 2, 3], [3, 0, 2, 1]):
+        found = emotion.unordered(given.take(order))
+        assert found.labels.tolist() == [0, 0, 1, 1]
+        assert found.texts == ("d", "b", "c", "a")
+
+
 def test_without_order_twins_look_the_same_and_what_is_mixed_keeps_its_words() -> None:
     bag, pairs = (emotion.run(config, "cpu") for config in RUNS["emotion"][1:])
     assert bag["shuffled_predictions"] == bag["predictions"] != pairs["predictions"]
