@@ -21,7 +21,7 @@ from rnncourse.studies.sweeps import folded
 from tools.records import changed
 
 BOOK = Path(__file__).parents[2] / "book"
-UNFINISHED = {"next-minute-rates", "next-minute"}
+UNFINISHED = {name for name in studies() if name.startswith("next-minute")}  # in training
 RECORDED = [name for name in studies() if (BOOK / "results" / f"{name}.json").exists()]
 
 
