@@ -331,8 +331,9 @@ def families() -> dict[str, list[tuple[str, dict[str, Any]]]]:
     untrained = {"passes": 0, "lr": 0.0, "traced": True}
     gated = ("lstm", "gru")
     return {
-        "next-minute": [(model, recipe | {"traced": model in gated}) for model in NETWORKS]
+        "next-minute": [(model, recipe | {"traced": model in gated}) for model in NETWORKS if model != "bilstm"]
         + [(model, untrained) for model in gated],
+        "next-minute-bilstm": [("bilstm", recipe)],
         "next-minute-bias": [
             ("lstm", recipe | {"forget_bias": 1.0, "traced": True}),
             ("lstm", untrained | {"forget_bias": 1.0}),
@@ -378,7 +379,8 @@ def _family(name: str) -> Study:
 
 ASKED: Mapping[str, str] = MappingProxyType(
     {
-        "next-minute": "does any of four networks, at its plateau, forecast the next minute better than no network?",
+        "next-minute": "does any of the networks, at its plateau, forecast the next minute better than no network?",
+        "next-minute-bilstm": "does a second direction, at the plateau, forecast the next minute better?",
         "next-minute-bias": "how do an LSTM's gates stand where its forget gate starts open?",
         "next-minute-windows": "do networks at their plateau gain or lose by a longer window?",
         "next-minute-ablation": "what does a gate that is taken away cost the LSTM at its plateau?",

@@ -162,6 +162,7 @@ RUNS: dict[str, list[Any]] = {
         minute.Config(model="ar", **HERE),
         minute.Config(model="gru", lr=1e-2, passes=1, share=0.02, traced=True, **HERE),
     ],
+    "next-minute-bilstm": [minute.Config(model="bilstm", window=30, lr=1e-2, passes=1, share=0.02, **HERE)],
     "next-minute-bias": [minute.Config(model="lstm", forget_bias=1.0, traced=True, **HERE)],
     "next-minute-windows": [minute.Config(model="lstm", window=30, **HERE)],
     "next-minute-ablation": [minute.Config(model="lstm", variant="no_input", forget_bias=1.0, **HERE)],
