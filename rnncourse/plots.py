@@ -8,6 +8,8 @@ import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 
+from rnncourse import _screens
+
 # After Okabe and Ito's palette (2008), which colour-blind readers can tell apart. Blue, vermilion and orange are darker
 # than theirs: each colour stands out from the page, and the three cells from each other also in grey. A model keeps its
 # colour all through.
@@ -59,6 +61,7 @@ def use_style() -> None:
     """Make the book's style the default of this session."""
     for key, setting in STYLE.items():
         mpl.rcParams[key] = setting  # type: ignore[index]
+    _screens.register()
 
 
 def label_lines(axes: Axes) -> None:

@@ -50,3 +50,15 @@ def test_lines_are_labelled_at_their_ends_and_a_spread_needs_two_runs() -> None:
     plt.close()
     with pytest.raises(ValueError, match="got 1 run"):
         plots.mean_and_spread(axes, [0], [[1.0]], label="one", colour="#004C86")
+
+
+def in_the_dark(colour: str) -> str:
+    """A colour after the site's filter, ``invert(1) hue-rotate(180deg)``, as Filter Effects 1 defines both."""
+    red, green, blue = (255 - int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    grey = 2 * (0.213 * red + 0.715 * green + 0.072 * blue)
+    return "#" + "".join(f"{round(min(max(grey - part, 0), 255)):02x}" for part in (red, green, blue))
+
+
+@pytest.mark.parametrize("colour", DRAWN)
+def test_a_colour_stands_out_from_the_dark_page(colour: str) -> None:
+    assert contrast(in_the_dark(colour), "#14181a") >= LEAST

@@ -55,6 +55,7 @@
   window.addEventListener("beforeprint", () => {
     theme ??= root.dataset.theme;
     root.dataset.theme = "light";
+    for (const image of document.images) image.loading = "eager";
     for (const details of document.querySelectorAll("details:not([open])")) {
       folded.add(details);
       details.open = true;

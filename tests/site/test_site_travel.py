@@ -16,6 +16,11 @@ from tools import dist
 WHEEL = 2 * 10**6  # bytes that the package may have at most; it is built elsewhere
 CHAPTER = "book/notebooks/12-lstm-and-gru.html"
 ROWS = "#report-card-rows tr[data-verdict]:not([hidden])"
+# Figures wait until they are near; asked at once, each arrives.
+ARRIVE = """all => Promise.all(all.map((image) => {
+  image.loading = "eager";
+  return image.decode().then(() => image.naturalWidth > 0);
+})).then((arrived) => arrived.every(Boolean))"""
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +69,7 @@ def test_a_traveller_goes_from_the_front_page_to_a_chapter_a_search_the_card_and
     page.wait_for_url(f"**/{CHAPTER}")
     settle(page)
     assert page.locator(".math").count() == page.locator(".math math").count() > 0
-    assert page.locator("article img").evaluate_all("all => all.every(image => image.naturalWidth > 0)")
+    assert page.locator("article img").evaluate_all(ARRIVE)
     widget = page.locator(".rnn-widget[data-ready='1']").first
     before = widget.locator("output").all_inner_texts()
     widget.locator("input[type=range]:not([disabled])").first.press("Home")
