@@ -24,7 +24,7 @@ from book._ext.self_contained import EMPTY_HEAD, wrap_module
 from rnncourse.exercises import exercises
 
 QUIZ = re.compile(r"book/quizzes/(\d)-[\w-]+")
-_CALL = re.compile(r'check\("([\w-]+)",')
+_CALL = re.compile(r'check\("([\w-]+)", (?:\((.*\w.*)\)|.+)\)')  # the exercise, and the order of several answers
 _BOX = re.compile(r'<div class="answer-box" data-exercise="([\w-]+)">')
 _SEPARATOR = "% ---"
 
@@ -59,16 +59,32 @@ def place_boxes(app: Sphinx, doctree: nodes.document) -> None:
     asked: set[str] = set()
     section = None
     for node in list(doctree.findall(nodes.Admonition)):
-        if "exercise" in node["classes"] and (call := _CALL.search(node.astext())):
-            node.append(box(call[1], stem))
-            asked.add(call[1])
-            section = node.parent
+        for call in list(node.findall(nodes.literal)) if "exercise" in node["classes"] else []:
+            if found := _CALL.fullmatch(call.astext()):
+                if problems(found[1]):
+                    point_to_box(call, found)
+                node.append(box(found[1], stem))
+                asked.add(found[1])
+                section = node.parent
     if section is not None:
         for name, one in exercises().items():
             if one.chapter == ".".join(stem[:2]) and name not in asked:
                 title = nodes.title("", f"Practice: {one.title}")
                 section.append(nodes.admonition("", title, box(name, stem), classes=["exercise"]))
         section.append(kept)
+
+
+def point_to_box(call: nodes.literal, found: re.Match[str]) -> None:
+    """The notebook says "Call `check(…)`", the page to answer in the box; several answers keep their order."""
+    line, end = call.parent, call.parent.index(call)
+    place = end - 1 if line[end - 1].astext().strip() else end - 2  # a line may end between the two words
+    before, verb, _ = re.split(r"([Cc]all)\s*$", line[place].astext())
+    words = nodes.Text(f"{before}{'Answer' if verb == 'Call' else 'answer'} in the box below")
+    if "=" in call.astext():  # the reader chooses numbers
+        line[place:] = [words, nodes.Text(", which gives numbers of its own.")]
+    else:
+        order = [nodes.Text(", in the order "), nodes.literal("", found[2])] if found[2] else []
+        line[place : end + 1] = [words, *order]
 
 
 def box(name: str, stem: str) -> nodes.raw:

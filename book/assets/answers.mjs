@@ -263,13 +263,46 @@ function load() {
   return { exercises: { ...held?.exercises }, quizzes: { ...held?.quizzes } };
 }
 
+/** Keep everything; whether there was room. */
+function keepAll(all) {
+  try {
+    STORE.setItem(KEY, JSON.stringify(all));
+    return true;
+  } catch {
+    return false; // it is full: the boxes work without
+  } finally {
+    document.dispatchEvent(new Event("answers-kept"));
+  }
+}
+
 function keep(kind, name, entry) {
   const all = load();
   all[kind][name] = entry;
+  keepAll(all);
+}
+
+const isRecord = (x, isEntry) => x !== null && typeof x === "object" && !Array.isArray(x) && Object.values(x).every(isEntry);
+const isAnswer = (x) => Number.isInteger(x?.problem) && typeof x.typed === "string" && typeof x.right === "boolean";
+const isChoice = (x) => Number.isInteger(x?.chosen) && typeof x.right === "boolean";
+const isCopy = (x) => isRecord(x?.exercises, isAnswer) && isRecord(x.quizzes, (quiz) => isRecord(quiz, isChoice));
+
+/** What is kept and what a saved copy holds, together, or null for another file. What was right once stays right. */
+function joinCopy(kept, text) {
+  let copy = null;
   try {
-    STORE.setItem(KEY, JSON.stringify(all));
-  } catch {} // it is full: the boxes work without
-  document.dispatchEvent(new Event("answers-kept"));
+    copy = JSON.parse(text);
+  } catch {} // no JSON
+  if (!isCopy(copy)) return null;
+  const both = structuredClone(kept);
+  for (const [name, one] of Object.entries(copy.exercises)) {
+    const mine = kept.exercises[name];
+    both.exercises[name] = { ...(mine?.typed ? mine : one), right: one.right || Boolean(mine?.right) };
+  }
+  for (const [page, quiz] of Object.entries(copy.quizzes)) {
+    both.quizzes[page] = { ...quiz, ...kept.quizzes[page] };
+    for (const [question, one] of Object.entries(quiz)) if (one.right) both.quizzes[page][question] = one;
+  }
+  return both;
 }
 
 /** Book data in the light disguise of answers.py, which keeps answers out of sight and of no one's reach. */
@@ -321,8 +354,7 @@ function controls(exercise, problem, id) {
 
 function mountBox(box, exercise) {
   const name = box.dataset.exercise;
-  const kept = load().exercises[name] ?? {};
-  let number = exercise.problems[kept.problem] ? kept.problem : 0;
+  let number = 0;
   const { nodes, get, put } = controls(exercise, exercise.problems[0], `answer-${name}`);
   const question = make("div", { className: "answer-question", tabIndex: -1 });
   const said = make("p", { attributes: { role: "status" } });
@@ -359,6 +391,14 @@ function mountBox(box, exercise) {
     keep("exercises", name, { problem: number, typed: "", right: Boolean(right) });
     (question.hidden ? form.querySelector("input, select, textarea") : question).focus();
   };
+  const restore = () => {
+    const kept = load().exercises[name] ?? {};
+    if (get() && get() !== kept.typed) return; // it is being typed
+    number = exercise.problems[kept.problem] ? kept.problem : 0;
+    show();
+    put(kept.typed ?? "");
+    if (kept.typed) answer(kept.typed);
+  };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const right = answer(get()) || Boolean(load().exercises[name]?.right);
@@ -367,9 +407,8 @@ function mountBox(box, exercise) {
   another.addEventListener("click", () => ask((number + 1) % exercise.problems.length || (exercise.problems[0].question ? 0 : 1)));
   first.addEventListener("click", () => ask(0));
   box.replaceChildren(question, form);
-  show();
-  put(kept.typed ?? "");
-  if (kept.typed) answer(kept.typed);
+  restore();
+  document.addEventListener("answers-read", restore);
 }
 
 // ---- The quizzes: folded options become radio buttons
@@ -401,7 +440,9 @@ function mountQuestion(section, page) {
   });
   options[0].before(form);
   for (const option of options) option.remove();
-  show(load().quizzes[page]?.[section.id]?.chosen ?? -1);
+  const restore = () => show(load().quizzes[page]?.[section.id]?.chosen ?? -1);
+  restore();
+  document.addEventListener("answers-read", restore);
 }
 
 // ---- How far one is, and what to do with it
@@ -409,11 +450,14 @@ function mountQuestion(section, page) {
 function mountKept(place, progress) {
   const list = make("ul");
   const save = make("button", { type: "button", textContent: "Save a copy" });
+  const file = make("input", { type: "file", accept: ".json,application/json", hidden: true });
+  const bring = make("button", { type: "button", textContent: "Read a copy" });
   const forget = make("button", { type: "button", textContent: "Delete all" });
+  const said = make("p", { attributes: { role: "status" } });
   place.replaceChildren(make("h3", { textContent: "Your answers" }), list,
     make("p", { textContent: STORE.isBrief ? "This browser keeps nothing: they are gone when you leave the page. Nothing is sent."
       : "They are kept in this browser, on this device. Nothing is sent." }),
-    make("div", { className: "answer-buttons" }, save, forget));
+    make("div", { className: "answer-buttons" }, save, bring, forget, file), said);
   const count = () => {
     const all = load();
     list.replaceChildren(...progress.map(({ title, exercises = [], quiz, questions }) => {
@@ -426,6 +470,17 @@ function mountKept(place, progress) {
     const href = URL.createObjectURL(new Blob([JSON.stringify(load(), null, 1)], { type: "application/json" }));
     make("a", { href, download: "answers.json" }).click();
     setTimeout(() => URL.revokeObjectURL(href), 1000);
+  });
+  bring.addEventListener("click", () => file.click());
+  file.addEventListener("change", async () => {
+    const text = await file.files[0]?.text();
+    file.value = ""; // the same file may be chosen again
+    if (text === undefined) return;
+    const all = joinCopy(load(), text);
+    said.textContent = !all ? "This file holds no answers. Choose one that “Save a copy” made, such as answers.json. Nothing has changed."
+      : !keepAll(all) ? "This browser has no room for the copy. Nothing has changed."
+      : "The copy has been read. Where you had typed an answer already, yours stays.";
+    document.dispatchEvent(new Event("answers-read"));
   });
   forget.addEventListener("click", () => {
     if (!confirm("Delete all of your answers, on every page of this book?")) return;

@@ -70,8 +70,8 @@ AGAIN = {
     "learning-parameters": lambda: size(nn.LSTM(1, 64, 2), nn.Linear(64, 1)) - 2 * 64 * (67 + 130),
     "holm": lambda: holm([0.004, 0.03, 0.02, 0.5]),
     "macro-f1": lambda: f1_score(TRUTH, NAMED, average="macro", zero_division=0),
-    "two-layer-width": lambda: min(range(1, 42), key=lambda h: abs(size(nn.LSTM(16, h, 2)) - size(nn.LSTM(16, 42)))),
-    "map-parameters": lambda: size(ConvLSTM(1, 8, 3)),
+    "two-layer-width": lambda: min(range(1, 60), key=lambda h: abs(size(nn.LSTM(24, h, 2)) - size(nn.LSTM(24, 60)))),
+    "map-parameters": lambda: size(ConvLSTM(2, 12, 5)),
 }
 
 

@@ -1,6 +1,7 @@
 """What a reader answers on a page: judged as in Jupyter, kept in the browser, taken along, deleted."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from _access import Audit, faults_of_focus, thin
 from _server import TELEPHONE, WIDE
+from bs4 import BeautifulSoup
 from playwright.sync_api import Page, expect
 
 from book._ext.answer_programs import IN_PAGE, stated
@@ -171,6 +173,52 @@ def test_an_answer_is_judged_kept_saved_and_deleted(page: Page, server: str) -> 
     assert page.evaluate("localStorage.getItem('rnncourse.answers')") is None
 
 
+def test_a_saved_copy_is_read_back_and_another_file_changes_nothing(page: Page, server: str, tmp_path: Path) -> None:
+    page.goto(f"{server}/{CHAPTER}")
+    box, drawn = (page.locator(f'[data-exercise="{name}"]') for name in ("hold-100", "gru-step"))
+    field, other = (one.get_by_label("Your answer", exact=True) for one in (box, drawn))
+    kept = page.locator(".answers-kept")
+    said = kept.get_by_role("status")
+
+    def read(path: Path) -> None:
+        with page.expect_file_chooser() as chooser:
+            kept.get_by_role("button", name="Read a copy").press("Enter")
+        chooser.value.set_files(path)
+
+    field.fill("-12 10")
+    field.press("Enter")
+    with page.expect_download() as saved:
+        kept.get_by_role("button", name="Save a copy").click()
+    saved.value.save_as(tmp_path / "answers.json")
+    quiz = {"1-by-hand": {"a-question": {"chosen": 1, "right": True}}}
+    copy = json.loads((tmp_path / "answers.json").read_text()) | {"quizzes": quiz}
+    (tmp_path / "answers.json").write_text(json.dumps(copy))
+    page.evaluate("localStorage.clear()")
+    page.reload()
+    field.fill("3 4")  # answered here, and wrong
+    field.press("Enter")
+    other.fill("1 2")  # typed, and not checked
+    before = page.evaluate("localStorage.getItem('rnncourse.answers')")
+    wrong = ["no JSON", "[]", "null", '{"exercises": {}}', '{"exercises": {"a": 1}, "quizzes": {}}']
+    for number, text in enumerate([*wrong, '{"exercises": {}, "quizzes": {"a": {"b": {"chosen": "<b>"}}}}']):
+        (tmp_path / f"{number}.json").write_text(text)
+        read(tmp_path / f"{number}.json")
+        expect(said).to_contain_text("This file holds no answers")
+        said.evaluate("said => said.textContent = ''")
+        assert page.evaluate("localStorage.getItem('rnncourse.answers')") == before
+    read(tmp_path / "answers.json")
+    expect(said).to_contain_text("The copy has been read")
+    expect(kept).to_contain_text("This page: 1 of")  # it was right once
+    assert (field.input_value(), other.input_value()) == ("3 4", "1 2")
+    page.reload()
+    assert page.evaluate("JSON.parse(localStorage.getItem('rnncourse.answers')).quizzes") == quiz
+    page.evaluate("localStorage.clear()")
+    page.reload()
+    read(tmp_path / "answers.json")
+    expect(field).to_have_value("-12 10")
+    expect(box.get_by_role("status")).to_contain_text("Right. The cell strays")
+
+
 def test_storage_that_is_refused_broken_or_shared_stops_nothing(page: Page, server: str) -> None:
     address, answered = f"{server}/{CHAPTER}", '[data-exercise="hold-100"] input'
     page.goto(address)
@@ -249,6 +297,17 @@ def test_on_paper_a_box_is_empty(page: Page, server: str) -> None:
     box = page.locator('[data-exercise="hold-100"]')
     assert box.bounding_box()["height"] > 50
     assert not box.locator("form").is_visible()
+
+
+def test_beside_a_box_the_page_asks_to_answer_in_it(site: Path) -> None:
+    for path in sorted((site / "book" / "notebooks").glob("[0-9][0-9]-*.html")):
+        for asked in BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser").select("div.exercise"):
+            words = " ".join(asked.get_text().split())
+            is_code = "The answer is code." in words
+            assert ("check(" in words, " in the box below" in words) in ((is_code, not is_code), (False, False)), words
+    page = (site / CHAPTER).read_text(encoding="utf-8")
+    assert "to four decimals. Answer in the box below with its two entries." in page
+    assert re.search(r"Answer in the box below, in the order <code[^>]*>.*?b_i,.*?b_f.*?</code>\.", page)
 
 
 def test_neither_the_search_nor_the_page_tells_an_answer(site: Path) -> None:
