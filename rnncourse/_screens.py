@@ -20,6 +20,7 @@ from matplotlib.collections import Collection, QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec, SubplotSpec
 from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator
 from matplotlib.transforms import Bbox, ScaledTranslation
@@ -29,7 +30,9 @@ WIDTH = 3.72  # inches: 357 CSS pixels, what a telephone of 390 leaves between t
 HIGHEST = 2.7  # inches of a panel that stood beside others
 SIZES = (0.92, 0.8)  # tried in turn, as shares of the size of the words on a wide screen
 SMALLEST = 6.5  # points, 8.7 CSS pixels
-HEAVY = 2500  # marks of a collection that is drawn as pixels
+HEAVY = 1000  # marks of a collection that is drawn as pixels
+NO_MARKER = (None, "", " ", "None", "none")
+MARGIN = 1  # pixels between a word and the sides of its box
 BROAD = 0.45  # share of a panel that a legend may cover
 
 _BLOCKS = re.compile(r"<metadata>.*?</metadata>\s*|<!--.*?-->\s*|<\?xml.*?\?>\s*|<!DOCTYPE.*?>\s*", re.DOTALL)
@@ -44,9 +47,12 @@ def vector(figure: Figure) -> str:
     for mark in figure.findobj(Collection):
         if isinstance(mark, QuadMesh) or len(mark.get_offsets()) > HEAVY:  # type: ignore[arg-type]
             mark.set_rasterized(True)
+    for line in figure.findobj(Line2D):
+        if line.get_marker() not in NO_MARKER and len(line.get_xdata()) > HEAVY:  # type: ignore[arg-type]
+            line.set_rasterized(True)
     stream = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": "rnncourse", "svg.fonttype": "path"}):
-        figure.savefig(stream, format="svg", bbox_inches="tight", pad_inches=0.03, metadata={"Date": None})
+        figure.savefig(stream, format="svg", dpi=220, bbox_inches="tight", pad_inches=0.03, metadata={"Date": None})
     text = _BLOCKS.sub("", stream.getvalue())
     text = _PLACES.sub(lambda place: _LONG.sub(lambda number: f"{float(number[0]):.2f}", place[0]), text)
     return _BREAKS.sub(" ", text).replace("> <", "><")
@@ -193,7 +199,7 @@ def framed(figure: Figure, boxes: Mapping[int, Bbox]) -> set[tuple[int, int]]:
         (i, k)
         for i, box in boxes.items()
         for k, frame in enumerate(frames)
-        if frame.x0 - 1 <= box.x0 and box.x1 <= frame.x1 + 1 and frame.y0 - 1 <= box.y0 and box.y1 <= frame.y1 + 1
+        if frame.x0 < box.x0 - MARGIN and box.x1 + MARGIN < frame.x1 and frame.y0 < box.y0 and box.y1 < frame.y1
     }
 
 
