@@ -84,7 +84,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda series, size: cut(series[::-1], size), "in their order"),
         (lambda series, size: [part[:-1] for part in cut(series, size)], "last window is missing"),
         (lambda series, size: [part[:-5] for part in cut(series, size)], "instead of"),
-        (lambda series, size: (cut(series, size)[0], cut(series, size)[0][:, -1]), "has been shown"),
+        (lambda series, size: (cut(series, size)[0], cut(series, size)[0][:, -1]), "already seen it"),
         (lambda series, size: (cut(series, size)[0], np.append(series[size + 1 :], 0.0)), "that follows its window"),
         (lambda series, size: (cut(series, size)[0][:, :, None], series[size:]), "must be (windows, size)"),
         (lambda series, size: series, "raises ValueError"),
@@ -115,7 +115,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     "emotion-rule": [
         (lambda text: min(named(text)), "one of each two twins"),
         (lambda text: named(text)[0], "first of two emotion words"),
-        (lambda text: by_order(text) if text.count("feel") < 2 else min(named(text)), "Short sentences go well"),
+        (lambda text: by_order(text) if text.count("feel") < 2 else min(named(text)), "Short sentences are right"),
         (lambda text: by_order(text) if len(text) % 3 else "joy", "Read some of its errors"),
         (lambda text: "joy", "find the two emotion words"),
         (lambda text: "anticipation", "none of the six"),
@@ -124,8 +124,8 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     ],
     "masked-run": [
         (lambda step, xs, mask, h0: masked_run(step, xs, ALL, h0), "padding too"),
-        (lambda step, xs, mask, h0: masked_run(step, xs, ~mask, h0), "turned round"),
-        (lambda *given: masked_run(*given, otherwise=np.zeros_like), "set to zero"),
+        (lambda step, xs, mask, h0: masked_run(step, xs, ~mask, h0), "inverted"),
+        (lambda *given: masked_run(*given, otherwise=np.zeros_like), "state to zero"),
         (lambda step, xs, mask, h0: masked_run(step, xs * mask[:, None], ALL, h0), "still a step"),
         (lambda step, xs, mask, h0: masked_run(step, xs, mask, h0)[mask], "for each step"),
         (lambda *given: np.zeros((7, 2)), "For each step"),
@@ -146,7 +146,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lstm(), "loses"),
         (forget_bias_(lstm(), 1.0), "loses"),
         (changed(forget_bias_(lstm(), 40.0), stretch=6), "grows"),
-        (changed(forget_bias_(lstm(), -1e4), stretch=0), "forget gate is shut"),
+        (changed(forget_bias_(lstm(), -1e4), stretch=0), "forget gate is closed"),
         (changed(lstm(), output_bias=-1e4), "No finite gradient"),
     ],
 }
