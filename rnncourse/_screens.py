@@ -10,6 +10,7 @@ import pickle
 import re
 import sys
 import textwrap
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ from matplotlib.gridspec import GridSpec, SubplotSpec
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.ticker import FixedLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter
 from matplotlib.transforms import Bbox, ScaledTranslation
 
 SVG = "image/svg+xml"
@@ -39,6 +40,7 @@ _BLOCKS = re.compile(r"<metadata>.*?</metadata>\s*|<!--.*?-->\s*|<\?xml.*?\?>\s*
 _PLACES = re.compile(r"""(?<=[ (])(?:d|x|y|points)="[^"]*"|translate\([^)]*\)""")
 _LONG = re.compile(r"-?\d*\.\d{3,}(?:e-?\d+)?")
 _BREAKS = re.compile(r"\s*\n\s*")
+_NAME = re.compile(r"[^\d.,\s\u2212-]")
 _FORMULA = re.compile(r"\$[^$]*\$")
 
 
@@ -74,14 +76,28 @@ def inherit(found: dict[tuple[int, int], list[Axes]]) -> None:
     for (row, column), (axes, *_) in found.items():
         first, top = found.get((row, columns[0])), found.get((rows[0], column))
         bottom = found.get((rows[-1], column))
-        if first and axes.get_shared_y_axes().joined(axes, first[0]) and axes.axison:
-            axes.tick_params(labelleft=True)
-            axes.set_ylabel(axes.get_ylabel() or first[0].get_ylabel())
-        if bottom and axes.get_shared_x_axes().joined(axes, bottom[0]) and axes.axison:
-            axes.tick_params(labelbottom=True)
-            axes.set_xlabel(axes.get_xlabel() or bottom[0].get_xlabel())
         if top and not axes.get_title(loc="left"):
             axes.set_title(axes.get_title(loc="center") or top[0].get_title(loc="left"), loc="left")
+        if not axes.axison:
+            continue
+        if column > columns[0]:
+            show_heights(axes)
+        if first and (len(rows) > 1 or axes.get_shared_y_axes().joined(axes, first[0])):
+            axes.set_ylabel(axes.get_ylabel() or first[0].get_ylabel())
+        if bottom and axes.get_shared_x_axes().joined(axes, bottom[0]):
+            axes.tick_params(labelbottom=True)
+            axes.set_xlabel(axes.get_xlabel() or bottom[0].get_xlabel())
+
+
+def show_heights(axes: Axes) -> None:
+    """Label the ticks of a panel that left this to the one on its left."""
+    if len(axes.get_shared_y_axes().get_siblings(axes)) > 1:
+        axes.tick_params(labelleft=True)
+    formatter = axes.yaxis.get_major_formatter()
+    if isinstance(formatter, NullFormatter) or (isinstance(formatter, FixedFormatter) and not formatter.seq):
+        low, high = axes.get_ylim()
+        axes.set_yscale(axes.get_yscale())
+        axes.set_ylim(low, high)
 
 
 def stack(figure: Figure) -> int:
@@ -158,9 +174,10 @@ def part_ticks(figure: Figure) -> None:
     for axes in figure.axes:
         labels = [label for label in axes.get_xticklabels() if label.get_text() and label.get_visible()]
         boxes = [label.get_window_extent() for label in labels]
-        if not any(one.x1 + 3 > other.x0 for one, other in itertools.pairwise(boxes)):
+        touch = any(one.x1 + 3 > other.x0 for one, other in itertools.pairwise(boxes))
+        if not touch or labels[0].get_rotation() % 180:
             continue
-        if isinstance(axes.xaxis.get_major_locator(), FixedLocator) and re.search("[A-Za-z]", labels[0].get_text()):
+        if isinstance(axes.xaxis.get_major_locator(), FixedLocator) and _NAME.search(labels[0].get_text()):
             for label in labels:
                 label.set(rotation=35, ha="right", rotation_mode="anchor")
         else:
@@ -168,22 +185,49 @@ def part_ticks(figure: Figure) -> None:
                 label.set_visible(False)
 
 
+def redrawn(legend: Legend, **where: Any) -> None:
+    """The legend once more, elsewhere."""
+    owner = legend.axes or legend.get_figure()
+    handles, texts = legend.legend_handles, legend.get_texts()
+    look: dict[str, Any] = {"fontsize": texts[0].get_fontsize(), "borderaxespad": 0.3, **where}
+    if legend.axes is None:
+        legend.remove()
+    owner.legend(handles, [text.get_text() for text in texts], **look)  # type: ignore[union-attr, arg-type]
+
+
+def columns_that_fit(legend: Legend, room: float) -> int:
+    """How many columns of a legend have room, in pixels."""
+    return max(1, int(legend._ncols * room / legend.get_window_extent().width))  # type: ignore[attr-defined]
+
+
+def fold_legends(figure: Figure) -> None:
+    """Give a legend that is wider than the paper fewer columns; one above its panel stays there."""
+    room = 0.95 * figure.bbox.width
+    for legend in figure.findobj(Legend):
+        if legend.get_texts() and legend.get_window_extent().width > room:
+            columns = columns_that_fit(legend, room)
+            where = {"loc": "outside lower left"} if legend.axes is None else below(legend.axes)
+            redrawn(legend, ncols=columns, **where)
+
+
+def below(axes: Axes) -> dict[str, Any]:
+    """Where a legend stands beneath a panel and the label of its axis."""
+    box = axes.xaxis.get_tightbbox()
+    down = (axes.get_window_extent().y0 - box.y0) / axes.figure.dpi if box else 0.0
+    place = axes.transAxes + ScaledTranslation(0, -down - 0.04, axes.figure.dpi_scale_trans)
+    return {"loc": "upper left", "bbox_to_anchor": (0, 0), "bbox_transform": place}
+
+
 def place_legends(figure: Figure) -> None:
     """Set a legend that would cover its panel below it."""
     for legend in figure.findobj(Legend):
         box, axes = legend.get_window_extent(), legend.axes
-        if axes is None:
-            if box.width > figure.bbox.width:
-                legend.set_ncols(max(1, int(legend._ncols * figure.bbox.width / box.width)))
+        if axes is None or not legend.get_texts():
             continue
         room = axes.get_window_extent()
-        if box.width > room.width:
-            legend.set_ncols(1)
-        if box.width * box.height > BROAD * room.width * room.height or box.width > 0.9 * room.width:
-            down = (room.y0 - axes.xaxis.get_tightbbox().y0) / figure.dpi  # type: ignore[union-attr]
-            place = axes.transAxes + ScaledTranslation(0, -down, figure.dpi_scale_trans)
-            legend.set_bbox_to_anchor((0, 0), transform=place)
-            legend.set_loc("upper left")
+        covers = Bbox.intersection(box, room)
+        if covers and (covers.width * covers.height > BROAD * room.width * room.height or box.width > 0.9 * room.width):
+            redrawn(legend, ncols=columns_that_fit(legend, figure.bbox.width - room.x0), **below(axes))
 
 
 def overlaps(boxes: Mapping[int, Bbox]) -> set[tuple[int, int]]:
@@ -212,32 +256,38 @@ def copied(figure: Figure) -> Figure:
 
 def narrow(figure: Figure) -> dict[str, Any] | None:
     """The drawing for a telephone and how many panels stood side by side; None where it cannot be read."""
-    try:
-        copied(figure)
-    except (pickle.PicklingError, AttributeError, TypeError):  # it holds a function without a name
-        return None
-    figure.draw_without_rendering()
-    before = extents(words(figure))
-    crossed, boxed = overlaps(before), framed(figure, before)
+    drawn = copied(figure)
+    drawn.draw_without_rendering()
+    before = extents(words(drawn))
+    crossed, boxed = overlaps(before), framed(drawn, before)
     for share in SIZES:
         again = copied(figure)
         beside = stack(again)
         for text in again.findobj(Text):
             text.set_fontsize(max(SMALLEST, share * float(text.get_fontsize())))
-        for change in (break_labels, part_ticks, place_legends):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of panels with no room, whose words then cover each other
+            for change in (fold_legends, break_labels, part_ticks, place_legends):
+                again.draw_without_rendering()
+                change(again)
             again.draw_without_rendering()
-            change(again)
-        again.draw_without_rendering()
-        after = extents(words(again))
-        if overlaps(after) <= crossed and boxed <= framed(again, after):
-            return {"narrow": vector(again), "beside": beside}
+            after = extents(words(again))
+            if overlaps(after) <= crossed and boxed <= framed(again, after):
+                return {"narrow": vector(again), "beside": beside}
     return None
 
 
 def drawings(figure: Figure) -> tuple[dict[str, str], dict[str, Any]]:
-    """The wide drawing of a figure, and the narrow one in what is said of it: a notebook shows the first."""
+    """The wide drawing of a figure, and the narrow one in what is said of it: a notebook shows the first.
+
+    The figure itself is left as it is: each drawing moves what is in it a little.
+    """
+    try:
+        wide = vector(copied(figure))
+    except (pickle.PicklingError, AttributeError, TypeError):  # it holds a function without a name
+        return {}, {}
     small = narrow(figure)
-    return {SVG: vector(figure)}, {SVG: small} if small else {}
+    return {SVG: wide}, {SVG: small} if small else {}
 
 
 def register() -> None:

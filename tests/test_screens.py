@@ -1,5 +1,6 @@
 """A figure's two drawings: nothing is lost between them, the words fit, and they are the same on every run."""
 
+import io
 import re
 from collections.abc import Iterator
 
@@ -74,13 +75,22 @@ def test_words_that_would_cover_each_other_have_no_narrow_drawing() -> None:
     assert _screens.narrow(figure) is None
 
 
-def test_a_figure_that_cannot_be_copied_has_no_narrow_drawing() -> None:
+def test_a_figure_that_cannot_be_copied_is_shown_as_pixels_alone() -> None:
     figure, axes = plt.subplots()
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    wide, said = _screens.drawings(figure)
-    assert wide
-    assert not said
+    assert _screens.drawings(figure) == ({}, {})
 
 
 def test_a_formula_is_not_broken() -> None:
     assert _screens.broken("the norm of $a + b$ here", 9) == "the norm\nof\n$a + b$\nhere"
+
+
+def test_what_is_shown_as_pixels_is_not_moved_by_the_other_drawings() -> None:
+    def pixels(figure: Figure) -> bytes:
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png", bbox_inches="tight", metadata={"Software": None})
+        return stream.getvalue()
+
+    alone, after = two_panels(), two_panels()
+    _screens.drawings(after)
+    assert pixels(after) == pixels(alone)
