@@ -23,6 +23,7 @@ from book.experiments import ch24_review_gradients as review_gradients
 from book.experiments import ch25_votes_and_flags as dynamics
 from book.experiments import ch31_weather as weather
 from book.experiments import ch31_weather_controls as controls
+from book.experiments import ch32_house as home
 from book.experiments import ch32_next_minute as minute
 from book.experiments import ch32_power as power
 from book.experiments import ch33_looking_back as back
@@ -85,6 +86,7 @@ MODULES = (
     dynamics,
     weather,
     controls,
+    home,
     minute,
     power,
     back,
@@ -168,6 +170,7 @@ RUNS: dict[str, list[Any]] = {
     "next-minute-ablation": [minute.Config(model="lstm", variant="no_input", forget_bias=1.0, **HERE)],
     "next-minute-absolute": [minute.Config(model="rnn", loss="mae", lr=1e-2, passes=1, share=0.02, **HERE)],
     "next-minute-origins": [minute.Config(model="ar-harmonics", origin=1, **HERE)],
+    "next-minute-house": [home.HouseConfig(**HERE)],
     "power": [power.PowerConfig(model="rnn", every="minute", horizon=1, steps=8, epochs=2, **HERE)],
     "hours": [
         hours.Config(model="line", calendar=True, ahead=1, cut=1, **HERE),
