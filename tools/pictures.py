@@ -43,7 +43,7 @@ SHOTS = (
         (1180, 720),
         hover='td a.ledger[href$="#seattle.deep.lstm.test"]',
     ),
-    Shot("widget", "notebooks/34-gates-at-work.html", "#something-to-touch", (1180, 760)),
+    Shot("widget", "notebooks/34-gates-at-work.html", "#with-the-jump-and-without-it", (1180, 760)),
     Shot("card", "report-card.html#verdict=fails", "#claims-and-numbers", (1180, 720)),
     Shot("telephone", "notebooks/12-lstm-and-gru.html", "#gates-are-valves", (390, 760), scheme="dark"),
 )

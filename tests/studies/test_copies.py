@@ -14,7 +14,6 @@ COPIED = {
         *("synthetic_tagging", "plain", "either", "sentence", "phrase", "object_of", "TAG_WORDS", "AMBIGUOUS", "TAGS"),
     ),
     "23-reach-and-readout": ("synthetic_tones", "spectrogram"),
-    "34-gates-at-work": ("WINDOW", "AT", "threshold", "find_events", "match"),
     "52-convlstm": ("moving_shapes", "SHAPES"),
     "53-skip": ("sparse_events",),
     "54-without-a-chain": ("scan", "MinGRU", "DeltaRule", "Attention"),

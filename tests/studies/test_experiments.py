@@ -27,7 +27,7 @@ from book.experiments import ch32_house as home
 from book.experiments import ch32_next_minute as minute
 from book.experiments import ch32_power as power
 from book.experiments import ch33_looking_back as back
-from book.experiments import ch34_gates_at_work as gates
+from book.experiments import ch34_gate_reader as reader
 from book.experiments import ch35_gate_ablation as ablation
 from book.experiments import ch36_hours as hours
 from book.experiments import ch41_emotion as emotion
@@ -43,7 +43,7 @@ from book.experiments.memory_tasks import Adding, ContinualReber, Copy, kept_val
 from rnncourse.ablation import ablate, learnable_parameters
 from rnncourse.data import Series, Split, chronological, make_windows, synthetic_power
 from rnncourse.data.corpus import Corpus, TextSplits
-from rnncourse.gates import trace_gates
+from rnncourse.networks import Forecaster
 from rnncourse.receptive_field import input_influence
 from rnncourse.studies import studies
 from rnncourse.text import UNKNOWN, Encoded, TextBatches, Vocabulary
@@ -90,7 +90,7 @@ MODULES = (
     minute,
     power,
     back,
-    gates,
+    reader,
     ablation,
     hours,
     emotion,
@@ -184,8 +184,7 @@ RUNS: dict[str, list[Any]] = {
     "hours-load": [hours.LoadConfig(**HERE)],
     "power-window": [back.WindowConfig(model="rnn", window=5, longest=20, batch_size=32, **HERE)],
     "imputation": [back.ImputationConfig(model=model, **HERE) for model in ("ar-both", "lstm-both")],
-    "gates-at-work": [gates.Config(seed=0, source="synthetic", steps=0, epochs=0)],
-    "gate-reader": [gates.ReaderConfig(seed=3, steps=3, hidden_size=4)],
+    "gate-reader": [reader.ReaderConfig(seed=3, source="synthetic", passes=1, share=0.02, hidden_size=4)],
     "ablation": [ablation.Config("copy", "coupled", 0), ablation.Config("power", "full", 0, "synthetic")],
     "ablation-longer": [ablation.LongerConfig("forget_only", 400, 0, "synthetic")],
     "emotion": [
@@ -448,18 +447,16 @@ def test_events_and_controls_keep_the_rule_and_no_control_fits_better(seed: int)
             assert abs(values[control - 1] - values[row - 1]) == np.abs(values[pool - 1] - values[row - 1]).min()
 
 
-def test_twins_are_those_of_numpy() -> None:
+def test_to_hold_a_gate_that_never_moves_changes_no_forecast_and_to_hold_one_that_moves_does() -> None:
+    split = minute.split_of("synthetic", 0, 60)
     torch.manual_seed(4)
-    x = torch.randn(6, WINDOW, 1)
-    lstm, gru = trace_gates(nn.LSTM(1, 4, batch_first=True), x), trace_gates(nn.GRU(1, 4, batch_first=True), x)
-    f, z = (gate[0, 0, :, BEFORE:].double().numpy() for gate in (lstm["forget"], gru["update"]))
-    found = gates.twins(lstm, gru)
-    assert found["twin_mean"][0] == pytest.approx(np.corrcoef(f.mean(-1).ravel(), z.mean(-1).ravel())[0, 1])
-    scores = []
-    for unit in range(4):
-        fits = [np.corrcoef(f[:3, :, unit].ravel(), z[:3, :, other].ravel())[0, 1] for other in range(4)]
-        scores.append(np.corrcoef(f[3:, :, unit].ravel(), z[3:, :, int(np.argmax(fits))].ravel())[0, 1])
-    assert found["twin_units"][0] == pytest.approx(np.mean(scores))
+    net = Forecaster("lstm", input_size=1, hidden_size=4, num_layers=1)
+    with torch.no_grad():
+        for weight in (net.rnn.weight_ih_l0, net.rnn.weight_hh_l0):
+            weight[4:8] = 0  # the forget gate is the sigmoid of its bias
+    free = predict(net, split.test.every[split.test.starts])
+    np.testing.assert_allclose(reader.forecast_held(net, split, "forget"), free, atol=1e-6)
+    assert np.abs(reader.forecast_held(net, split, "input") - free).max() > 1e-4
 
 
 @pytest.mark.parametrize("task", [Adding(10), Copy(4, 2, 3), ContinualReber(20)])
