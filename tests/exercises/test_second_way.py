@@ -309,6 +309,9 @@ def two_ways(question: str) -> list[float]:
 FROM_THE_QUESTION = {
     "matrix-or-memory": lambda text: next(T for T in range(1, 99) if 2 * numbers(text)[0] * T > numbers(text)[0] ** 2),
     "two-ways": two_ways,
+    "kept-share": lambda text: (lambda gate, steps, *_: [np.prod(np.full(steps, gate)), 2 ** (-1 / steps)])(
+        *numbers(text)
+    ),
     "kept-numbers": lambda text: (lambda H, T, D: len([1] * (T * D)) + sum(H for _ in range(T + 1)))(*numbers(text)),
     "forget-gradient": kept_bias,
     "projected-lstm": lambda text: (lambda D, H, P, *_: size(nn.LSTM(D, H, proj_size=P)))(*numbers(text)),

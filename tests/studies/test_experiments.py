@@ -30,6 +30,7 @@ from book.experiments import ch33_looking_back as back
 from book.experiments import ch34_gate_reader as reader
 from book.experiments import ch35_gate_ablation as ablation
 from book.experiments import ch36_hours as hours
+from book.experiments import ch37_both_ways as both
 from book.experiments import ch41_emotion as emotion
 from book.experiments import ch42_rows_of_400 as rows
 from book.experiments import ch42_sequence_length as lengths
@@ -93,6 +94,7 @@ MODULES = (
     reader,
     ablation,
     hours,
+    both,
     emotion,
     lengths,
     deeper,
@@ -110,7 +112,7 @@ SMALL = (
     (dynamics, "UPDATES", 2),
     (minute, "minutes", lambda source: FORTNIGHT),
     (minute, "chosen_rates", lambda: dict.fromkeys(minute.NETWORKS, 0.01)),
-    (back, "power_series", lambda source: HOUSE),
+    (both, "power_series", lambda source: HOUSE),
     (ablation, "RECIPES", {"copy": ablation.Recipe(Copy(4, 2, 3), Copy(4, 2, 5), 50, 10, 0.01, 4, 5)}),
     (ablation, "POWER", TINY),
     (emotion, "SENTENCES", {"train": 200, "validation": 40, "test": 60}),
@@ -182,8 +184,11 @@ RUNS: dict[str, list[Any]] = {
     ],
     "hours-leaks": [hours.LeakConfig(model=m, leak="weeks", lr=1e-2, epochs=2, **HERE) for m in ("line", "small")],
     "hours-load": [hours.LoadConfig(**HERE)],
-    "power-window": [back.WindowConfig(model="rnn", window=5, longest=20, batch_size=32, **HERE)],
-    "imputation": [back.ImputationConfig(model=model, **HERE) for model in ("ar-both", "lstm-both")],
+    "ninety-minutes": [
+        back.LookConfig(model=model, window=120, seed=0, runs=70, passes=1) for model in ("told", "ar", "gru-chrono")
+    ],
+    "lags": [back.LagConfig(lags=2, **HERE)],
+    "imputation": [both.ImputationConfig(model=model, **HERE) for model in ("ar-both", "lstm-both")],
     "gate-reader": [reader.ReaderConfig(seed=3, source="synthetic", passes=1, share=0.02, hidden_size=4)],
     "ablation": [ablation.Config("copy", "coupled", 0), ablation.Config("power", "full", 0, "synthetic")],
     "ablation-longer": [ablation.LongerConfig("forget_only", 400, 0, "synthetic")],
@@ -288,7 +293,7 @@ def test_all_windows_of_an_origin_forecast_the_same_minutes_and_no_origin_sees_i
 def test_days_are_summed_apart(minutes: list[int], seed: int) -> None:
     errors = np.random.default_rng(seed).normal(size=(len(minutes), 1))
     days = np.array(minutes) // 1440
-    for module in (power, back):
+    for module in (power, both):
         sums = module.daily_sums(errors, np.datetime64("2007-01-01T00:00") + np.array(minutes))
         assert sums["daily_count"] == [np.sum(days == day) for day in np.unique(days)]
         assert sums["daily_squared"] == pytest.approx([np.sum(errors[days == day] ** 2) for day in np.unique(days)])
@@ -306,44 +311,51 @@ def test_short_gaps_are_filled_and_long_ones_stay_open(monkeypatch: pytest.Monke
     assert np.flatnonzero(np.isnan(hours.values[:, 0])).tolist() == [33]
 
 
-@given(longest=st.integers(1, 90), data=st.data())
-def test_shorter_windows_keep_the_targets_and_end_where_the_long_ones_end(longest: int, data: st.DataObject) -> None:
-    window = data.draw(st.integers(1, longest))
-    holed = HOUSE.values.copy()
-    holed[250 : 250 + data.draw(st.integers(1, 50))] = np.nan
-    long = make_windows(replace(HOUSE, values=holed), window=longest)[:: data.draw(st.integers(1, 40))]
-    short = back.same_targets(long, window)
-    np.testing.assert_array_equal(short.targets, long.targets)
-    np.testing.assert_array_equal(short.inputs, long.inputs[:, longest - window :])
+def test_a_run_ends_as_it_began_and_only_a_window_of_120_holds_its_start() -> None:
+    runs = back.washing_machine(300)
+    load, ago = runs.series.values[:, 0], runs.ends - runs.starts
+    assert set(ago) == set(range(80, 101))
+    level = np.where(runs.hot, 3.0, 1.0)
+    for which in (runs.starts, runs.starts + 9, runs.ends):
+        assert np.abs(load[which] - level).mean() < 0.3
+    for window in back.LOOKS:
+        parts = back.last_minutes(runs, window)
+        assert [len(part) for part in parts] == [171, 43, 86]
+        assert np.concatenate([part.target_rows for part in parts]).tolist() == runs.ends.tolist()
+        cold, hot = (back.restarted(runs, parts[2], kilowatts) for kilowatts in back.PROGRAMMES)
+        moved = (hot != cold)[..., 0]
+        assert (moved.sum(axis=1) == (10 if window == 120 else 0)).all()
+        kept = ~moved
+        np.testing.assert_array_equal(hot[..., 0][kept], parts[2].inputs[..., 0][kept])
 
 
 @given(start=st.integers(0, 2000), noise=st.integers(0, 2**32 - 1))
 def test_no_filler_sees_a_hidden_minute(start: int, noise: int) -> None:
-    frame = HOUSE.values[None, start : start + back.FRAME].copy()
+    frame = HOUSE.values[None, start : start + both.FRAME].copy()
     altered = frame.copy()
-    altered[:, back.HIDDEN] = np.random.default_rng(noise).normal(size=(1, back.STRETCH, 1))
-    shown, known = back.hide(frame), np.delete(np.arange(back.FRAME), back.HIDDEN)
-    np.testing.assert_array_equal(shown, back.hide(altered))
+    altered[:, both.HIDDEN] = np.random.default_rng(noise).normal(size=(1, both.STRETCH, 1))
+    shown, known = both.hide(frame), np.delete(np.arange(both.FRAME), both.HIDDEN)
+    np.testing.assert_array_equal(shown, both.hide(altered))
     np.testing.assert_array_equal(shown[:, known, 0], frame[:, known, 0])
 
 
 def test_fillers_have_equal_size_and_see_what_they_should() -> None:
-    frame = torch.from_numpy(back.hide(HOUSE.values[None, : back.FRAME])).float()
+    frame = torch.from_numpy(both.hide(HOUSE.values[None, : both.FRAME])).float()
     later = frame.clone()
-    later[:, back.HIDDEN.stop, 0] += 1.0
+    later[:, both.HIDDEN.stop, 0] += 1.0
     for name, size, sees in (("lstm-forward", 2311, False), ("lstm-both", 2311, True), ("lstm-late", 2320, True)):
-        net = back.filler(name)
+        net = both.filler(name)
         assert learnable_parameters(net) == size
-        assert bool((back.filled(net(frame)) != back.filled(net(later))).any()) == sees
-    line = np.zeros((1, back.FRAME, 1))
-    line[0, back.HIDDEN.start - 1], line[0, back.HIDDEN.stop] = 1.0, 12.0
+        assert bool((both.filled(net(frame)) != both.filled(net(later))).any()) == sees
+    line = np.zeros((1, both.FRAME, 1))
+    line[0, both.HIDDEN.start - 1], line[0, both.HIDDEN.stop] = 1.0, 12.0
     for name, wanted in (("previous", [1.0] * 10), ("sides", [6.5] * 10), ("linear", range(2, 12))):
-        np.testing.assert_allclose(back._fill_without_network(name, line, line)[0][0], list(wanted))
+        np.testing.assert_allclose(both._fill_without_network(name, line, line)[0][0], list(wanted))
 
 
 def test_a_test_frame_hides_only_test_minutes_and_no_minute_twice() -> None:
-    stamps = back._frames("synthetic")[3]
-    hidden = ((stamps - HOUSE.start) // HOUSE.step)[:, None] + np.arange(back.STRETCH)
+    stamps = both._frames("synthetic")[3]
+    hidden = ((stamps - HOUSE.start) // HOUSE.step)[:, None] + np.arange(both.STRETCH)
     assert len(set(hidden.ravel())) == hidden.size
     assert hidden.min() >= 0.85 * len(HOUSE)
 
