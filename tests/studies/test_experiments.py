@@ -40,8 +40,8 @@ from book.experiments import ch53_skip as skips
 from book.experiments import ch54_without_a_chain as chainless
 from book.experiments import text_training
 from book.experiments.ch34_gates_at_work import AFTER, AT, BEFORE, WINDOW, find_events, threshold
-from book.experiments.memory_tasks import Adding, ContinualReber, Copy, kept_value
-from rnncourse.ablation import ablate, learnable_parameters
+from book.experiments.memory_tasks import ContinualReber, TemporalOrder, kept_value
+from rnncourse.ablation import learnable_parameters
 from rnncourse.data import Series, Split, chronological, make_windows, synthetic_power
 from rnncourse.data.corpus import Corpus, TextSplits
 from rnncourse.networks import Forecaster
@@ -78,7 +78,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         cached.cache_clear()
 
 
-TINY = {name: replace(of, hidden_size=4, stride=40, batch_size=32) for name, of in ablation.POWER.items()}
 MODULES = (
     review_gradients,
     tasks,
@@ -113,8 +112,8 @@ SMALL = (
     (minute, "minutes", lambda source: FORTNIGHT),
     (minute, "chosen_rates", lambda: dict.fromkeys(minute.NETWORKS, 0.01)),
     (both, "power_series", lambda source: HOUSE),
-    (ablation, "RECIPES", {"copy": ablation.Recipe(Copy(4, 2, 3), Copy(4, 2, 5), 50, 10, 0.01, 4, 5)}),
-    (ablation, "POWER", TINY),
+    (ablation, "RECIPES", {name: replace(of, held_out=20, steps=3) for name, of in ablation.RECIPES.items()}),
+    (ablation, "CHECKED", 1),
     (emotion, "SENTENCES", {"train": 200, "validation": 40, "test": 60}),
     (emotion, "RECIPES", dict.fromkeys(emotion.NETWORKS, replace(SHORT, forget=0.05))),
     (emotion, "QUARTER", 150),
@@ -190,8 +189,8 @@ RUNS: dict[str, list[Any]] = {
     "lags": [back.LagConfig(lags=2, **HERE)],
     "imputation": [both.ImputationConfig(model=model, **HERE) for model in ("ar-both", "lstm-both")],
     "gate-reader": [reader.ReaderConfig(seed=3, source="synthetic", passes=1, share=0.02, hidden_size=4)],
-    "ablation": [ablation.Config("copy", "coupled", 0), ablation.Config("power", "full", 0, "synthetic")],
-    "ablation-longer": [ablation.LongerConfig("forget_only", 400, 0, "synthetic")],
+    "ablation-rates": [ablation.Config("reber", "full", 0.02, 0)],
+    "ablation": [ablation.Config("order", "forget_only", 0.02, 0)],
     "emotion": [
         emotion.EmotionConfig(model=m, words="ordered", seed=0, source="sentences")
         for m in ("small", "bag", "tfidf-svm")
@@ -471,40 +470,67 @@ def test_to_hold_a_gate_that_never_moves_changes_no_forecast_and_to_hold_one_tha
     assert np.abs(reader.forecast_held(net, split, "input") - free).max() > 1e-4
 
 
-@pytest.mark.parametrize("task", [Adding(10), Copy(4, 2, 3), ContinualReber(20)])
-def test_the_loss_counts_the_learned_steps_alone(task: Any) -> None:
-    _, targets = next(ablation.Fresh(task, 0, 1, 6).batches(None))
-    drawn = task.sample(6, np.random.default_rng([0, 0]))
+class Says(nn.Module):
+    """Says the same of every input."""
+
+    def __init__(self, outputs: torch.Tensor) -> None:
+        super().__init__()
+        self.outputs = nn.Parameter(outputs)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.outputs
+
+
+@pytest.mark.parametrize("task", [TemporalOrder(10), ContinualReber(20)])
+def test_only_the_answers_that_are_learned_count(task: Any) -> None:
+    drawn = task.sample(6, np.random.default_rng(0))
     right = torch.from_numpy(drawn.targets)
-    outputs = right[..., None].clone() if task.kind == "number" else 50.0 * nn.functional.one_hot(right).float()
-    if task.kind == "class":
-        outputs = nn.functional.pad(outputs, (0, task.output_size - outputs.shape[-1]))
-    outputs[torch.from_numpy(~drawn.learned)] += 7
-    assert ablation._LOSSES[task.kind](outputs, targets).item() == pytest.approx(0, abs=1e-6)
-    outputs[:, -1] = -outputs[:, -1] - 1
-    assert ablation._LOSSES[task.kind](outputs, targets).item() > 0.1
+    outputs = 50.0 * nn.functional.one_hot(right, task.output_size).float()
+    outputs[torch.from_numpy(~drawn.learned)] = 7
+    loss = nn.functional.cross_entropy(*ablation._answers(Says(outputs), drawn))  # type: ignore[arg-type]
+    assert loss.item() == pytest.approx(0, abs=1e-6)
+    outputs[:, -1] = -outputs[:, -1]
+    assert nn.functional.cross_entropy(*ablation._answers(Says(outputs), drawn)).item() > 0.1  # type: ignore[arg-type]
 
 
-def test_variants_start_from_the_same_lstm_and_count_what_learns(monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = ablation.RECIPES["copy"]
-    monkeypatch.setattr(ablation, "fit", lambda net, *rest, **options: ablation.training.History())
-    (full, _), (part, measured) = (ablation.train_on(recipe, variant, 7) for variant in ("full", "forget_only"))
-    assert torch.equal(full.head.weight, part.head.weight)
-    weights, taken = full.state_dict(), part.state_dict()
-    assert torch.equal(torch.cat(weights["rnn.full_weight_hh_l0"].chunk(4)[1:3]), taken["rnn.forget_only_weight_hh_l0"])
-    assert (weights["rnn.full_bias_ih_l0"] + weights["rnn.full_bias_hh_l0"]).chunk(4)[1].tolist() == [1.0] * 5
-    lstm = nn.LSTM(recipe.learned.input_size, 5)
-    assert measured["parameters"] == learnable_parameters(ablate(lstm, "forget_only")) + 5 * 4 + 4
+def test_variants_start_from_the_same_lstm() -> None:
+    recipe = ablation.RECIPES["order"]
+    full, part = (ablation.build(recipe, variant, 7).state_dict() for variant in ("full", "forget_only"))
+    assert torch.equal(full["head.weight"], part["head.weight"])
+    assert torch.equal(torch.cat(full["rnn.full_weight_hh_l0"].chunk(4)[1:3]), part["rnn.forget_only_weight_hh_l0"])
+    assert (full["rnn.full_bias_ih_l0"] + full["rnn.full_bias_hh_l0"]).chunk(4)[1].tolist() == [1.0] * ablation.UNITS
 
 
-def test_the_rate_holds_and_then_falls_to_nothing() -> None:
-    weight, rates = nn.Parameter(torch.zeros(1)), []
-    optimiser = ablation._hold_then_fall(0.1, 40)([weight])
-    for _ in range(40):
-        rates.append(optimiser.param_groups[0]["lr"])
-        optimiser.step()
-    assert rates[:31] == [0.1] * 31
-    assert rates[-1] == pytest.approx(0.01)
+@pytest.mark.parametrize(
+    ("task", "scores", "taken", "kept"),
+    [
+        ("order", [0.2, 0.995, 0.6, 0.99, 1.0, 0.3], 4, 4),  # solved twice in a row; the best comes last
+        ("order", [0.2, 0.9, 0.6, 0.98, 0.5, 0.9], 5, 3),  # not solved
+    ],
+)
+def test_a_training_ends_when_its_task_is_solved_and_the_best_weights_stay(
+    monkeypatch: pytest.MonkeyPatch, task: str, scores: list[float], taken: int, kept: int
+) -> None:
+    recipe = replace(ablation.RECIPES[task], steps=5)
+    net, seen, said = ablation.build(recipe, "full", 0), [], iter(scores)
+
+    def score(net: nn.Module, *_: object) -> float:
+        seen.append(net.state_dict()["head.bias"].clone())
+        return next(said)
+
+    monkeypatch.setattr(ablation, "score", score)
+    nothing = recipe.tested.sample(1, np.random.default_rng(0))
+    curve, best = ablation.train(net, recipe, nothing, lr=0.02, seed=0)
+    assert curve == scores[: taken + 1]
+    assert torch.equal(best["head.bias"], seen[kept])
+
+
+def test_the_rate_is_the_one_that_solves_soonest_or_comes_nearest() -> None:
+    rows = [("order", "full", lr, steps, curve) for lr, steps, curve in [(0.1, 300, [0.0, 1.0]), (0.2, 200, [0.9])]]
+    rows += [("reber", "no_input", lr, 800, curve) for lr, curve in [(0.1, [0.5, 0.3]), (0.2, [0.4, 0.4])]]
+    rows += [("reber", "full", lr, 100, [1.0]) for lr in (0.1, 0.2)]
+    frame = pd.DataFrame(rows, columns=["task", "variant", "lr", "steps", "curve"])
+    assert ablation.soonest(frame) == {("order", "full"): 0.2, ("reber", "no_input"): 0.1, ("reber", "full"): 0.2}
 
 
 # ---- Texts
