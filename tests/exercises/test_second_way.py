@@ -37,14 +37,6 @@ def first(holds) -> int:
     return next(number for number in naturals(1) if holds(number))
 
 
-def quiet_changes() -> int:
-    load, last, events = [1, 1, 3, 3, 1, 1, 1, 1, 2.5, 2.5, 2.4, 2.5, 2.5, 0.5], -99, 0
-    for minute in range(1, len(load)):
-        if abs(load[minute] - load[minute - 1]) > 1:
-            events, last = events + (minute - last > 3), minute
-    return events
-
-
 def best_constant(power: int) -> float:
     minutes = np.array([1.0, 1.0, 1.0, 1.2, 1.3, 2.0, 4.0])
     return min(np.linspace(0, 5, 5001), key=lambda constant: (np.abs(minutes - constant) ** power).sum())
@@ -78,7 +70,6 @@ AGAIN = {
     "start-at-persistence": lambda: [untrained(0.0), untrained(1.0)],
     "equal-units": lambda: first(lambda h: size(nn.LSTM(2, h)) + h == size(nn.LSTM(2, 15, bidirectional=True)) + 30),
     "jump-ratios": lambda: [np.mean(abs(JUMPS - 0.03) ** power) / np.mean(JUMPS**power) for power in (2, 1)],
-    "which-events": quiet_changes,
     "learning-parameters": lambda: size(nn.LSTM(1, 64, 2), nn.Linear(64, 1)) - 2 * 64 * (67 + 130),
     "macro-f1": lambda: f1_score(TRUTH, NAMED, average="macro", zero_division=0),
     "two-layer-width": lambda: min(range(1, 60), key=lambda h: abs(size(nn.LSTM(24, h, 2)) - size(nn.LSTM(24, 60)))),
