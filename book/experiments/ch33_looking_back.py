@@ -251,8 +251,9 @@ LOOK = Study(
     run=run_look,
     notes="7,000 runs of a made-up washing machine, generated: 4,000 train, 1,000 validate, 2,000 test. Only the last "
     "minute of a run is forecast, and all windows have the same targets. A pass reads 512 training windows, drawn "
-    "anew, in batches of 32, with one cycle of the rate over the whole training and gradients clipped at 1. The rate "
-    "is 0.01 for all; plain networks also have two others, at 120 minutes, and the plain LSTM ten times as many passes.",
+    "anew, in batches of 32, with one cycle of the rate over the whole training and gradients clipped at 1. The "
+    "rate is 0.01 for all; plain networks also have two others, at 120 minutes, and the plain LSTM ten times as "
+    "many passes.",
 )
 
 LAGS_STUDY = Study(
