@@ -84,10 +84,6 @@ class Tape(ABC):
         """Run the layer, and keep for each run its local derivatives, ``(kind, time, hidden, batch)``."""
 
     @abstractmethod
-    def jacobians(self) -> Tensor:
-        """Jacobian of each step of a single sequence, ``(time, full, full)``; an LSTM's full state is (h, c)."""
-
-    @abstractmethod
     def walk_back(self, local: Tensor, direct: Sequence[Tensor] | None, dh: Tensor, dc: Tensor, rows: Tensor) -> None:
         """From the last of some steps to the first: what follows from dL/dh_t for its rows, c_t and the step before.
 
@@ -132,9 +128,6 @@ class RnnTape(Tape):
             total = states[t + 1] if direct is None else states[t + 1].add_(direct[t])
             torch.mul(total, slopes[t], out=row[t])
             torch.mm(self.to_state, row[t], out=states[t])
-
-    def jacobians(self) -> Tensor:
-        return self.derivatives()[0] * self.w_hh
 
 
 class ReluTape(RnnTape):
@@ -204,15 +197,6 @@ class LstmTape(Tape):
             torch.mul(shown, by_o[t], out=row_o[t])
             torch.mm(self.to_state, row[t], out=states[t])
 
-    def jacobians(self) -> Tensor:
-        by_i, by_f, by_g, by_o, by_c, f = self.derivatives()
-        w_i, w_f, w_g, w_o = self.w_hh.chunk(4)
-        cell_hidden = by_i * w_i + by_f * w_f + by_g * w_g
-        hidden = torch.cat([by_c * cell_hidden + by_o * w_o, torch.diag_embed((by_c * f).squeeze(2))], dim=2)
-        if self.w_hr is not None:
-            hidden = self.w_hr @ hidden
-        return torch.cat([hidden, torch.cat([cell_hidden, torch.diag_embed(f.squeeze(2))], dim=2)], dim=1)
-
 
 class GruTape(Tape):
     """``h_t = (1 - z) n + z h_{t-1}`` with ``n = tanh(W_in x_t + b_in + r q)``, ``q = W_hn h_{t-1} + b_hn``.
@@ -256,12 +240,6 @@ class GruTape(Tape):
             total = states[t + 1] if direct is None else states[t + 1].add_(direct[t])
             torch.mul(total, by_rows[t], out=row[t])
             torch.mul(total, z[t], out=states[t]).addmm_(self.to_state, row_of_state[t])
-
-    def jacobians(self) -> Tensor:
-        _, by_r, by_z, by_q, z = self.derivatives()
-        w_r, w_z, w_n = self.w_hh.chunk(3)
-        jacobians: Tensor = torch.diag_embed(z.squeeze(2)) + by_r * w_r + by_z * w_z + by_q * w_n
-        return jacobians
 
 
 TAPES: Mapping[str, type[Tape]] = {"RNN_TANH": RnnTape, "RNN_RELU": ReluTape, "LSTM": LstmTape, "GRU": GruTape}

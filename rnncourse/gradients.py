@@ -1,7 +1,7 @@
 """How the error flows back through time in an untouched ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU``.
 
-Two views. :func:`gradient_flow` measures one loss: the norm of its gradient at every state. The Jacobian view,
-:func:`state_jacobians` and :func:`spectral_bound`, asks what the recurrence does to any gradient.
+:func:`gradient_flow` measures one loss: the norm of its gradient at every state. :func:`spectral_bound` says how far
+the recurrence of an ``nn.RNN`` can stretch any gradient.
 
 All of it is computed in float64, whatever the module's dtype, and a long sequence leaves the range of float64 too:
 the logarithms are kept beside the norms, and an exact zero is no artefact of the format.
@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from rnncourse._kernel_call import KernelCall, Layer, check_input, check_layer, watch
-from rnncourse._recurrence import TAPES, Adjoint, LstmTape, Scaled, Tape, added, adjoint, total
+from rnncourse._recurrence import TAPES, Adjoint, Scaled, Tape, added, adjoint, total
 
-__all__ = ["GradientFlow", "StateJacobians", "gradient_flow", "spectral_bound", "state_jacobians"]
+__all__ = ["GradientFlow", "gradient_flow", "spectral_bound"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,24 +65,6 @@ class GradientFlow:
         return None if self.layers_log10_dc is None else self.layers_log10_dc[-1]
 
 
-@dataclass(frozen=True, eq=False)
-class StateJacobians:
-    """Singular values of the Jacobian of the last state with respect to every earlier one.
-
-    Row t belongs to ``∂s_T / ∂s_t``; the last row belongs to the identity. The values are descending and in
-    log10, since they leave the range of float64. One smaller than 1e-12 times the largest of its row drowns in
-    rounding: it is NaN.
-
-    Attributes:
-        log10_singular_values: of the full state s, shape ``(time, state)``. The state of an RNN or a GRU is h;
-            that of an LSTM is the pair (h, c), and h_t and c_t vary independently.
-        log10_cell: of the block ``∂c_T / ∂c_t`` at fixed h_t, shape ``(time, hidden)``; None without a cell state.
-    """
-
-    log10_singular_values: Tensor
-    log10_cell: Tensor | None
-
-
 def gradient_flow(rnn: Layer, x: Tensor, loss: Callable[[Tensor], Tensor]) -> GradientFlow:
     """Norms of ``dL/dh_t`` and ``dL/dc_t`` at every step of every layer.
 
@@ -119,42 +101,6 @@ def gradient_flow(rnn: Layer, x: Tensor, loss: Callable[[Tensor], Tensor]) -> Gr
     return GradientFlow(value, dh, dc, log10_dh, log10_dc)
 
 
-def state_jacobians(rnn: Layer, x: Tensor, *, layer: int = -1) -> StateJacobians:
-    """Singular values of ``∂s_T / ∂s_t``, the Jacobian of one layer's last state, for every step t.
-
-    The Jacobian is the product of those of the steps t+1 to T, divided by its largest entry at each step, so that
-    nothing underflows. In a stack the layers below only supply this layer's input.
-
-    Args:
-        rnn: ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU`` that reads in one direction.
-        x: one sequence, shape ``(time, feature)``, or as the module takes it with a batch of one.
-        layer: which layer; -1 is the last.
-
-    Returns:
-        log10 of the singular values, shape ``(time, state)``.
-
-    Raises:
-        TypeError: as :func:`gradient_flow`.
-        ValueError: as :func:`gradient_flow`; also more than one sequence, a bidirectional module, or no such layer.
-
-    Source: Pascanu, Mikolov & Bengio (2013), section 2.1.
-    """
-    tape = _one_way(rnn, x, layer)
-    if tape.states.shape[2] != 1:
-        raise ValueError(
-            f"x holds {tape.states.shape[2]} sequences, each with Jacobians of its own; pass one at a time."
-        )
-    products, log10_scales = _products(tape.jacobians())
-    full = torch.linalg.svdvals(products)
-    floor = 1e-12 * full[:, :1]
-    width = tape.states.shape[1]
-    cell = torch.linalg.svdvals(products[:, width:, width:]) if isinstance(tape, LstmTape) else None
-    return StateJacobians(
-        _resolved_log10(full, floor, log10_scales),
-        None if cell is None else _resolved_log10(cell, floor, log10_scales),
-    )
-
-
 def spectral_bound(rnn: nn.RNN, x: Tensor, *, layer: int = -1) -> Tensor:
     """log10 of a bound on the spectral norm ``‖∂h_T / ∂h_t‖``, for every step t.
 
@@ -177,7 +123,7 @@ def spectral_bound(rnn: nn.RNN, x: Tensor, *, layer: int = -1) -> Tensor:
     Source: Pascanu, Mikolov & Bengio (2013), section 2.2.
     """
     if not isinstance(rnn, nn.RNN):
-        raise TypeError(f"rnn must be an nn.RNN, got {type(rnn).__name__}; use state_jacobians for the others.")
+        raise TypeError(f"rnn must be an nn.RNN, got {type(rnn).__name__}: the others have no bound of this form.")
     tape = _one_way(rnn, x, layer)
     norm = torch.linalg.matrix_norm(tape.w_hh, ord=2)
     per_step = (tape.derivatives()[0].amax(dim=1) * norm).log10()
@@ -289,21 +235,3 @@ def _norms(layers: list[list[Scaled]]) -> tuple[Tensor, Tensor]:
     # Weights, input and loss are finite: what is not finite here has overflowed.
     values, logs = (part.nan_to_num(torch.inf, torch.inf, -torch.inf) for part in torch.stack(both).unbind(2))
     return (values, logs) if values.shape[1] == 2 else (values.squeeze(1), logs.squeeze(1))
-
-
-def _products(jacobians: Tensor) -> tuple[Tensor, Tensor]:
-    """For every t the product of the Jacobians after t: matrices of largest entry 1, and log10 of their scales."""
-    products, log10_scales = torch.empty_like(jacobians), jacobians.new_zeros(len(jacobians))
-    products[-1] = torch.eye(jacobians.shape[-1])
-    for t in range(len(jacobians) - 1, 0, -1):
-        product = products[t] @ jacobians[t]
-        scale = product.abs().amax()
-        products[t - 1] = product / torch.where(scale > 0, scale, 1.0)
-        log10_scales[t - 1] = log10_scales[t] + scale.log10()
-    return products, log10_scales
-
-
-def _resolved_log10(values: Tensor, floor: Tensor, log10_scales: Tensor) -> Tensor:
-    """log10 of the singular values, NaN below ``floor``, where only rounding is left."""
-    resolved = torch.where(values < floor, torch.nan, values)
-    return resolved.log10() + log10_scales[:, None]

@@ -1,5 +1,4 @@
 import copy
-import inspect
 import io
 from collections.abc import Callable
 from typing import Any
@@ -96,10 +95,6 @@ def test_every_variant_of_greff_and_of_the_coursework_exists() -> None:
     assert greff == {"V", "NIG", "NFG", "NOG", "NIAF", "NOAF", "NP", "CIFG", "FGR"}
     assert {"full", "forget_only", "input_only"} <= VARIANTS.keys()
     assert set(KERNEL) == OPEN.keys()
-    assert str(VARIANTS["coupled"]) == (
-        "input gate tied to the forget gate, i = 1 - f (Greff et al.: CIFG; fused kernel)"
-    )
-    assert str(VARIANTS["forget_only"]).endswith("(not in Greff et al.; fused kernel)")
 
 
 LAYERS = {
@@ -152,10 +147,8 @@ def test_every_variant_follows_its_definition(variant: str) -> None:
 
 
 @pytest.mark.parametrize("variant", KERNEL)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_traced_gates_are_exactly_open(variant: str, dtype: torch.dtype) -> None:
-    ablated = ablate(lstm_of(dtype=dtype, bidirectional=True), variant)
-    trace = trace_gates(ablated, sequence(dtype=dtype))
+def test_traced_gates_are_exactly_open(variant: str) -> None:
+    trace = trace_gates(ablate(lstm_of(bidirectional=True), variant), sequence())
     for letter in OPEN[variant]:
         assert bool((trace[GATES[letter]] == 1.0).all())
     for letter in set("ifo") - set(OPEN[variant]):
@@ -184,23 +177,10 @@ def test_gradcheck(variant: str) -> None:
     assert torch.autograd.gradcheck(outputs, (x, *weights))
 
 
-def optimisers() -> dict[str, Callable[[nn.Module], torch.optim.Optimizer]]:
-    """Every dense optimiser torch has, with weight decay where it takes one; SGD also with momentum."""
-    found = {}
-    for name, kind in vars(torch.optim).items():
-        if not inspect.isclass(kind) or kind in (torch.optim.Optimizer, torch.optim.SparseAdam):
-            continue
-        decay = {"weight_decay": 0.1} if "weight_decay" in inspect.signature(kind).parameters else {}
-        # Muon takes matrices alone.
-        matrices = kind is torch.optim.Muon
-        found[name] = lambda module, kind=kind, decay=decay, matrices=matrices: kind(
-            [p for p in module.parameters() if p.dim() == 2 or not matrices], lr=0.05, **decay
-        )
-    found["SGD with momentum"] = lambda module: torch.optim.SGD(
-        module.parameters(), lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.1
-    )
-    assert {"SGD", "Adam", "AdamW", "RMSprop", "Adafactor", "LBFGS", "Muon"} <= found.keys()
-    return found
+OPTIMISERS: dict[str, Callable[[nn.Module], torch.optim.Optimizer]] = {
+    "AdamW": lambda module: torch.optim.AdamW(module.parameters(), lr=0.05, weight_decay=0.1),
+    "SGD": lambda module: torch.optim.SGD(module.parameters(), lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.1),
+}
 
 
 def train(module: nn.Module, optimiser: torch.optim.Optimizer, *, steps: int = 4) -> list[float]:
@@ -217,13 +197,13 @@ def train(module: nn.Module, optimiser: torch.optim.Optimizer, *, steps: int = 4
     return [float(optimiser.step(closure)) for _ in range(steps)]
 
 
-@pytest.mark.parametrize("optimiser", list(optimisers()))
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
 @pytest.mark.parametrize("variant", KERNEL)
 def test_frozen_rows_never_move(variant: str, optimiser: str) -> None:
     lstm = lstm_of()
     module = ablate(lstm, variant)
     before = {name: getattr(module, name).detach().clone() for name, _ in lstm.named_parameters()}
-    train(module, optimisers()[optimiser](module))
+    train(module, OPTIMISERS[optimiser](module))
     for name, start in before.items():
         now = getattr(module, name).detach()
         for letter in OPEN[variant]:
@@ -235,20 +215,6 @@ def test_frozen_rows_never_move(variant: str, optimiser: str) -> None:
         if now.dim() == 2:
             for letter in set("ifgo") - set(OPEN[variant]):
                 assert not torch.equal(now[gate_rows(lstm, letter)], start[gate_rows(lstm, letter)])
-
-
-def test_weight_decay_moves_rows_that_are_only_written_by_hand() -> None:
-    plain = by_hand(lstm_of(), "no_input")
-    train(plain, torch.optim.AdamW(plain.parameters(), lr=0.05, weight_decay=0.1))
-    assert not bool((plain.bias_ih_l0[gate_rows(plain, "i")] == 20.0).any())
-
-
-def test_full_trains_bitwise_like_the_plain_lstm() -> None:
-    plain = lstm_of()
-    full = ablate(plain, "full")
-    for module in (plain, full):
-        train(module, torch.optim.AdamW(module.parameters(), lr=0.01))
-    assert torch.equal(plain(sequence())[0], full(sequence())[0])
 
 
 # --- parameters, copies, state dicts ---------------------------------------------------------------------------
@@ -322,9 +288,6 @@ def test_copies_casts_and_whole_module_pickles(variant: str) -> None:
     output = double(sequence().double())[0]
     assert output.dtype == torch.float64
     torch.testing.assert_close(output, expected.double(), rtol=0, atol=1e-6)
-    back = copy.deepcopy(module).to("meta").to_empty(device="cpu")
-    back.load_state_dict(module.state_dict())
-    assert torch.equal(back(sequence())[0], expected)
 
 
 def test_weights_read_like_those_of_an_lstm_and_refuse_assignment() -> None:
@@ -389,7 +352,7 @@ def test_a_sequence_in_two_halves_is_the_whole_but_for_remembered_gates(variant:
 # --- what strangers bring --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("variant", ["full", "forget_only", "coupled", "peephole"])
+@pytest.mark.parametrize("variant", ["full", "peephole"])
 @pytest.mark.parametrize("build", [*READABLE.values(), *UNREADABLE.values()], ids=[*READABLE, *UNREADABLE])
 def test_what_is_accepted_runs_and_trains_and_the_rest_is_refused_at_once(
     build: Callable[[object], nn.Module], variant: str
@@ -408,14 +371,7 @@ def test_what_is_accepted_runs_and_trains_and_the_rest_is_refused_at_once(
     output = module(x)[0]
     if module.weight_ih_l0.requires_grad:
         output.sum().backward()
-    if variant in ("full", "peephole"):
-        torch.testing.assert_close(output, lstm(x)[0], rtol=0, atol=1e-6)
-
-
-@pytest.mark.parametrize(("build", "remedy"), WRAPPED.values(), ids=WRAPPED.keys())
-def test_wrappers_are_refused_with_the_way_to_the_layer(build: Callable[[object], nn.Module], remedy: str) -> None:
-    with pytest.raises(TypeError, match=remedy):
-        ablate(build(nn.LSTM), "no_input")
+    torch.testing.assert_close(output, lstm(x)[0], rtol=0, atol=1e-6)
 
 
 def scaled(module: nn.Module, name: str) -> nn.Module:
@@ -437,25 +393,17 @@ def test_the_weights_of_an_ablated_module_may_be_reparametrised(variant: str, wa
     torch.testing.assert_close(module(sequence())[0], expected, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("variant", list(VARIANTS))
-def test_a_functional_call_takes_other_weights(variant: str) -> None:
-    module, other = ablate(lstm_of(), variant), ablate(lstm_of(seed=9), variant)
-    weights = {name: weight.detach() for name, weight in other.named_parameters()}
-    called = torch.func.functional_call(module, weights, (sequence(),))
-    assert torch.equal(called[0], other(sequence())[0])
-    gradient = torch.func.grad(lambda weights: torch.func.functional_call(module, weights, (sequence(),))[0].sum())(
-        weights
-    )
-    other(sequence())[0].sum().backward()
-    for name, weight in other.named_parameters():
-        torch.testing.assert_close(gradient[name], weight.grad, rtol=0, atol=1e-5)
-
-
 # --- bad input -------------------------------------------------------------------------------------------------
 
 
 def ablated(module: object, variant: str) -> Callable[[], object]:
     return lambda: ablate(module, variant)
+
+
+def spoiled() -> nn.LSTM:
+    lstm = lstm_of(bidirectional=True)
+    lstm.bias_hh_l1_reverse.detach()[3] = torch.nan
+    return lstm
 
 
 def loop_on(*args: object) -> Callable[[], object]:
@@ -468,18 +416,17 @@ ON_META = r"weight_ih_l0 is on the meta device .* lstm\.to_empty"
 SHAPES = r"input has shape .* expected \(time, batch, feature\) with 3 features"
 BAD: list[tuple[Callable[[], object], type[Exception], str]] = [
     (ablated(nn.GRU(3, 5), "full"), TypeError, r"an nn\.LSTM, got GRU"),
-    (ablated(nn.RNN(3, 5), "full"), TypeError, r"an nn\.LSTM, got RNN"),
-    (ablated(nn.Linear(3, 5), "full"), TypeError, r"an nn\.LSTM, got Linear"),
-    (ablated(nn.LSTMCell(3, 5), "full"), TypeError, r"an nn\.LSTM, got LSTMCell"),
     (ablated(ablate(lstm_of(), "forget_only"), "no_input"), TypeError, r"already ablated \(forget_only\)"),
-    (ablated(ablate(lstm_of(), "peephole"), "no_input"), TypeError, r"already ablated \(peephole\)"),
     (ablated(META, "no_input"), ValueError, ON_META),
-    (ablated(META, "peephole"), ValueError, ON_META),
     *((ablated(PROJECTED, name), ValueError, "no projection, but the LSTM has proj_size=2") for name in CELLS),
+    (ablated(WRAPPED["sequential"][0](nn.LSTM), "no_input"), TypeError, r"rnn\[1\]"),
+    (
+        ablated(spoiled(), "no_input"),
+        ValueError,
+        r"bias_hh_l1_reverse of shape .* has 1 entries that are NaN or infinite",
+    ),
     (ablated(lstm_of(), "forget-only"), ValueError, "'forget-only'; did you mean 'forget_only'"),
-    (loop_on(X[0]), ValueError, SHAPES),
     (loop_on(X[..., :2]), ValueError, SHAPES),
-    (loop_on(X[:0]), ValueError, SHAPES),
     (loop_on(X[:, :0]), ValueError, SHAPES),
     (loop_on(nn.utils.rnn.pack_sequence([X[:2, 0]])), TypeError, "input is a PackedSequence"),
     (loop_on(X.double()), ValueError, r"input is torch\.float64 but the weights are torch\.float32"),
@@ -495,13 +442,6 @@ def test_bad_input_is_named(call: Callable[[], object], error: type[Exception], 
         call()
 
 
-@given(name=st.text().filter(lambda text: text not in VARIANTS))
-@settings(max_examples=30)
-def test_unknown_variants_are_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=r"unknown variant .* The variants are full, no_input, .*recurrence\."):
-        ablate(nn.LSTM(1, 2), name)
-
-
 @pytest.mark.parametrize("variant", list(VARIANTS))
 def test_only_gates_held_open_need_a_bias(variant: str) -> None:
     lstm = lstm_of(bias=False)
@@ -510,18 +450,3 @@ def test_only_gates_held_open_need_a_bias(variant: str) -> None:
             ablate(lstm, variant)
     else:
         assert ablate(lstm, variant)(sequence())[0].shape == (7, 4, 5)
-
-
-@given(
-    variant=st.sampled_from(list(VARIANTS)),
-    data=st.data(),
-    value=st.sampled_from([float("nan"), float("inf"), -float("inf")]),
-)
-@settings(max_examples=30)
-def test_weights_that_are_not_numbers_are_named(variant: str, data: st.DataObject, value: float) -> None:
-    lstm = lstm_of(bidirectional=True)
-    name = data.draw(st.sampled_from([name for name, _ in lstm.named_parameters()]))
-    with torch.no_grad():
-        lstm.get_parameter(name).reshape(-1)[data.draw(st.integers(0, 19))] = value
-    with pytest.raises(ValueError, match=rf"{name} of shape .* has 1 entries that are NaN or infinite"):
-        ablate(lstm, variant)

@@ -30,6 +30,7 @@ from rnncourse.counting import (
     module_from_text,
     register_recurrent_flops,
 )
+from rnncourse.networks import emotion_network
 from tests.unfused import QUIET, Lambda, built, flops
 
 pytestmark = QUIET
@@ -51,27 +52,6 @@ def hw5() -> nn.Module:
     return reader(stack, nn.Sequential(nn.Linear(64, 512), nn.Linear(512, 10)))
 
 
-def power(kind: type[nn.RNNBase], *, bidirectional: bool = False) -> nn.Module:
-    width = 128 if bidirectional else 64
-    return reader([kind(1, 64, 2, batch_first=True, bidirectional=bidirectional)], nn.Linear(width, 1))
-
-
-def weather(kind: type[nn.RNNBase]) -> nn.Module:
-    return reader([kind(50 if i else 1, 50, batch_first=True) for i in range(4)], nn.Linear(50, 1))
-
-
-def emotion() -> Any:
-    def forward(self: Any, tokens: Tensor) -> Tensor:
-        _, last = self.gru(self.embedding(tokens))
-        return self.head(self.norm(torch.cat([last[0], last[1]], dim=1)))
-
-    gru = nn.GRU(100, 128, batch_first=True, bidirectional=True)
-    layers = (nn.Dropout(0.5), nn.Linear(256, 64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, 6), nn.Softmax(-1))
-    return Lambda(
-        forward, embedding=nn.Embedding(60_000, 100), gru=gru, norm=nn.BatchNorm1d(256), head=nn.Sequential(*layers)
-    )
-
-
 # The two reports
 
 
@@ -89,34 +69,6 @@ def test_hw5_total_in_the_other_conventions_and_in_a_batch() -> None:
     assert (c.flops("gemm"), c.flops("all")) == (2 * c.macs, 1_007_498 + 50 * (32 + 64))
     assert [eight.flops(name) for name in CONVENTIONS] == [8 * c.flops(name) for name in CONVENTIONS]
     assert eight.parameters == c.parameters
-
-
-@pytest.mark.parametrize(
-    ("module", "size", "parameters", "keras_parameters"),
-    [
-        (weather(nn.LSTM), (1, 10, 1), 71_851, 71_051),
-        (weather(nn.GRU), (1, 10, 1), 53_901, 53_901),
-        (weather(nn.RNN), (1, 10, 1), 18_001, 17_801),
-        (power(nn.RNN), (1, 60, 1), 12_673, 12_545),
-        (power(nn.LSTM), (1, 60, 1), 50_497, 49_985),
-        (power(nn.GRU), (1, 60, 1), 37_889, 37_889),
-        (power(nn.LSTM, bidirectional=True), (1, 60, 1), 133_761, 132_737),
-    ],
-)
-def test_networks_of_the_reports_in_both_conventions(
-    module: nn.Module, size: tuple[int, ...], parameters: int, keras_parameters: int
-) -> None:
-    c = count(module, size)
-    assert (c.parameters, c.keras_parameters) == (parameters, keras_parameters)
-
-
-def test_emotion_network_layer_by_layer() -> None:
-    c = count(emotion(), (1, 79), dtype=torch.long)
-    rows = {layer.path: layer.keras_parameters for layer in c.layers if layer.keras_parameters}
-    assert rows == {"embedding": 6_000_000, "gru": 176_640, "norm": 1_024, "head.1": 16_448, "head.4": 390}
-    assert (c.keras_parameters, c.keras_non_trainable) == (6_194_502, 512)
-    # torch keeps the moving statistics, and a counter of batches, as buffers.
-    assert (c.parameters, c.trainable_parameters, c.buffers) == (6_193_990, 6_193_990, 513)
 
 
 # Random layers against torch itself
@@ -419,12 +371,12 @@ def snapshot(module: nn.Module) -> dict[str, Any]:
 @pytest.mark.parametrize("real", [True, False])
 def test_the_module_is_left_untouched(training: bool, real: bool) -> None:
     called: list[str] = []
-    module = emotion().train(training)
+    module = emotion_network().train(training)
     module.head.eval()
-    module.gru.weight_hh_l0.requires_grad_(False)
-    parametrizations.spectral_norm(module.head[1])  # looking at its weight moves buffers
-    module.norm.weight.grad = torch.ones(256)
-    module.gru.register_forward_hook(lambda *_: called.append("called"))
+    module.rnn.weight_hh_l0.requires_grad_(False)
+    parametrizations.spectral_norm(module.head[2])  # looking at its weight moves buffers
+    module.head[0].weight.grad = torch.ones(256)
+    module.rnn.register_forward_hook(lambda *_: called.append("called"))
     before, values = snapshot(module), copy.deepcopy(module.state_dict())
     generator, tokens = torch.get_rng_state(), torch.ones(2, 7, dtype=torch.long)
     validated = torch.distributions.Distribution._validate_args
@@ -438,12 +390,17 @@ def test_the_module_is_left_untouched(training: bool, real: bool) -> None:
     assert torch.distributions.Distribution._validate_args == validated
 
 
-def test_ambient_modes_change_nothing() -> None:
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_ambient_modes_change_nothing(mode: Any) -> None:
     expected = count(attention(), (2, 5, 3))
-    with torch.no_grad():
+    with mode():
         assert count(attention(), (2, 5, 3)) == expected
-    with torch.inference_mode():
-        assert count(attention(), (2, 5, 3)) == expected
+
+
+def test_a_compiled_part_counts_as_what_was_compiled() -> None:
+    net = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    inside = nn.Sequential(torch.compile(net[0], backend="eager"), net[1])
+    assert count(inside, (1, 3)) == count(net, (1, 3))
 
 
 def test_what_is_shared_counts_its_parameters_once_and_its_operations_per_call() -> None:
@@ -454,13 +411,6 @@ def test_what_is_shared_counts_its_parameters_once_and_its_operations_per_call()
     tied[1].weight = tied[0].weight
     c = count(tied, (2, 3), dtype=torch.long)
     assert [(layer.parameters, layer.macs) for layer in c.layers] == [(36, 0), (9, 2 * 3 * 4 * 9)]
-
-
-def test_a_compiled_module_counts_as_what_was_compiled() -> None:
-    net = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
-    assert count(torch.compile(net, backend="eager"), (1, 3)) == count(net, (1, 3))
-    inside = nn.Sequential(torch.compile(net[0], backend="eager"), net[1])
-    assert count(inside, (1, 3)) == count(net, (1, 3))
 
 
 def test_a_parametrised_layer_counts_as_its_type() -> None:
@@ -504,11 +454,6 @@ def test_an_operator_that_may_hide_products_is_refused_with_the_remedy(function:
         count(nn.Sequential(nn.ReLU(), Mystery(function)), (3, 3))
 
 
-def test_a_sort_costs_what_it_touches() -> None:
-    sorter = Lambda(lambda _, x: x.sort(dim=-1).values[:, :2].topk(1).values)
-    assert count(nn.Sequential(sorter, nn.ReLU()), (3, 4)).elementwise == 12 + 6 + 3
-
-
 @pytest.mark.parametrize(("unit", "divisions"), [(False, 2 * 4 * 3), (True, 0)])
 def test_a_triangular_system_costs_a_product_for_every_earlier_unknown(unit: bool, divisions: int) -> None:
     def solved(self: Lambda, x: Tensor) -> Tensor:
@@ -541,12 +486,7 @@ def test_a_rule_makes_an_unknown_layer_known_and_goes_before_what_is_known() -> 
         (nn.LSTM(3, 4), (3,), "'(root)', LSTM(3", "2D or 3D", "input_size"),
         (nn.Sequential(nn.Linear(3, 4), nn.Linear(5, 6)), (2, 3), "'1', Linear(in_features=5", "5", "the layer before"),
         (nn.Conv1d(3, 4, 2), (2, 4, 9), "Conv1d(3", "channel", "input_size"),
-        (nn.ConvTranspose1d(3, 4, 2), (2, 4, 9), "ConvTranspose1d(3", "3 channels", "input_size"),
-        (nn.Conv2d(3, 4, 2), (3, 9), "Conv2d(3", "3D (unbatched) or 4D", "input_size"),
-        (nn.Conv1d(3, 4, 5), (1, 3, 2), "Conv1d(3", "Kernel size", "input_size"),
         (nn.BatchNorm1d(3), (2, 4), "BatchNorm1d(3", "not 3", "input_size"),
-        (nn.LayerNorm((2, 3)), (5, 2, 4), "LayerNorm((2, 3)", "[2, 3]", "input_size"),
-        (nn.GRUCell(3, 4), (2, 5, 3), "GRUCell(3", "1D or 2D", "input_size"),
         (nn.GRUCell(3, 4), (2, 5), "GRUCell(3", "3 features", "input_size"),
         (nn.Embedding(9, 2), (1, 4), "Embedding(9", "torch.float32", "dtype=torch.long"),
         (nn.Sequential(nn.LSTM(3, 4), nn.Linear(4, 1)), (2, 1, 3), "'1', Linear", "tuple", "(output, state)"),
@@ -571,20 +511,6 @@ def test_a_wrong_dtype_is_named(text: str, dtype: torch.dtype) -> None:
         count(module_from_text(text), (3, 3), dtype=dtype)
 
 
-junk = st.one_of(st.integers(), st.text(), st.just(()))
-entries = st.one_of(st.floats(), st.booleans(), st.none(), st.text())
-
-
-small = st.lists(st.integers(-5, 5), min_size=1, max_size=4).filter(lambda size: min(size) < 1)
-
-
-@given(st.one_of(junk, small, st.lists(entries, min_size=1), st.dictionaries(st.integers(), st.integers(), min_size=1)))
-@settings(max_examples=60)
-def test_an_input_size_that_is_no_tuple_of_positive_integers_is_refused(size: Any) -> None:
-    with pytest.raises((TypeError, ValueError), match="input_size"):
-        count(nn.Identity(), size)
-
-
 relu, lstm = nn.ReLU(), nn.LSTM(3, 4, batch_first=True)
 
 
@@ -595,11 +521,9 @@ relu, lstm = nn.ReLU(), nn.LSTM(3, 4, batch_first=True)
         ({"module": relu, "input_size": (1,), "dtype": "long"}, TypeError, "dtype"),
         ({"module": relu, "input_size": (1,), "dtype": torch.long, "input_requires_grad": True}, ValueError, "int64"),
         ({"module": relu, "input_size": (2**40, 2**40)}, ValueError, "input_size"),
-        ({"module": relu, "input_size": (2**63,)}, ValueError, "input_size"),
         ({"module": relu, "input_size": (1,), "data": torch.ones(1)}, TypeError, "data"),
         ({"module": lstm, "input_size": (3, 7, 3), "lengths": (7, 3)}, ValueError, "lengths"),
         ({"module": lstm, "input_size": (3, 7, 3), "lengths": (8, 3, 1)}, ValueError, "lengths"),
-        ({"module": lstm, "input_size": (3, 7, 3), "lengths": (7, 3, 0)}, ValueError, "lengths"),
         ({"module": lstm, "input_size": [(3, 7, 3), (1, 3, 4)], "lengths": (7, 3, 1)}, ValueError, "lengths"),
     ],
 )
@@ -627,13 +551,6 @@ def test_without_an_input_only_the_parameters_are_counted() -> None:
     for operations in (lambda: c.macs, lambda: c.flops("gemm"), lambda: c.backward_flops):
         with pytest.raises(CountError, match="input_size"):
             operations()
-
-
-def test_lengths_count_the_steps_that_are_there() -> None:
-    gru = nn.GRU(3, 4, 2, batch_first=True)
-    packed, padded = count(gru, (3, 7, 3), lengths=(7, 3, 1)), count(gru, (3, 7, 3))
-    assert 21 * packed.macs == 11 * padded.macs
-    assert 21 * packed.flops("all") == 11 * padded.flops("all")
 
 
 def test_an_unknown_convention_or_framework_is_named() -> None:

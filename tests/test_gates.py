@@ -16,12 +16,10 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from rnncourse import gates
 from rnncourse.gates import GateTrace, trace_gates
 from tests.cell_loop import initial_states, stacked, unroll
-from tests.closeness import assert_close_ulp, ulps_apart
+from tests.closeness import assert_close_ulp
 from tests.conftest import FUZZ
 from tests.layer_zoo import READABLE, SIZE, UNREADABLE, WRAPPED, Build, sequence
 
-LSTM_GATES = ("input", "forget", "cell", "output")
-GRU_GATES = ("reset", "update", "new")
 KINDS = pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),
@@ -224,21 +222,6 @@ def test_small_signals_are_exact_relative_to_themselves(kind: Any, size: float) 
         assert_close_ulp(values, traced(exact)[name], 3)
 
 
-@KINDS
-def test_a_pulse_dies_out_in_the_trace_as_it_does_in_the_cell(kind: Any) -> None:
-    torch.manual_seed(0)
-    rnn, x = kind(1, 8, bias=False).requires_grad_(False), torch.zeros(61, 1, 1)
-    x[0] = 1.0
-    trace = trace_gates(rnn, x)
-    expected = stacked(unroll(copy.deepcopy(rnn).double(), x.double()))
-    for name in ("c", "cell") if kind is nn.LSTM else ("h", "new"):
-        for values, exact in zip(traced(trace)[name][0, 0, 0], expected[name][0, 0, 0], strict=True):
-            # Each step has rounded what the last one left: a unit or so for each step.
-            assert ulps_apart(values, exact) < 61
-    assert expected["h"][..., -1, :].abs().max() < 1e-5
-    assert trace.residual <= 8 * torch.finfo(torch.float32).eps
-
-
 # --- what a trace is
 
 
@@ -261,30 +244,6 @@ def test_packed_in_order_has_no_index() -> None:
     trace = trace_gates(rnn, packed)
     assert trace.lengths.tolist() == [4, 2]
     assert_close_ulp(trace["forget"][:, :, 1, :2], trace_gates(rnn, x)["forget"][:, :, 1, :2], 2)
-
-
-def test_extreme_gates_are_exact() -> None:
-    rnn = nn.LSTM(1, 2)
-    with torch.no_grad():
-        for weight in rnn.parameters():
-            weight.zero_()
-        rnn.bias_ih_l0.copy_(torch.tensor([40.0] * 2 + [-200.0] * 2 + [40.0] * 2 + [0.0] * 2))
-    trace = trace_gates(rnn, torch.zeros(3, 1, 1))
-    for values, exact in ((trace["input"], 1), (trace["forget"], 0), (trace["cell"], 1), (trace.cell, 1)):
-        assert (values == exact).all()
-    assert (trace["output"] == 0.5).all()
-
-
-def test_names_and_shapes() -> None:
-    lstm = trace_gates(nn.LSTM(3, 5, 2, bidirectional=True, proj_size=2).double(), torch.randn(7, 4, 3).double())
-    assert tuple(lstm.gates) == LSTM_GATES
-    assert all(values.shape == (2, 2, 4, 7, 5) for values in lstm.gates.values())
-    assert lstm.hidden.shape == lstm.hidden_prev.shape == (2, 2, 4, 7, 2)
-    assert lstm.cell.shape == (2, 2, 4, 7, 5)
-    gru = trace_gates(nn.GRU(3, 5), torch.randn(7, 4, 3))
-    assert tuple(gru.gates) == GRU_GATES
-    assert gru.cell is None
-    assert gru.cell_prev is None
 
 
 @pytest.mark.parametrize(
@@ -338,17 +297,6 @@ def test_traces_can_be_copied_and_pickled_and_stay_light(kind: Any, duplicate: A
     assert len(pickle.dumps(trace)) == fresh
 
 
-def test_memory_is_linear_in_time() -> None:
-    def storage(seq_len: int) -> int:
-        trace = trace_gates(nn.LSTM(2, 4, 2, bidirectional=True), torch.randn(seq_len, 3, 2))
-        tensors = (*trace.gates.values(), trace.hidden, trace.cell)
-        return sum({t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}.values())
-
-    four_gates_and_two_states = 6 * 4 * (2 * 2 * 3 * 4)
-    assert storage(20) == 20 * four_gates_and_two_states
-    assert storage(200) == 200 * four_gates_and_two_states
-
-
 def test_dropout_between_layers_is_off_in_eval_mode_and_refused_in_training() -> None:
     rnn, x = nn.LSTM(3, 4, num_layers=2, dropout=0.5), torch.randn(5, 2, 3)
     with pytest.raises(ValueError, match=r"dropout=0.5.*rnn.eval\(\)"):
@@ -386,35 +334,21 @@ X = torch.zeros(4, 5, 2)
 H = torch.zeros(1, 4, 3)
 BAD: dict[str, tuple[Any, Any, Any, type[Exception], str]] = {
     "no gates": (nn.RNN(2, 3), X, None, TypeError, "nn.RNN, which has no gates"),
-    "a cell": (nn.LSTMCell(2, 3), X, None, TypeError, "got LSTMCell"),
     "no layer": (nn.Linear(2, 3), X, None, TypeError, "got Linear"),
-    "no module": ("lstm", X, None, TypeError, "got str"),
     "three features": (None, torch.zeros(4, 5, 3), None, ValueError, r"x has shape .*input_size=2"),
-    "one axis": (None, torch.zeros(2), None, ValueError, r"x has shape \(2,\).*\(batch, time, feature\)"),
-    "four axes": (None, torch.zeros(1, 4, 5, 2), None, ValueError, r"x has shape"),
     "no steps": (None, torch.zeros(4, 0, 2), None, ValueError, r"x has shape \(4, 0, 2\)"),
-    "no sequences": (None, torch.zeros(0, 4, 2), None, ValueError, r"x has shape \(0, 4, 2\)"),
-    "no rows": (None, torch.zeros(0, 2), None, ValueError, r"x has shape \(0, 2\)"),
     "a list": (None, [[1.0, 2.0]], None, TypeError, "x must be a Tensor or a PackedSequence, got list"),
     "doubles for floats": (None, X.double(), None, ValueError, "float64.*float32"),
-    "integers": (None, X.long(), None, ValueError, "int64"),
     "halves": (nn.LSTM(2, 3).bfloat16(), X.bfloat16(), None, ValueError, "rnn is torch.bfloat16; convert"),
     "two dtypes": (of_two_dtypes(), X, None, ValueError, "bias_hh_l0 is torch.float64"),
-    "a module on meta": (nn.LSTM(2, 3, device="meta"), X, None, ValueError, "weight_ih_l0 is on the meta device"),
     "x on meta": (None, X.to("meta"), None, ValueError, "x is on the meta device"),
     "h_0 alone": (nn.LSTM(2, 3, batch_first=True), X, H, TypeError, r"hx .* \(h_0, c_0\), got Tensor"),
-    "a tuple of one": (nn.LSTM(2, 3, batch_first=True), X, (H,), TypeError, r"hx .* \(h_0, c_0\)"),
     "two for a GRU": (None, X, (H, H), TypeError, "hx .* h_0, got tuple"),
-    "a number": (None, X, 0.0, TypeError, "hx .* h_0, got float"),
     "a number for c_0": (nn.LSTM(2, 3, batch_first=True), X, (H, 0.0), TypeError, "c_0 in hx must be a Tensor"),
     "h_0 turned": (None, X, H.transpose(0, 1), ValueError, r"h_0 in hx has shape \(4, 1, 3\); .* \(1, 4, 3\)"),
-    "h_0 unbatched": (None, X, H[:, 0], ValueError, r"h_0 in hx has shape \(1, 3\)"),
-    "c_0 narrow": (nn.LSTM(2, 3, batch_first=True), X, (H, H[..., :2]), ValueError, r"c_0 in hx has shape \(1, 4, 2\)"),
     "h_0 in doubles": (None, X, H.double(), ValueError, "h_0 is torch.float64"),
     "h_0 not finite": (None, X, H + torch.nan, ValueError, r"h_0 holds nan at index \(0, 0, 0\)"),
-    "nothing packed": (None, with_rows(rows=0), None, ValueError, "x packs a sequence of length 0"),
     "an empty step": (None, with_rows(2, 0, rows=2), None, ValueError, "x packs a sequence of length 0"),
-    "three members, two rows": (None, with_rows(2, 1, rows=3, order=torch.arange(3)), None, ValueError, "of length 0"),
     "rows left over": (None, with_rows(2, 1, rows=5), None, ValueError, r"x.data has shape \(5, 2\).* 3 rows"),
 }
 
@@ -442,14 +376,3 @@ def test_what_is_not_finite_is_named(data: st.DataObject, value: float) -> None:
 def test_large_finite_numbers_are_not_refused() -> None:
     x = torch.full((2, 1, 2), 3e38)  # their sum overflows, they do not
     assert trace_gates(nn.GRU(2, 3), x)["update"].isfinite().all()
-
-
-# The only path with kernels of its own, on machines that have one.
-@pytest.mark.parametrize("device", ["cpu", *(["cuda"] if torch.cuda.is_available() else [])])
-@KINDS
-def test_every_device_reads_the_same(kind: Any, device: str) -> None:
-    rnn = kind(3, 4, num_layers=2, bidirectional=True).double().requires_grad_(False)
-    x = torch.randn(5, 2, 3).double()
-    expected = stacked(unroll(rnn, x))
-    for name, values in traced(trace_gates(rnn.to(device), x.to(device))).items():
-        assert_close_ulp(values, expected[name], 16)
