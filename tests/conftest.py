@@ -20,7 +20,7 @@ settings.register_profile("fuzz", patient, derandomize=False)
 settings.load_profile("fuzz" if FUZZ else "same")
 
 # Hypothesis mixes in constants that it finds in the modules loaded by then: what is drawn would depend on what ran
-# before, and on where the package lies. `tests/test_drawing.py` sees to it that this switch works.
+# before, and on where the package lies.
 providers._get_local_constants = providers.Constants
 
 

@@ -176,7 +176,6 @@ def test_a_record_is_frozen_float64_with_its_own_copy_of_the_arguments() -> None
 
 
 CASES = [(kind, name) for kind in GATES for name in draw(kind, 0, 3, 2)]
-SEQUENCE_CASES = [(kind, name) for kind in GATES for name in draw(kind, 0, 3, 2, time=4)]
 
 
 @PROPERTY
@@ -196,14 +195,6 @@ def test_a_wrong_shape_names_the_argument(
     assert f"{name} {a[name].shape}" in rest or blamed == name
     # The weights say what the cell is: a state, an input or a bias that does not fit them is the wrong one.
     assert blamed == name or name.startswith("W_")
-
-
-@pytest.mark.parametrize(("kind", "name"), SEQUENCE_CASES)
-def test_a_wrong_number_of_axes_names_the_argument(kind: str, name: str) -> None:
-    a = draw(kind, 0, 3, 2, time=4)
-    a[name] = a[name][None]
-    with pytest.raises(ValueError, match=rf"^{name} has shape \(1, .*\); expected \("):
-        SEQUENCES[kind](**a)
 
 
 @PROPERTY

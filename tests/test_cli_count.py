@@ -60,12 +60,6 @@ def test_conventions_and_frameworks(capsys: pytest.CaptureFixture[str]) -> None:
         assert content["total"]["parameters"] == parameters
 
 
-def test_token_ids(capsys: pytest.CaptureFixture[str]) -> None:
-    text = "Sequential(Embedding(60000,100), GRU(100,128,bidirectional=True), Last(), BatchNorm1d(256))"
-    content = as_json(capsys, text, "--input", "1,79", "--dtype", "long", "--framework", "keras")
-    assert content["total"]["parameters"] == 6_000_000 + 176_640 + 1_024
-
-
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -59,23 +59,10 @@ def folder_of(tmp_path: Path) -> Path:
     return tmp_path / "here"
 
 
-def pipe_of(tmp_path: Path) -> Path:
-    os.mkfifo(tmp_path / "here")
-    return tmp_path / "here"
-
-
-def loop_of(tmp_path: Path) -> Path:
-    (tmp_path / "here").symlink_to(tmp_path / "here")
-    return tmp_path / "here"
-
-
 REFUSED = {
     "device": lambda tmp_path: Path("/dev/full"),
     "folder": folder_of,
-    "pipe": pipe_of,
-    "loop of links": loop_of,
     "missing folder": lambda tmp_path: tmp_path / "none" / "file",
-    "file as a folder": lambda tmp_path: Path(__file__) / "file",
 }
 
 

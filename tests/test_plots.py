@@ -33,11 +33,6 @@ def test_the_cells_differ_in_grey(one: str, other: str) -> None:
     assert contrast(plots.COLOURS[one], plots.COLOURS[other]) >= 1.5
 
 
-def test_contrast_is_that_of_the_guidelines() -> None:
-    assert contrast("#000000", "#ffffff") == pytest.approx(21)
-    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.005)
-
-
 def test_lines_are_labelled_at_their_ends_and_a_spread_needs_two_runs() -> None:
     _, axes = plt.subplots()
     plots.mean_and_spread(axes, [0, 1], [[1.0, 2.0], [3.0, 6.0]], label="both", colour="#004C86")

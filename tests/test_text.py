@@ -34,13 +34,6 @@ def test_words_of_a_text(text: str, words: list[str]) -> None:
     assert tokenise(text) == words
 
 
-@given(st.text(max_size=60))
-def test_words_are_words_of_their_own(text: str) -> None:
-    words = tokenise(text)
-    assert not set(words) & {"<pad>", "<unk>", ""}
-    assert tokenise(" | ".join(words)) == words
-
-
 def test_the_most_frequent_words_come_first_and_ties_in_alphabetical_order() -> None:
     texts = ["b a b", "c a b", "d"]
     vocabulary = Vocabulary.of(texts)
@@ -154,16 +147,6 @@ def test_the_generator_decides_the_order() -> None:
     assert epoch(seeded(4)) != first
 
 
-def test_ties_are_drawn_anew_and_batches_come_in_any_order() -> None:
-    batches = TextBatches(texts([2] * 64), np.arange(64), 8)
-    one, other = ([set(part.tolist()) for part in batches.order(seeded(seed))] for seed in (0, 1))
-    assert not any(part in other for part in one)
-    rising = TextBatches(texts(list(range(1, 65))), np.arange(64), 8).order(seeded())
-    means = [part.mean() for part in rising]
-    assert means != sorted(means)
-    assert means != sorted(means, reverse=True)
-
-
 @pytest.mark.parametrize("bucket", [True, False])
 def test_a_packed_batch_has_its_longest_text_first(bucket: bool) -> None:
     lengths = np.random.default_rng(0).integers(0, 50, size=333)
@@ -183,16 +166,6 @@ def test_buckets_leave_little_padding() -> None:
 
     assert padding(bucket=True) < 0.02
     assert padding(bucket=False) > 0.4
-
-
-def test_pools_reach_across_a_long_corpus() -> None:
-    lengths = np.tile([1, 9], 2_500)
-    batches = TextBatches(texts(lengths.tolist()), np.arange(5_000), 2)
-    order = batches.order(seeded())
-    mixed = [part for part in order if len(set(lengths[part])) > 1]
-    assert len(order) == 2_500
-    assert len(mixed) <= 25  # one seam in each pool of a hundred batches
-    assert np.array_equal(np.sort(np.concatenate(order)), np.arange(5_000))
 
 
 TWO, A = texts([1, 3]), Vocabulary.of(["a"])

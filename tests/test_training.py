@@ -78,16 +78,6 @@ class Fixed:
 # --- what is computed
 
 
-def test_a_network_learns():
-    net = network(hidden_size=16)
-    history = run(net, epochs=8, lr=0.02)
-    x, y = windows(40, seed=2)
-    assert history.validation_loss[-1] < 0.2 * history.validation_loss[0]
-    assert float(np.mean((predict(net, x) - y) ** 2)) < 0.1
-    assert not net.training
-    assert all(p.grad is None for p in net.parameters())
-
-
 def test_fit_computes_what_a_bare_loop_computes():
     x, y = (torch.from_numpy(np.array(part)).float() for part in windows(90))
     pairs = list(zip(x.split(32), y.split(32), strict=True))

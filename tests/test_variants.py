@@ -90,14 +90,6 @@ def test_a_convlstm_on_one_pixel_is_an_lstm(shape: Any, kernel_size: int, dtype:
         assert_same((output[..., 0, 0], tuple(part[..., 0, 0] for part in last)), lstm(x, start))
 
 
-def test_a_map_of_one_by_one_kernels_is_one_lstm_per_pixel() -> None:
-    lstm = nn.LSTM(2, 3, batch_first=True, dtype=torch.float64)
-    frames = doubles(2, 4, 2, 5, 6)
-    output, _ = on_one_pixel(lstm, 1)(frames)
-    pixels = frames.permute(0, 3, 4, 1, 2).reshape(2 * 30, 4, 2)
-    assert_close_ulp(output, lstm(pixels)[0].reshape(2, 5, 6, 4, 3).permute(0, 3, 4, 1, 2), 64, scale=1.0)
-
-
 def test_a_shifted_scene_shifts_the_output() -> None:
     conv = ConvLSTM(1, 3, 3, 2, batch_first=True).double()
     frames = torch.zeros(1, 3, 1, 20, 20, dtype=torch.float64)

@@ -66,13 +66,6 @@ def test_the_cell_explorer_shows_the_step_of_cells(x: Any, h_prev: Any, W_hh: An
     assert read(table(explorer)[-1][1:]) == pytest.approx(step.h, abs=5.1e-5)
 
 
-def test_the_cell_explorer_starts_with_the_numbers_of_the_course() -> None:
-    step = CellExplorer().step
-    assert step.recurrent_term == pytest.approx([-0.02, 0.16])
-    assert step.input_term == pytest.approx([0.5, -1.25])
-    assert step.z == pytest.approx([0.58, -1.19])
-
-
 @few
 @given(sequence=st.lists(st.tuples(*[st.floats(-8, 8)] * 4), min_size=8, max_size=8), c_0=NUMBER)
 def test_the_gate_explorer_is_lstm_step_repeated(sequence: Any, c_0: float) -> None:
@@ -85,13 +78,6 @@ def test_the_gate_explorer_is_lstm_step_repeated(sequence: Any, c_0: float) -> N
             near(getattr(shown, name), getattr(step, name))
         assert read(row[1:]) == pytest.approx([getattr(step, name)[0] for name in names], abs=5.1e-4)
         c = step.c
-
-
-def test_the_gate_explorer_says_the_step_it_shows() -> None:
-    explorer = GateExplorer()
-    first, explorer.at = repr(explorer), 8
-    assert first.startswith("GateExplorer: step 1: c = 0.7613")
-    assert repr(explorer).startswith("GateExplorer: step 8: c = 0.76")
 
 
 # --- sequences of states
@@ -131,17 +117,6 @@ def test_the_scrubber_shows_the_jump_and_what_would_have_been() -> None:
     assert (jumped[29:] != plain[29:]).all()
     widget.size = 0
     assert all(np.array_equal(*widget.gate(name)) for name in "fio")
-    widget = GateScrubber(jump_at=3, at=3, size=1.0)
-    before, at_jump, *rest = table(widget)
-    assert [row[0] for row in (before, at_jump, *rest)] == ["2", "3", "4", "8", "18"]
-    assert all(cell.split(" (")[0] == cell.split("(")[1].rstrip(")") for cell in before[1:])
-    with_jump, without = read([text.strip("()") for text in at_jump[1].split()])
-    assert with_jump - without == pytest.approx(1.0, abs=2e-3)
-    assert at_jump[2] == "{:.3f} ({:.3f})".format(*(track[2] for track in widget.gate("f")))
-    widget.unit, first = 8, repr(widget)
-    widget.at, second = 40, repr(widget)
-    assert len({first, second, repr(widget)}) == 3
-    assert repr(widget).startswith("GateScrubber: minute 40: f ")
 
 
 INPUT_SERIES = {"constant": [1.0] * 100, "alternating": [1.0, -1.0] * 50, "pulse": [1.0] * 10 + [0.0] * 90}
@@ -175,22 +150,6 @@ def test_a_state_path_never_leaves_its_region(
     path = StatePath(**options, angle=angle, inputs=inputs)
     assert np.linalg.norm(path.run.c, axis=1).max() <= path.limit * (1 + 1e-12)
     assert np.abs(path.run.h).max() <= 1 / (1 + math.exp(-output)) * (1 + 1e-12)
-
-
-def test_a_state_path_by_hand() -> None:
-    x = StatePath(inputs="noise").run.x[:, 0]
-    assert -1 < x.min() < -0.9
-    assert 0.9 < x.max() < 1
-    assert abs(x.mean()) < 0.15
-    assert len(set(x)) == 100
-    path = StatePath(recurrent_scale=0.0, forget_bias=0.0, input_strength=1.0)
-    written = 0.5 * math.tanh(1.0)
-    assert path.run.c[:, 0] == pytest.approx([2 * written * (1 - 0.5**t) for t in range(1, 101)], rel=1e-12)
-    path = StatePath(at=25)
-    for t, row in zip((1, 10, 25, 50, 100), table(path), strict=True):
-        c, h = path.run.c[t - 1], path.run.h[t - 1]
-        assert read(row[1:]) == pytest.approx([*c, *h, np.linalg.norm(c), np.linalg.norm(h)], abs=5.1e-4)
-    assert repr(path).startswith(f"StatePath: step 25: norm of c = {np.linalg.norm(path.run.c[24]):.4f}, of h = ")
 
 
 @few
@@ -304,17 +263,6 @@ def test_the_receptive_field_is_the_gradient_of_a_stack_of_ones(
     assert needed[0] < steps <= needed[1]
 
 
-def test_the_receptive_field_says_what_it_shows() -> None:
-    widget = ReceptiveField(growth=2)
-    assert repr(widget) == "ReceptiveField: 31 steps, 31 of the 32 inputs"
-    assert widget.reach.layers_needed == 5
-    width = str(widget.reach.width)
-    assert [row[1:] for row in table(widget)] == [["31", "32"], [width, "24"], ["4", "32"]]
-    assert "dilations 1, 2, 4, 8 see 31 steps" in widget.fallback_html()
-    holes = ReceptiveField(kernel_size=2, depth=3, growth=3).reach
-    assert (holes.field, holes.reached) == (14, 8)
-
-
 @pytest.mark.parametrize("rise", [0.013, 0.07, 0.11, 0.26, 0.4999, 0.77])
 def test_the_skip_explorers_gate_is_that_of_a_skip_gru(rise: float) -> None:
     skip = SkipGRU(1, 2, batch_first=True).double()
@@ -383,19 +331,6 @@ def test_the_padded_states_are_those_of_torch(seed: int, network: str, place: st
     near(widget.friendly(sentence, pads), torch.sigmoid(torch.from_numpy(wanted)))
     widget.place = "masked"
     assert np.array_equal(widget.friendly(sentence, pads), widget.friendly(sentence, 0))
-
-
-def test_the_padding_explorer_says_what_it_shows() -> None:
-    widget = PaddingExplorer(network="padded", place="behind", pads=4)
-    rows = table(widget)
-    assert [row[0].split(" (")[0] for row in rows] == widget.sentences
-    for column, pads in enumerate((0, 1, 2, 5, 10, 20, 40, 60), start=1):
-        said = [widget.friendly(sentence, pads)[1] for sentence in (1, 2, 3)]
-        assert read([row[column] for row in rows]) == pytest.approx(said, abs=5.1e-4)
-    widget.pads, first = 25, repr(widget)
-    widget.place, second = "in front", repr(widget)
-    assert len({first, second, repr(widget)}) == 3
-    assert "25 padding steps in front" in repr(widget)
 
 
 # --- counts and forecasts

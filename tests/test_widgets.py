@@ -1,9 +1,10 @@
-"""The widgets' Python side: state, errors, the HTML they leave behind, and panels driven through a kernel."""
+"""The widgets' Python side: state, errors, the HTML they leave behind, and panels."""
 
 import html
 import json
 import math
 import re
+import sys
 from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +13,6 @@ import numpy as np
 import pytest
 import traitlets
 from matplotlib.figure import Figure
-from panel_driver import front_end
 
 from rnncourse import widgets
 from rnncourse.widgets import CellExplorer, ForecastExplorer, GateScrubber, PaddingExplorer, PageWidget, panel
@@ -138,31 +138,16 @@ def test_a_panel_knows_its_controls_and_fails_where_its_function_does() -> None:
         panel(lambda size: size / 0, size=(1, 5))
 
 
-PANEL = """
-from matplotlib import pyplot as plt
-from rnncourse.widgets import panel
-calls = []
-def train(size=2):
-    calls.append(size)
-    figure, axes = plt.subplots(figsize=(2, 1))
-    axes.plot(range(size))
-    return figure
-moved = panel(train, size=(1, 5), needs="trains again")
-"""
-
-
-def test_a_panels_control_moves_through_the_kernel() -> None:
-    with front_end() as kernel:
-        kernel.run(PANEL)
-        picture, caption = (output["data"] for output in kernel.run("moved"))
-        assert set(picture) == {VIEW, "image/png", "text/plain"}
-        assert set(caption) == {VIEW, "text/html", "text/plain"}
-        assert picture["text/plain"] == "Panel: size = 2"
-        assert "(trains again). The picture shows size = 2." in caption["text/html"]
-        (drawn,) = kernel.drive(size=5)
-        assert drawn.startswith(b"\x89PNG")
-        assert drawn != b64decode(picture["image/png"])
-        after, caption = (output["data"] for output in kernel.run("moved"))
-        assert b64decode(after["image/png"]) == drawn
-        assert "The picture shows size = 5." in caption["text/html"]
-        assert kernel.run("print(calls)")[0]["text"] == "[2, 5]\n"
+def test_a_panel_is_a_picture_and_a_caption_and_its_control_draws_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[dict[str, Any]] = []
+    monkeypatch.setattr(sys.modules["rnncourse.widgets.panel"], "publish_display_data", shown.append)
+    made = panel(draw, size=(1, 5), needs="trains again")
+    made._ipython_display_()
+    made.controls["size"].value = 5
+    made._ipython_display_()
+    assert [set(data) for data in shown[:2]] == [{VIEW, "image/png", "text/plain"}, {VIEW, "text/html", "text/plain"}]
+    assert [data["text/plain"] for data in shown[::2]] == ["Panel: size = 3", "Panel: size = 5"]
+    before, after = (b64decode(data["image/png"]) for data in shown[::2])
+    assert before != after == made._picture.value
+    assert after.startswith(b"\x89PNG")
+    assert "(trains again). The picture shows size = 5." in shown[3]["text/html"]
