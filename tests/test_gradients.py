@@ -1,4 +1,4 @@
-"""The adjoint against autograd through a loop of cells and exact arithmetic."""
+"""The adjoint against autograd through a loop of cells, and far beyond the range of float64 against itself."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import mpmath
 import pytest
 import torch
 from hypothesis import given, settings
@@ -101,7 +100,7 @@ def test_equals_autograd_through_an_unrolled_loop(case: tuple[Layer, Tensor, str
     assert_flow(gradient_flow(rnn, x, LOSSES[loss]), by_autograd(rnn, x, LOSSES[loss]))
 
 
-@pytest.mark.parametrize("loss", sorted(LOSSES))
+@pytest.mark.parametrize("loss", ["last", "all"])
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_equals_autograd_over_three_hundred_steps(kind: str, loss: str) -> None:
     rnn, x = build(kind, 3, 8, num_layers=2).double(), torch.randn(300, 2, 3).double()
@@ -208,39 +207,6 @@ def test_powers_are_exact_far_beyond_the_range_of_float64(weight: float) -> None
     exponents = math.log2(weight) * torch.arange(3_999, -1, -1, dtype=torch.float64)
     torch.testing.assert_close(flow.log10_dh, exponents * math.log10(2), rtol=1e-14, atol=1e-9)
     assert flow.dh.tolist() == [math.ldexp(1, int(e)) if e < 1024 else math.inf for e in exponents]
-
-
-def exact_flow(lstm: nn.LSTM, x: Tensor) -> tuple[Tensor, Tensor]:
-    """log10 of dL/dh_t and dL/dc_t of the last state of a single unit, in 30 digits."""
-    mpmath.mp.dps = 30
-    w, u = ([mpmath.mpf(v) for v in weight.flatten().tolist()] for weight in (lstm.weight_ih_l0, lstm.weight_hh_l0))
-    b = [mpmath.mpf(p) + mpmath.mpf(q) for p, q in zip(lstm.bias_ih_l0.tolist(), lstm.bias_hh_l0.tolist(), strict=True)]
-    h = c = mpmath.mpf(0)
-    tape, found = [], []
-    for x_t in x.flatten().tolist():
-        i, f, g, o = (w[k] * mpmath.mpf(x_t) + u[k] * h + b[k] for k in range(4))
-        i, f, o = (1 / (1 + mpmath.exp(-a)) for a in (i, f, o))
-        g, before = mpmath.tanh(g), c
-        c = f * c + i * g
-        h = o * mpmath.tanh(c)
-        tape.append((i, f, g, o, before, mpmath.tanh(c)))
-    dh, carry = mpmath.mpf(1), mpmath.mpf(0)
-    for i, f, g, o, before, tanh_c in reversed(tape):
-        dc = carry + dh * o * (1 - tanh_c**2)
-        found.append((float(mpmath.log10(abs(dh))), float(mpmath.log10(abs(dc)))))
-        to_i, to_f, to_g = dc * g * i * (1 - i), dc * before * f * (1 - f), dc * i * (1 - g**2)
-        dh, carry = u[0] * to_i + u[1] * to_f + u[2] * to_g + u[3] * dh * tanh_c * o * (1 - o), dc * f
-    dh, dc = torch.tensor(found[::-1], dtype=torch.float64).unbind(1)
-    return dh, dc
-
-
-def test_twenty_thousand_steps_equal_exact_arithmetic() -> None:
-    lstm, x = build("lstm", 1, 1, seed=3).double(), torch.randn(20_000, 1, 1).double()
-    flow = gradient_flow(lstm, x, lambda output: output[:, -1].sum())
-    dh, dc = exact_flow(lstm, x)
-    assert dh[0] < -2000
-    torch.testing.assert_close(flow.log10_dh, dh, rtol=0, atol=1e-9)
-    torch.testing.assert_close(flow.log10_dc, dc, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

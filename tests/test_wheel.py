@@ -91,6 +91,11 @@ print([name for name in ("pandas", "scipy", "matplotlib", "joblib") if importlib
     assert others == "[]"
 
 
+def test_it_brings_the_exercises(installed: Path) -> None:
+    code = "from rnncourse.exercises import check; print(check('hold-100', (-12, 10)))"
+    assert run(installed / "python", "-c", code).startswith("Correct. ")
+
+
 def test_the_command_counts(installed: Path) -> None:
     assert run(installed / "rnncourse", "--version") == f"rnncourse {rnncourse.__version__}\n"
     assert "50,432" in run(installed / "rnncourse", "count", "LSTM(1, 64, num_layers=2)", "--input", "1,60,1")

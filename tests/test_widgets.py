@@ -146,8 +146,8 @@ def test_a_panel_is_a_picture_and_a_caption_and_its_control_draws_anew(monkeypat
     made.controls["size"].value = 5
     made._ipython_display_()
     assert [set(data) for data in shown[:2]] == [{VIEW, "image/png", "text/plain"}, {VIEW, "text/html", "text/plain"}]
-    assert [data["text/plain"] for data in shown[::2]] == ["Panel: size = 3", "Panel: size = 5"]
+    assert [data["text/plain"] for data in shown[::2]] == ["Panel: size = 3, name = a", "Panel: size = 5, name = a"]
     before, after = (b64decode(data["image/png"]) for data in shown[::2])
     assert before != after == made._picture.value
     assert after.startswith(b"\x89PNG")
-    assert "(trains again). The picture shows size = 5." in shown[3]["text/html"]
+    assert "(trains again). The picture shows size = 5, name = a." in shown[3]["text/html"]

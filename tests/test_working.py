@@ -41,7 +41,7 @@ def test_the_block_a_notebook_shows() -> None:
 def written(value: float, digits: int = 4) -> str:
     """The text of a bias in a working."""
     line = rnn_working(cells.rnn_step([0.0], [0.0], [[0.0]], [[0.0]], [value]), digits=digits).lines[2]
-    return re.findall(r"bmatrix\} (.*?) \\end", line.sides[1][1])[2]
+    return re.findall(r"begin\{bmatrix\} (.*?) \\end", line.sides[1][1])[2]
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-import pytest
-from pybtex.database import BibliographyData, Entry, parse_file, parse_string
+from pybtex.database import BibliographyData, Entry, parse_file
 from pybtex.richtext import Text
 
 from tools import pairs, prose
@@ -75,30 +74,3 @@ def test_every_entry_is_complete_and_stands_once_in_the_order_of_the_keys() -> N
     assert {key: found for key, entry in WORKS.entries.items() if (found := faults(entry))} == {}
     assert twins(WORKS) == []
     assert list(WORKS.entries) == sorted(WORKS.entries)
-
-
-SOUND = "@article{a2001b, author={A, B}, title={One {LSTM}}, journal={J}, year={2001}, doi={10.1000/abc}}"
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "complaint"),
-    [
-        ("year={2001}", "year={in press}", "year in press"),
-        ("doi={10.1000/abc}", "doi={https://doi.org/10.1000/abc}", "doi https://doi.org/10.1000/abc"),
-        (", doi={10.1000/abc}", "", "neither doi nor url"),
-        ("{LSTM}", "LSTM", "LSTM without braces"),
-        ("journal={J}, ", "", "no journal"),
-        ("author={A, B}, ", "", "no author"),
-        ("year={2001}", "year={2001}, pages={1-9}", "pages 1-9"),
-    ],
-)
-def test_a_faulty_entry_is_caught(old: str, new: str, complaint: str) -> None:
-    (sound,) = parse_string(SOUND, "bibtex").entries.values()
-    (entry,) = parse_string(SOUND.replace(old, new), "bibtex").entries.values()
-    assert faults(sound) == []
-    assert faults(entry) == [complaint]
-
-
-def test_a_work_under_two_keys_is_caught() -> None:
-    second = SOUND.replace("a2001b", "a2001c").replace("{LSTM}", "lstm")
-    assert twins(parse_string(SOUND + second, "bibtex")) == ["one lstm", "10.1000/abc"]

@@ -104,19 +104,10 @@ def test_docstrings_and_comments_keep_the_same_rules() -> None:
     assert found == []
 
 
-CAUGHT = ("color", "Normalized", "optimizers", "neighboring", "unlabeled", "centered", "artifact")
-BRITISH = ("colour", "normalised", "size", "resized", "parameters", "prize", "metre", "centred")
-FAULTY = (
-    "It is simply a sum.",
-    "This solves the vanishing gradient.",
-    "It does 5 GFLOPS.",
-    "It reads the the state.",
-    "It is just\none step.",
-    "It doesn't.",
-)
-
-
 def test_what_is_refused_is_caught() -> None:
-    assert american(f"The {' '.join((*CAUGHT, *BRITISH))} one.") == [*CAUGHT]
-    assert [text for text in FAULTY if not refused(text)] == []
-    assert max(len(each.split()) for each in sentences("One two three. " + "word " * 60 + "end.\n\nFour.")) > LONGEST
+    assert american("The color and colour, Normalized, resized, neighboring.") == ["color", "Normalized", "neighboring"]
+    assert [refused(text) != [] for text in ("It is simply a sum.", "It reads the the state.", "A sum.")] == [
+        True,
+        True,
+        False,
+    ]

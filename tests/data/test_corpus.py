@@ -19,16 +19,6 @@ def corpus(*rows: tuple[str, int], name: str = "small") -> Corpus:
 SMALL = corpus(("x", 0), ("y", 1), ("x", 0), ("x", 2), ("z", 1), ("x", 2), ("x", 2), ("y", 0))
 
 
-def test_duplicates_by_hand() -> None:
-    """x is twice a and three times c, y is once a and once b, z is b: at best 3 + 1 + 1 of eight are right."""
-    found = SMALL.duplicates()
-    assert (found.rows, found.distinct, found.conflicting_texts) == (8, 3, 2)
-    assert (found.exact, found.conflicting) == (3, 2)
-    assert (found.best, found.ceiling) == (5, 5 / 8)
-    assert "8 rows, 3 distinct texts; 3 rows repeat text and label, 2 repeat" in str(found)
-    assert corpus(("x", 0), ("y", 1), ("X", 2), ("x ", 2)).duplicates().ceiling == 1.0
-
-
 ROWS = st.lists(st.tuples(st.sampled_from(["p", "q", "r", "s"]), st.integers(0, 2)), min_size=1, max_size=14)
 
 
@@ -98,11 +88,3 @@ def test_splits_name_their_parts() -> None:
 def test_it_refuses(texts: Any, labels: Any, culprit: str) -> None:
     with pytest.raises(DataError, match=culprit):
         Corpus("s", texts, np.array(labels), CLASSES)
-
-
-def test_there_is_nothing_to_take_or_to_compare() -> None:
-    for rows in ([8], [0.5]):
-        with pytest.raises((IndexError, TypeError)):
-            SMALL.take(rows)  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="empty"):
-        SMALL.take([]).duplicates()

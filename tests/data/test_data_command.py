@@ -150,36 +150,15 @@ def test_what_is_generated_or_not_here(run: Any) -> None:
         assert f"rnncourse data fetch {name}" in err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "culprit"),
-    [
-        (("fetch", "weather"), "unknown data set 'weather': choose from seattle-weather, power, synthetic-power"),
-        (("check", "weather"), "unknown data set 'weather'"),
-        (("fetch",), "NAME"),
-        (("lst",), "lst"),
-        ((), "COMMAND"),
-    ],
-)
-def test_misuse_is_one_sentence(run: Any, arguments: tuple[str, ...], culprit: str) -> None:
-    code, out, err = run(*arguments)
-    assert (code, out, err.count("\n")) == (2, "", 1)
-    assert culprit in err
-
-
 TERMINALS = {
     "ASCII": {"PYTHONIOENCODING": "ascii"},
     "C": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
 }
-COMMANDS = [
-    *(("--help",), ("data", "--help"), ("data", "list"), ("data", "check", "emotion")),
-    *(("count", "--help"), ("count", "LSTM(1,64)", "--input", "1,60,1"), ("count", "LSTM(±)", "--input", "1")),
-    *(("exercise", "--help"), ("study", "--help"), ("study", "list"), ("study", "show", "weather")),
-]
+COMMANDS = [("data", "list"), ("data", "check", "emotion"), ("count", "LSTM(±)", "--input", "1"), ("study", "list")]
 
 
 @pytest.mark.parametrize(
-    ("terminal", "command"),
-    [*(("C", command) for command in COMMANDS), ("ASCII", COMMANDS[3]), ("ASCII", COMMANDS[-1])],
+    ("terminal", "command"), [*(("C", command) for command in COMMANDS), ("ASCII", COMMANDS[1])], ids=str
 )
 def test_every_command_answers_on_a_terminal_that_knows_ascii_alone(
     tmp_path: Path, terminal: str, command: tuple[str, ...]

@@ -34,13 +34,6 @@ def test_a_small_file_by_hand() -> None:
     np.testing.assert_array_equal(series.values[4], [0.2, 0, 240, 0.8, 1, 2, 17])
 
 
-@pytest.mark.parametrize("date", ["1/1/2007", "01/01/2007"])
-@pytest.mark.parametrize("end", ["\n", "\r\n", ""])
-def test_days_with_and_without_zeros_and_either_line_end(date: str, end: str) -> None:
-    content = f"{HEADER}\n{date};00:00:00;1;0;240;4;0;0;0{end}".encode()
-    assert parse_power(content).values[0].tolist() == [1, 0, 240, 4, 0, 0, 0]
-
-
 ONE, TWO = text(line(0)), text(line(0), line(1))
 
 
@@ -119,13 +112,6 @@ def test_each_form_is_found_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert locate(POWER) == path
     assert np.flatnonzero(np.isnan(load_power().values[:, 0])).tolist() == [7, 9, 20]
     assert load_power("Voltage", "Sub_metering_3").values[0].tolist() == [240, 1]
-
-
-def test_the_users_folder_comes_before_the_cache(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    paths = [write(folder / "power" / MEMBER, SMALL) for folder in (cache, tmp_path / "mine")]
-    assert locate(POWER) == paths[0]
-    monkeypatch.setenv("RNNCOURSE_DATA", str(tmp_path / "mine"))
-    assert locate(POWER) == paths[1]
 
 
 def test_what_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 # A window of 1300 pixels at a zoom of 200 %, a telephone, and a window of 1280 pixels at 400 %.
 NARROW = (650, TELEPHONE, 320)
-CLOSE = 2  # pages of each folder that are looked at in every state; DEEP=1 takes all
+CLOSE = 3  # pages of each folder that go through axe, and are looked at in every state; DEEP=1 takes all
 EXCESS = "() => document.scrollingElement.scrollWidth - window.innerWidth"
 A4 = 658  # pixels between the margins of a sheet
 NOT_ON_PAPER = ".bd-sidebar-primary, .prev-next-footer, .bd-header-article, .rnn-widget-live"
@@ -27,7 +27,7 @@ COMPRESSIBLE = {".html", ".css", ".js", ".mjs", ".svg", ".json"}
 
 
 def is_close(name: str, pages: list[str]) -> bool:
-    """Whether a page is one of its template's sample: the first, and the one in the middle of its folder."""
+    """Whether a page is one of its template's sample, spread evenly over its folder."""
     alike = [page for page in pages if page.rpartition("/")[0] == name.rpartition("/")[0]]
     return os.environ.get("DEEP") == "1" or name in alike[:: max(1, len(alike) // CLOSE)][:CLOSE]
 
@@ -123,10 +123,11 @@ class Desk:
         weight = sum(sent(self.site / path) for path in self.asked if (self.site / path).is_file())
         if not sent(self.site / seen.name) <= weight <= HEAVIEST:
             yield f"{weight} bytes are sent, {HEAVIEST} may"
-        thin(page)  # nothing but axe can use the page from here on
-        if probe(page, "longestMotion") >= 0.001:
-            yield "something moves for who asked for less motion"
-        yield from self._through_axe(seen.name)
+        if is_close(seen.name, self.pages):
+            thin(page)  # nothing but axe can use the page from here on
+            if probe(page, "longestMotion") >= 0.001:
+                yield "something moves for who asked for less motion"
+            yield from self._through_axe(seen.name)
         yield from self.watch.take()
 
     def _show(self, scheme: Scheme, width: int) -> None:
@@ -134,15 +135,14 @@ class Desk:
         in_scheme(self.page, scheme)
 
     def _through_axe(self, name: str) -> Iterator[str]:
-        """Both schemes at two widths for a page that is looked at closely; of every other page, the narrowest window.
+        """Both schemes at two widths.
 
-        What a page has of its own is in its article, which is in every window. What the rules look at depends on the
-        width, which hides, folds and moves things, but not on the theme, which only has other colours. So all rules run
-        once at each width, and in the other scheme those that look at colours.
+        What the rules look at depends on the width, which hides, folds and moves things, but not on the theme, which
+        only has other colours. So all rules run once at each width, and in the other scheme those that look at colours.
         """
         first = SCHEMES[self.pages.index(name) % len(SCHEMES)]
-        for width in (TELEPHONE, WIDE["width"]) if is_close(name, self.pages) else NARROW[-1:]:
-            for scheme in sorted(SCHEMES, key=lambda one: one != first) if is_close(name, self.pages) else [first]:
+        for width in (TELEPHONE, WIDE["width"]):
+            for scheme in sorted(SCHEMES, key=lambda one: one != first):
                 self._show(scheme, width)
                 audit = self.audits.setdefault((scheme, width), Audit())
                 found = audit.look(self.page) if scheme == first else audit.look_at_colours(self.page)

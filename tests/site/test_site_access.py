@@ -98,12 +98,3 @@ def test_axe_sees_each_fault_and_has_nothing_against_a_sound_page(tab: Page) -> 
         tab.set_content(SOUND % fault)
         thin(tab)
         assert {line.partition(":")[0] for line in Audit().look(tab)} == {rule} - {""}, rule
-
-
-def test_colours_are_measured_once_and_new_ones_always(tab: Page) -> None:
-    audit, text = Audit(), '<p style="color: {}">Text.</p>'
-    looks = [(text.format(colour), faults) for colour, faults in (("#333", 0), ("#333", 0), ("#aaa", 1), ("#aaa", 0))]
-    for look, faults in [*looks, (f'<div style="background: #444">{text.format("#333")}</div>', 1)]:
-        tab.set_content(SOUND % look)
-        thin(tab)
-        assert len(audit.look_at_colours(tab)) == faults

@@ -1,6 +1,5 @@
 """What each widget shows after a person's moves, in the state in which the book shows it."""
 
-import random
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +8,6 @@ from _server import TELEPHONE
 from _widgets import WIDGETS, do, mount, shown, until
 from playwright.sync_api import Page
 
-from rnncourse.cells import rnn_step
 from rnncourse.widgets.causality_explorer import NETWORKS
 
 Shown = dict[str, Any]
@@ -173,23 +171,6 @@ def test_a_widget_shows_what_its_moves_lead_to(tab: Page, states: dict[str, Show
     for width in (TELEPHONE, 1300):
         tab.set_viewport_size({"width": width, "height": 844})
         assert widget.evaluate(FITS), width
-
-
-def test_the_explorer_agrees_with_cells_after_any_move(tab: Page, states: dict[str, Shown]) -> None:
-    widget, rng = mount(tab, "cell_explorer", states["cell_explorer"]), random.Random(5)
-    labels = widget.locator("input[type=range]").evaluate_all("all => all.map(slider => slider.labels[0].textContent)")
-    for number in range(16):
-        nonlinearity = rng.choice(["tanh", "relu"])
-        do(widget, {rng.choice(labels): rng.uniform(-2, 2), "Nonlinearity": nonlinearity})
-        do(widget, *["Next step"][: number % 3 == 0])
-        now = shown(widget)
-        state = {key: [now[f"control_{key}_{row}"] for row in (1, 2)] for key in ("x", "h_prev", "b_h")}
-        for key in ("W_xh", "W_hh"):
-            state[key] = [[now[f"control_{key}_{row}_{column}"] for column in (1, 2)] for row in (1, 2)]
-        step = rnn_step(**state, nonlinearity=nonlinearity)
-        for name in ("input_term", "recurrent_term", "z", "h"):
-            found = [now[f"{name}_{row}"] for row in (1, 2)]
-            assert found == pytest.approx(getattr(step, name), rel=1e-12, abs=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -103,9 +103,7 @@ def test_a_scheduler_that_goes_away_leaves_what_is_done(cluster: Cluster) -> Non
     assert sweep(STUDY, workers=1, device="cpu", seeds=50).new <= 190
 
 
-@pytest.mark.parametrize(
-    "says", [None, b"", b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0" * 64]
-)
+@pytest.mark.parametrize("says", [None, b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
 def test_what_is_no_scheduler_is_named(monkeypatch: pytest.MonkeyPatch, says: bytes | None) -> None:
     """None: nobody listens. Empty: a server that waits to be spoken to, for ever."""
     monkeypatch.setattr(workers, "ANSWER_SECONDS", 1.0)

@@ -272,16 +272,6 @@ def test_all_windows_of_an_origin_forecast_the_same_minutes_and_no_origin_sees_i
     assert tests[2][1] < tests[1][0] <= tests[1][1] < tests[0][0]
 
 
-@given(minutes=st.sets(st.integers(0, 10_000), min_size=1, max_size=80).map(sorted), seed=st.integers(0, 2**31))
-def test_days_are_summed_apart(minutes: list[int], seed: int) -> None:
-    errors = np.random.default_rng(seed).normal(size=(len(minutes), 1))
-    days = np.array(minutes) // 1440
-    for module in (power, both):
-        sums = module.daily_sums(errors, np.datetime64("2007-01-01T00:00") + np.array(minutes))
-        assert sums["daily_count"] == [np.sum(days == day) for day in np.unique(days)]
-        assert sums["daily_squared"] == pytest.approx([np.sum(errors[days == day] ** 2) for day in np.unique(days)])
-
-
 def test_short_gaps_are_filled_and_long_ones_stay_open(monkeypatch: pytest.MonkeyPatch) -> None:
     values = synthetic_power(days=3).values.copy()
     values[100:103] = np.nan
@@ -368,19 +358,6 @@ def test_the_deep_networks_start_as_in_keras_and_are_as_large_as_reported(model:
             assert weight.sum() == 50 * (model == "lstm" and name.startswith("bias_ih"))
 
 
-def test_a_snapshot_keeps_one_step_and_no_other() -> None:
-    net = nn.Linear(1, 1)
-    keep = weather.Snapshot(net, at=2, lr=0.1)
-    adam, seen = keep(net.parameters()), []
-    for _ in range(3):
-        adam.zero_grad()
-        net(torch.ones(1, 1)).sum().backward()
-        adam.step()
-        seen.append(net.weight.detach().clone())
-    assert keep.weights is not None
-    assert torch.equal(keep.weights["weight"], seen[1])
-
-
 def test_the_watch_scores_training_windows_after_each_epoch_with_dropout_off() -> None:
     train = weather.split(make_windows(weather.series(), window=10))[0][:64]
     net = nn.Sequential(nn.Flatten(), nn.Dropout(0.9), nn.Linear(10, 1))
@@ -393,18 +370,6 @@ def test_the_watch_scores_training_windows_after_each_epoch_with_dropout_off() -
     np.testing.assert_allclose(watch.quiet, [quiet] * 3, rtol=1e-5)  # a rate of zero: the weights never move
     assert min(history.train_loss) > 1.5 * quiet
     assert watch.weights.keys() == net.state_dict().keys()
-
-
-def test_no_forecast_exceeds_the_reach_of_the_head() -> None:
-    test = weather.split(make_windows(weather.series(), window=10))[2]
-    net = controls.build(controls.Config(model="gru", network="deep"))
-    found = controls._limits(net, weather._scaler(weather.series(), "celsius"), test)
-    assert found["reach"] == pytest.approx(net.head.weight.abs().sum().item())  # the bias starts at zero
-    assert predict(net, test.inputs).max() < found["reach"]
-    hot = torch.tensor(test.inputs[test.inputs[:, -1, 0] > controls.HOT], dtype=torch.float32)
-    with torch.no_grad():
-        last = net.rnn(hot)[0][:, -1]
-    assert found["near_limit"][-1] == pytest.approx((last.abs() > 0.95).double().mean().item(), abs=1e-4)
 
 
 # ---- Gates and their absence
@@ -576,13 +541,6 @@ def test_scores_and_calibration_are_what_they_say(seed: int, n: int, classes: in
         assert count * number / emotion.BINS - 1e-3 <= total <= count * (number + 1) / emotion.BINS + 1e-3
 
 
-def test_one_temperature_undoes_a_scale() -> None:
-    rng = np.random.default_rng(0)
-    logits = 2 * rng.normal(size=(4000, 3))
-    labels = (np.exp(text_training.log_softmax(logits)).cumsum(axis=1) > rng.random((4000, 1))).argmax(axis=1)
-    assert emotion.temperature(3 * logits, labels) == pytest.approx(3 * emotion.temperature(logits, labels), rel=0.02)
-
-
 def test_what_is_recorded_per_text_stands_by_class_and_not_in_the_order_of_the_files() -> None:
     given = Corpus("four", ("a", "b", "c", "d"), np.array([1, 0, 1, 0]), ("sad", "glad"))
     for order in ([0, 1, 2, 3], [3, 0, 2, 1]):
@@ -678,14 +636,6 @@ def test_a_value_within_reach_counts_and_one_beyond_it_does_not(model: str, bord
     for distance, seen in ((border, True), (border + 1, False)):
         x = torch.from_numpy(kept_value(20, distance=distance, seed=0)[0])
         assert (input_influence(net, x)[0] > 0) == (reach.flips(net, x)[0] > 0) == seen
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=20), st.floats(0.1, 0.99))
-def test_the_width_carries_the_share_and_one_step_less_does_not(influence: list[float], share: float) -> None:
-    values = torch.tensor(influence, dtype=torch.float64) + 1e-3
-    width = reach.influence_width(values, share)
-    assert values[-width:].sum() > (share - 1e-9) * values.sum()
-    assert values[len(values) - width + 1 :].sum() < (share + 1e-9) * values.sum()
 
 
 def test_names_are_spelt_and_read_as_they_were_said() -> None:

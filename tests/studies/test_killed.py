@@ -76,11 +76,13 @@ def test_a_stopped_sweep_goes_on_where_it_was(tmp_path: Path, sign: int) -> None
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_sweep_killed_ten_times_ends_with_the_same_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_killed_again_and_again_ends_with_the_same_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     here = {"workers": 1, "device": "cpu", "seeds": 12}
     whole = folded(sweep(STUDY, **here, folder=tmp_path / "whole"))
     monkeypatch.setenv("TOY_SECONDS", "0.02")
-    for kill in range(10):
+    for kill in range(5):
         process = get_context("fork").Process(target=sweep, args=(STUDY,), kwargs=here)
         process.start()
         while len(stored(tmp_path)) <= 2 * kill:

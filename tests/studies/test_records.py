@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import toy_study
 from hypothesis import given
 from hypothesis import strategies as st
 from toy_study import STUDY
@@ -55,12 +54,6 @@ def test_a_chapter_reads_what_was_recorded(done: Sweep, toy_folders: Path) -> No
     assert made["code"] == code_digests(STUDY.run)
     assert made["versions"][0]["torch"]
     assert made["machines"][0]["cores"]
-
-
-def test_a_metric_that_some_runs_lack_is_missing(toy_folders: Path) -> None:
-    frame = folded(sweep(replace(STUDY, run=toy_study.run_partly), workers=1, device="cpu")).frame
-    assert frame["a"].isna().tolist() == [True] * 4 + [False] * 4
-    assert frame["b"].tolist()[:4] == [2.0] * 4
 
 
 def test_only_its_like_is_overwritten_and_what_is_missing_is_said(done: Sweep, toy_folders: Path) -> None:

@@ -68,26 +68,6 @@ def test_failed_runs_are_named(capsys: pytest.CaptureFixture[str], folder: Path)
     assert toy(capsys)[0] == 0
 
 
-@pytest.mark.parametrize(
-    ("arguments", "named"),
-    [
-        (("run", "nope"), "'nope'"),
-        (("run", "toy", "--seeds", "x"), "--seeds"),
-        (("run", "toy", "--workers", "2", "--scheduler", "tcp://127.0.0.1:1"), "workers"),
-        (("run", "toy", "--device", "gpu"), "'gpu'"),
-        (("run",), "NAME"),
-        (("walk",), "walk"),
-    ],
-)
-def test_misuse_is_one_sentence_and_exits_with_2(
-    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], named: str
-) -> None:
-    code, out, err = run(capsys, *arguments)
-    assert (code, out) == (2, "")
-    assert named in err
-    assert err.count("\n") == 1
-
-
 def test_a_record_that_is_missing_or_altered_exits_with_1(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     code, _, err = run(capsys, "show", "toy")
     assert (code, err.count("\n")) == (1, 1)

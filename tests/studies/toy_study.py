@@ -55,10 +55,6 @@ def run_returning(config: Config, device: str) -> Any:
     return RETURNED[0]
 
 
-def run_partly(config: Config, device: str) -> Mapping[str, Any]:
-    return {"a": 1.0} if config.model == "cube" else {"b": 2.0}
-
-
 def run_where(config: Config, device: str) -> Mapping[str, Any]:
     import torch
 
