@@ -266,14 +266,10 @@ def build(**options: Any) -> TextClassifier:
     ("call", "named"),
     [
         *((lambda f=f: f("transformer"), "kind is") for f in (Forecaster, power_network, weather_network)),
-        (lambda: build(kind="tcn"), "kind is"),
         (lambda: Forecaster("lstm", read="first"), "read is"),  # type: ignore[arg-type]
-        (lambda: build(read="first"), "read is"),
         *((lambda n=n, v=v: Forecaster("lstm", **{n: v}), f"{n} is") for n, v in BAD_SIZES),  # type: ignore[arg-type]
         *((lambda n=n: build(**{n: 0}), f"{n} is 0") for n in ("vocabulary_size", "hidden_size", "embedding_dim")),
-        (lambda: emotion_network(classes=0), "classes is 0"),
         *((lambda v=v: Forecaster("lstm", dropout=v), "dropout is") for v in (1.0, float("nan"))),
-        (lambda: build(embedding_dropout=-0.1), "embedding_dropout is"),
         *((lambda d=d: CausalConvolutions(2, 3, kernel_size=2, dilations=d), "dilations") for d in ((), (1, 0))),
         (lambda: CausalConvolutions(2, 3, kernel_size=2, dilations=(1,))(torch.zeros(4, 5, 3)), "x has shape"),
         *((lambda s=s: power_network("rnn")(torch.zeros(s)), "x has shape") for s in ((5, 1), (2, 5, 3), (2, 0, 1))),

@@ -160,18 +160,15 @@ SHARES = ((0.0, 0.1), (1.0, 0.0), (0.7, 0.3), (0.5, -0.1))
     [
         *((lambda v=v: replace(TEN, values=np.zeros(v)), "values must be") for v in ((3,), (0, 1), (2, 2))),
         (lambda: series([1.0, np.inf]), "infinite value in row 1"),
-        (lambda: series([[1.0, NAN], [2.0, NAN]]), "no value in b"),
         (lambda: TEN.select("z"), "no column 'z': choose from a"),
         (lambda: fill_short_gaps(TEN, limit=0), "limit"),
         (lambda: fill_short_gaps(TEN, limit=1, method="cubic"), "method"),  # type: ignore[arg-type]
         *((lambda w=w: make_windows(TEN, window=w), "window must") for w in (0, 2.5)),  # type: ignore[misc]
         *((lambda h=h: make_windows(TEN, window=3, horizon=h), "horizon must") for h in (0, -1)),  # type: ignore[misc]
         *((lambda w=w, h=h: make_windows(TEN, window=w, horizon=h), "need 11") for w, h in ((10, 1), (3, 8))),  # type: ignore[misc]
-        (lambda: make_windows(TEN, window=2, target="voltage"), "no column 'voltage'"),
         *((lambda s=s: chronological(FIFTY, window=3, train=s[0], validation=s[1]), "shares") for s in SHARES),  # type: ignore[misc]
         (lambda: chronological(FIFTY, window=40), "in the train part"),
         (lambda: chronological(FLAT, window=3), "a does not vary in the first 35 rows"),
-        (lambda: fit_scaler(series([NAN] * 40 + [1.0] * 10), rows=35), "a does not vary in the first 35 rows"),
         (lambda: fit_scaler(FLAT, rows=51), "rows must"),
     ],
 )
