@@ -5,7 +5,6 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from rnncourse.counting import (
     CONVENTIONS,
     Count,
     CountError,
+    Operations,
     count,
     fused,
     module_from_text,
@@ -76,22 +76,25 @@ def test_hw5_total_in_the_other_conventions_and_in_a_batch() -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """A module, its input, and the lengths where it is packed."""
+    """A module, its input, whether the input needs a gradient, and the lengths where it is packed."""
 
     module: nn.Module
     x: Tensor
+    tracked: bool
     lengths: tuple[int, ...] | None = None
 
     @property
     def counted(self) -> Count:
-        return count(self.module, tuple(self.x.shape), dtype=self.x.dtype, lengths=self.lengths)
+        size, dtype = tuple(self.x.shape), self.x.dtype
+        return count(self.module, size, dtype=dtype, input_requires_grad=self.tracked, lengths=self.lengths)
 
     @property
     def input(self) -> Tensor | PackedSequence:
+        x = self.x.detach().clone().requires_grad_(self.tracked)
         if self.lengths is None:
-            return self.x
+            return x
         first = self.module.batch_first
-        return pack_padded_sequence(self.x, list(self.lengths), batch_first=bool(first), enforce_sorted=False)
+        return pack_padded_sequence(x, list(self.lengths), batch_first=bool(first), enforce_sorted=False)
 
 
 sizes = st.integers(1, 4)
@@ -112,14 +115,14 @@ def recurrent_cases(draw: st.DrawFn, *, batched: bool = False) -> Case:
     if kind is nn.RNN:
         options["nonlinearity"] = draw(st.sampled_from(["tanh", "relu"]))
     leading = draw(st.lists(sizes, min_size=2 if batched else 1, max_size=2))
-    return Case(kind(features, hidden, **options), torch.randn(*leading, features))
+    return Case(kind(features, hidden, **options), torch.randn(*leading, features), draw(st.booleans()))
 
 
 @st.composite
 def packed_cases(draw: st.DrawFn) -> Case:
     case = draw(recurrent_cases(batched=True))
     batch, steps = case.x.shape[:2] if case.module.batch_first else case.x.shape[1::-1]
-    return Case(case.module, case.x, tuple(draw(st.integers(1, steps)) for _ in range(batch)))
+    return Case(case.module, case.x, case.tracked, tuple(draw(st.integers(1, steps)) for _ in range(batch)))
 
 
 @st.composite
@@ -140,7 +143,7 @@ def cell_cases(draw: st.DrawFn) -> Case:
     features = draw(sizes)
     cell = kind(features, draw(sizes), bias=draw(st.booleans()))
     leading = draw(st.lists(sizes, max_size=1))
-    return Case(cell, torch.randn(*leading, features))
+    return Case(cell, torch.randn(*leading, features), draw(st.booleans()))
 
 
 @st.composite
@@ -164,7 +167,7 @@ def plain_cases(draw: st.DrawFn) -> Case:
         ),
     ]
     build, x = draw(st.sampled_from(modules))
-    return Case(build(), x)
+    return Case(build(), x, x.is_floating_point() and draw(st.booleans()))
 
 
 # Ten thousand when the drawn tests draw twenty times as many.
@@ -263,7 +266,7 @@ def test_a_loop_by_hand_costs_what_the_layer_costs() -> None:
 
 
 def test_what_is_added_to_a_product_is_a_bias_a_product_or_an_operation() -> None:
-    def sums(self: Any, x: Tensor, *, kind: str) -> Tensor:
+    def sums(self: Any, x: Tensor, kind: str) -> Tensor:
         product = x @ self.w
         return {
             "bias": lambda: product + self.b,
@@ -275,7 +278,7 @@ def test_what_is_added_to_a_product_is_a_bias_a_product_or_an_operation() -> Non
         }[kind]()
 
     def operations(kind: str) -> tuple[int, int, int]:
-        c = count(Lambda(partial(sums, kind=kind), w=torch.ones(4, 4), b=torch.ones(4)), (3, 4))
+        c = count(Lambda(sums, w=torch.ones(4, 4), b=torch.ones(4)), {"x": (3, 4), "kind": kind})
         return c.macs // 48, c.bias_additions // 12, c.elementwise // 12
 
     kinds = ("bias", "bias in place", "product", "input", "changed", "outer")
@@ -322,7 +325,9 @@ def test_a_long_sequence_costs_no_time_and_no_memory() -> None:
 
 def test_the_first_layer_needs_no_gradient_of_the_input_and_a_frozen_one_none_of_its_weight() -> None:
     net = nn.Sequential(nn.Linear(7, 5), nn.Linear(5, 3))
-    assert count(net, (2, 7)).backward_flops == 2 * 2 * (7 * 5 + 2 * 5 * 3)
+    inside, alone = count(net, (2, 7), input_requires_grad=True), count(net, (2, 7))
+    assert inside.backward_flops == 2 * inside.flops("gemm")
+    assert inside.backward_flops - alone.backward_flops == 2 * 2 * 7 * 5
     net[1].requires_grad_(False)
     assert count(net, (2, 7)).backward_flops == 2 * 2 * (7 * 5 + 5 * 3)
     c = count(net.requires_grad_(False), (2, 7))
@@ -363,7 +368,8 @@ def snapshot(module: nn.Module) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_the_module_is_left_untouched(training: bool) -> None:
+@pytest.mark.parametrize("real", [True, False])
+def test_the_module_is_left_untouched(training: bool, real: bool) -> None:
     called: list[str] = []
     module = emotion_network().train(training)
     module.head.eval()
@@ -372,11 +378,14 @@ def test_the_module_is_left_untouched(training: bool) -> None:
     module.head[0].weight.grad = torch.ones(256)
     module.rnn.register_forward_hook(lambda *_: called.append("called"))
     before, values = snapshot(module), copy.deepcopy(module.state_dict())
-    generator, validated = torch.get_rng_state(), torch.distributions.Distribution._validate_args
-    assert repr(count(module, (2, 7), dtype=torch.long)) == repr(count(module, (2, 7), dtype=torch.long))
+    generator, tokens = torch.get_rng_state(), torch.ones(2, 7, dtype=torch.long)
+    validated = torch.distributions.Distribution._validate_args
+    given = {"data": tokens} if real else {"input_size": (2, 7), "dtype": torch.long}
+    assert repr(count(module, **given)) == repr(count(module, **given))
     assert snapshot(module) == before
     assert all(torch.equal(values[name], tensor) for name, tensor in module.state_dict().items())
     assert torch.equal(torch.get_rng_state(), generator)
+    assert tokens.eq(1).all()
     assert called == []
     assert torch.distributions.Distribution._validate_args == validated
 
@@ -441,7 +450,7 @@ def caught(x: Tensor) -> Tensor:
     ],
 )
 def test_an_operator_that_may_hide_products_is_refused_with_the_remedy(function: Any, operator: str) -> None:
-    with pytest.raises(CountError, match=rf"'1' \(Mystery\) calls {operator}, .*by hand"):
+    with pytest.raises(CountError, match=rf"'1' \(Mystery\) calls {operator}, .*rules=\{{"):
         count(nn.Sequential(nn.ReLU(), Mystery(function)), (3, 3))
 
 
@@ -457,6 +466,19 @@ def test_a_triangular_system_costs_a_product_for_every_earlier_unknown(unit: boo
     assert c.backward_flops == 2 * (products + earlier + 2 * 4 * 4 * 3)
 
 
+def test_a_rule_makes_an_unknown_layer_known_and_goes_before_what_is_known() -> None:
+    def price(module: nn.Module, args: tuple[Any, ...], output: Any) -> Operations:
+        return Operations(macs=7, elementwise=output.numel() + args[0].numel())
+
+    c = count(nn.Sequential(Mystery(), nn.Linear(2, 2)), (2, 3), rules={Mystery: price, nn.Linear: price})
+    assert (c.macs, c.elementwise, c.parameters) == (14, 2 * 2 + 6 + 4 + 4, 9)
+    with pytest.raises(ValueError, match=r"'0' \(Mystery\) gives no backward_macs"):
+        _ = c.backward_flops
+    whole = count(hw5(), (1, 50, 64), rules={Lambda: lambda *_: Operations(macs=1, backward_macs=2)})
+    assert [(layer.path, layer.macs, layer.parameters) for layer in whole.layers] == [("(root)", 1, 47_818)]
+    assert whole.backward_flops == 4
+
+
 @pytest.mark.parametrize(
     ("module", "size", "layer", "expected", "remedy"),
     [
@@ -468,7 +490,7 @@ def test_a_triangular_system_costs_a_product_for_every_earlier_unknown(unit: boo
         (nn.GRUCell(3, 4), (2, 5), "GRUCell(3", "3 features", "input_size"),
         (nn.Embedding(9, 2), (1, 4), "Embedding(9", "torch.float32", "dtype=torch.long"),
         (nn.Sequential(nn.LSTM(3, 4), nn.Linear(4, 1)), (2, 1, 3), "'1', Linear", "tuple", "(output, state)"),
-        (nn.Identity(), None, "'(root)'", "input_size", "input_size"),
+        (nn.Identity(), None, "'(root)'", "input_size", "data"),
     ],
 )
 def test_a_wrong_input_names_the_layer_what_it_expects_and_the_remedy(
@@ -497,7 +519,9 @@ relu, lstm = nn.ReLU(), nn.LSTM(3, 4, batch_first=True)
     [
         ({"module": "LSTM", "input_size": (1,)}, TypeError, "module"),
         ({"module": relu, "input_size": (1,), "dtype": "long"}, TypeError, "dtype"),
+        ({"module": relu, "input_size": (1,), "dtype": torch.long, "input_requires_grad": True}, ValueError, "int64"),
         ({"module": relu, "input_size": (2**40, 2**40)}, ValueError, "input_size"),
+        ({"module": relu, "input_size": (1,), "data": torch.ones(1)}, TypeError, "data"),
         ({"module": lstm, "input_size": (3, 7, 3), "lengths": (7, 3)}, ValueError, "lengths"),
         ({"module": lstm, "input_size": (3, 7, 3), "lengths": (8, 3, 1)}, ValueError, "lengths"),
         ({"module": lstm, "input_size": [(3, 7, 3), (1, 3, 4)], "lengths": (7, 3, 1)}, ValueError, "lengths"),
@@ -508,15 +532,16 @@ def test_other_wrong_arguments(arguments: dict[str, Any], error: type[Exception]
         count(**arguments)
 
 
-def test_a_step_that_depends_on_values_is_refused() -> None:
+def test_a_step_that_depends_on_values_asks_for_data() -> None:
     def writing(_: Any, x: Tensor) -> Tensor:
         kept = torch.zeros(2, 3)
         kept[:, 0] = x[:, 0]
         return x if kept.sum() > 0 else -x
 
     for module in (Lambda(lambda _, x: x if x.sum().item() > 0 else -x), Lambda(writing)):
-        with pytest.raises(CountError, match=r"fails on .*its steps depend on values"):
+        with pytest.raises(CountError, match=r"fails on .*give some in data"):
             count(module, (2, 3))
+        assert count(module, data=-torch.ones(2, 3)).elementwise == count(module, data=torch.ones(2, 3)).elementwise + 6
 
 
 def test_without_an_input_only_the_parameters_are_counted() -> None:

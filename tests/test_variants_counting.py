@@ -15,26 +15,26 @@ pytestmark = QUIET
 sizes = st.integers(1, 4)
 
 
-def assert_counted(module: nn.Module, shape: tuple[int, ...], *, unused: int = 0) -> None:
+def assert_counted(module: nn.Module, shape: tuple[int, ...], *, tracked: bool = False, unused: int = 0) -> None:
     """Count as torch does in double precision; ``unused`` FLOPs of the backward pass reach no output."""
-    counted = count(module, input_size=shape)
-    x = torch.randn(shape, dtype=torch.float64)
+    counted = count(module, input_size=shape, input_requires_grad=tracked)
+    x = torch.randn(shape, dtype=torch.float64, requires_grad=tracked)
     forward, backward, _ = flops(module.double(), x)
     assert (counted.flops("gemm"), counted.backward_flops) == (forward, backward + unused)
     assert counted.parameters == sum(weight.numel() for weight in module.parameters())
 
 
 @pytest.mark.parametrize("kind", [ConvLSTM, SkipGRU])
-@given(sizes, sizes, st.integers(1, 2), st.integers(2, 6), sizes, st.booleans(), st.booleans())
+@given(sizes, sizes, st.integers(1, 2), st.integers(2, 6), sizes, st.booleans(), st.booleans(), st.booleans())
 @settings(max_examples=25)
-def test_torch_counts_a_variant_alike(kind, inputs, hidden, layers, steps, batch, bias, batch_first) -> None:
+def test_torch_counts_a_variant_alike(kind, inputs, hidden, layers, steps, batch, bias, batch_first, tracked) -> None:
     shape = (batch, steps, inputs) if batch_first else (steps, batch, inputs)
     if kind is ConvLSTM:
         module = ConvLSTM(inputs, hidden, 3, layers, bias=bias, batch_first=batch_first)
-        return assert_counted(module, (*shape, 4, 5))
+        return assert_counted(module, (*shape, 4, 5), tracked=tracked)
     # The gate after the last step decides about a step that is not there.
     module = kind(inputs, hidden, layers, bias=bias, batch_first=batch_first)
-    return assert_counted(module, shape, unused=2 * 2 * batch * hidden)
+    return assert_counted(module, shape, tracked=tracked, unused=2 * 2 * batch * hidden)
 
 
 def test_a_convlstm_on_one_pixel_multiplies_and_computes_what_an_lstm_does() -> None:
@@ -65,6 +65,7 @@ def test_a_skip_gru_costs_a_gru_and_a_gate() -> None:
 def test_torch_counts_an_ablated_lstm_alike(name, bidirectional) -> None:
     module = ablate(nn.LSTM(3, 4, 2, batch_first=True, bidirectional=bidirectional), name)
     assert_counted(module, (2, 6, 3))
+    assert_counted(module, (2, 6, 3), tracked=True)
 
 
 def test_what_an_ablated_lstm_multiplies_and_what_it_learns() -> None:

@@ -1,8 +1,8 @@
 """Parameters and operations of a ``torch.nn`` module, counted without data.
 
 ``count`` runs one forward pass of a copy of the module and books every operator that PyTorch runs on the module that
-calls it. The copy is on the ``meta`` device, where a tensor has a shape and no numbers. The module itself is not
-touched.
+calls it. Given sizes, the copy is on the ``meta`` device, where a tensor has a shape and no numbers; given data, it
+runs for real. The module itself is not touched.
 
 What is counted, for the batch given and in evaluation mode:
 
@@ -30,7 +30,7 @@ Parameters are counted as each framework stores them:
 
 from rnncourse.counting.expression import Last, LayerChain, module_from_text
 from rnncourse.counting.fused import register_recurrent_flops
-from rnncourse.counting.records import CONVENTIONS, Count, CountError, Layer
+from rnncourse.counting.records import CONVENTIONS, Count, CountError, Layer, Operations, Rule
 from rnncourse.counting.tracing import count
 
 __all__ = [
@@ -40,6 +40,8 @@ __all__ = [
     "Last",
     "Layer",
     "LayerChain",
+    "Operations",
+    "Rule",
     "count",
     "module_from_text",
     "register_recurrent_flops",

@@ -1,6 +1,8 @@
 """A copy of a module that may run without any effect on the module."""
 
 import copy
+import io
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,8 +23,8 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
             yield from tensors_in(one)
 
 
-def copied(module: nn.Module) -> nn.Module:
-    """Copy a module to ``meta``, in evaluation mode, without its numbers and its hooks.
+def copied(module: nn.Module, *, shapes_only: bool) -> nn.Module:
+    """Copy a module in evaluation mode, without its hooks; with ``shapes_only`` to ``meta``, without its numbers.
 
     Shared parameters stay shared. A module that cannot be copied raises CountError.
     """
@@ -30,10 +32,12 @@ def copied(module: nn.Module) -> nn.Module:
     parts = list(module.modules())
     for part in parts:
         if isinstance(part, torch.jit.ScriptModule):
-            raise CountError(f"{type(part).__name__} is scripted; count the module that was scripted")
+            if shapes_only:
+                memo.setdefault(id(part), _loaded(part))
+            continue
         for tensor in tensors_in(vars(part)):
             if id(tensor) not in memo and not nn.parameter.is_lazy(tensor):
-                memo[id(tensor)] = _stand_in(tensor)
+                memo[id(tensor)] = _stand_in(tensor, shapes_only=shapes_only)
         # Hooks are the caller's code and may have effects of their own. A lazy layer's own hook gives it its shape.
         if not isinstance(part, LazyModuleMixin):
             memo.update({id(value): OrderedDict() for name, value in vars(part).items() if name.endswith("_hooks")})
@@ -49,8 +53,10 @@ def copied(module: nn.Module) -> nn.Module:
         ) from error
 
 
-def _stand_in(tensor: Tensor) -> Tensor:
-    if tensor.layout == torch.strided:
+def _stand_in(tensor: Tensor, *, shapes_only: bool) -> Tensor:
+    if not shapes_only:
+        new = tensor.detach().clone()
+    elif tensor.layout == torch.strided:
         new = torch.empty_strided(tensor.size(), tensor.stride(), dtype=tensor.dtype, device="meta")
     else:
         new = torch.empty_like(tensor, device="meta", requires_grad=False)
@@ -58,3 +64,12 @@ def _stand_in(tensor: Tensor) -> Tensor:
         return nn.Parameter(new, requires_grad=tensor.requires_grad)
     # A computed weight, as weight normalisation leaves it, is no leaf: its copy is one.
     return new.requires_grad_(tensor.requires_grad)
+
+
+def _loaded(scripted: nn.Module) -> nn.Module:
+    """A scripted module by way of a file, the only one that takes its tensors to ``meta``."""
+    with io.BytesIO() as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(scripted, file)
+        file.seek(0)
+        return torch.jit.load(file, map_location="meta")  # type: ignore[no-any-return, no-untyped-call]

@@ -132,7 +132,7 @@ def rms_norm_operations(
     output: Tensor, input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None
 ) -> Operations:
     """Square, mean and division; the scale. Versions of PyTorch differ in the operators that they run for it."""
-    return Operations(elementwise=(3 + (weight is not None)) * output.numel())
+    return Operations(elementwise=(3 + (weight is not None)) * output.numel(), backward_macs=0)
 
 
 def _elementwise(operator: Any, name: str, args: tuple[Any, ...], out: Tensor | None, output: Any) -> Operations | None:
@@ -151,13 +151,13 @@ def _elementwise(operator: Any, name: str, args: tuple[Any, ...], out: Tensor | 
         dims = 3 if "3d" in name else 2
         each = prod(args[1]) if len(args[1]) == dims else args[1][0] ** dims
     elif base in _REDUCTIONS or _REDUCTION_TAG in operator.tags:
-        return Operations(elementwise=args[0].numel())
+        return Operations(elementwise=args[0].numel(), backward_macs=0)
     elif base in _TOUCHED:
-        return Operations(elementwise=max(one.numel() for one in tensors_in([args, output])))
+        return Operations(elementwise=max(one.numel() for one in tensors_in([args, output])), backward_macs=0)
     elif base not in _POINTWISE and _POINTWISE_TAG not in _base(operator, name).tags:
         return None
     each *= _FUSED.get(name, 1)
-    return Operations(elementwise=each * out.numel())
+    return Operations(elementwise=each * out.numel(), backward_macs=0)
 
 
 def _base(operator: Any, name: str) -> Any:
@@ -170,8 +170,8 @@ def _added(addend: Any, out: Tensor, sums: Sums) -> Operations:
     if addend is None or (addend in sums and addend.numel() == out.numel()):
         return NOTHING
     if isinstance(addend, Tensor) and addend.dim() == 1 and addend.shape[0] == out.shape[-1]:
-        return Operations(bias_additions=out.numel())
-    return Operations(elementwise=out.numel())
+        return Operations(bias_additions=out.numel(), backward_macs=0)
+    return Operations(elementwise=out.numel(), backward_macs=0)
 
 
 def _addition(args: tuple[Any, ...], out: Tensor, sums: Sums) -> Operations:
@@ -181,7 +181,7 @@ def _addition(args: tuple[Any, ...], out: Tensor, sums: Sums) -> Operations:
             cost = _added(addend, out, sums)
             break
     else:
-        cost = Operations(elementwise=out.numel())
+        cost = Operations(elementwise=out.numel(), backward_macs=0)
     (sums.change if cost.elementwise else sums.add)(out)
     return cost
 

@@ -1,7 +1,10 @@
 """What a count is made of: operations, layers, and the whole."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from torch import nn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,24 +25,28 @@ class Operations:
         macs: multiply-accumulates of matrix products.
         bias_additions: additions of bias elements.
         elementwise: every other operation, one per element.
-        backward_macs: multiply-accumulates of the matrix products of the backward pass.
+        backward_macs: multiply-accumulates of the matrix products of the backward pass; None where unknown.
     """
 
     macs: int = 0
     bias_additions: int = 0
     elementwise: int = 0
-    backward_macs: int = 0
+    backward_macs: int | None = None
 
     def __add__(self, other: "Operations") -> "Operations":
+        # Without products there is nothing to know about their backward pass.
+        backward = [one.backward_macs if one.macs or one.backward_macs else 0 for one in (self, other)]
         return Operations(
             macs=self.macs + other.macs,
             bias_additions=self.bias_additions + other.bias_additions,
             elementwise=self.elementwise + other.elementwise,
-            backward_macs=self.backward_macs + other.backward_macs,
+            backward_macs=None if None in backward else sum(one or 0 for one in backward),
         )
 
 
-NOTHING = Operations()
+NOTHING = Operations(backward_macs=0)
+Rule = Callable[[nn.Module, tuple[Any, ...], Any], Operations]
+"""A rule gets the layer, its positional arguments and its output and returns its operations."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,8 +127,17 @@ class Count:
         Each product of the forward pass has two in the backward pass, one for the weight's gradient and one for
         the input's. An input that needs no gradient, a frozen weight and the zero initial state save theirs. Every
         product is taken to reach the loss.
+
+        Raises:
+            ValueError: a custom rule gives no ``backward_macs``.
         """
-        return 2 * sum(layer.backward_macs for layer in self._operated())
+        total = 0
+        for layer in self._operated():
+            if layer.backward_macs is None:
+                where = f"{layer.path!r} ({layer.type})"
+                raise ValueError(f"the rule of layer {where} gives no backward_macs; return them in its Operations")
+            total += layer.backward_macs
+        return 2 * total
 
     def flops(self, convention: str) -> int:
         """Forward FLOPs of the whole module for the batch given, under ``gemm``, ``coursework`` or ``all``.
@@ -187,7 +203,7 @@ class Count:
 
     def _operated(self) -> tuple[Layer, ...]:
         if not self.ran:
-            raise CountError("no input was given, so only the parameters are counted; pass input_size")
+            raise CountError("no input was given, so only the parameters are counted; pass input_size or data")
         return self.layers
 
 

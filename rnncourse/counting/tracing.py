@@ -1,6 +1,7 @@
 """One forward pass of a copy, watched operator by operator."""
 
-from collections.abc import Callable, Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial, wraps
@@ -14,9 +15,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from rnncourse.counting.copying import copied, tensors_in
-from rnncourse.counting.inputs import arguments_from_sizes
+from rnncourse.counting.inputs import arguments_from_data, arguments_from_sizes
 from rnncourse.counting.operators import Sums, operator_cost, rms_norm_operations
-from rnncourse.counting.records import NOTHING, Count, CountError, Layer, Operations
+from rnncourse.counting.records import NOTHING, Count, CountError, Layer, Operations, Rule
 from rnncourse.counting.recurrent import RECURRENT, recurrent_call, recurrent_operations
 
 
@@ -26,6 +27,7 @@ class _Row:
 
     path: str
     module: nn.Module
+    rule: Rule | None = None
     output_shape: tuple[int, ...] | None = None
     calls: int = 0
     cost: Operations = NOTHING
@@ -46,13 +48,14 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         # Nothing is compiled here, and guarding against it would import the compiler: seconds at the first count.
         return False
 
-    def __init__(self, root: _Row) -> None:
+    def __init__(self, root: _Row, *, shapes_only: bool) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.shapes_only = shapes_only
         self.running = [root]
         self.seen: dict[int, _Row] = {}
         self.failed: tuple[Exception, _Row, Any] | None = None
         self.refused: CountError | None = None
-        self.paused = False
+        self.paused = 0
         self._sums = Sums()
         self._written: dict[int, Tensor] = {}  # tensors with numbers into which one without was written, by storage
 
@@ -60,6 +63,7 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Call a module's forward and book what it costs on its row."""
         self.seen.setdefault(id(row), row)
         self.running.append(row)
+        self.paused += row.rule is not None
         try:
             output = forward(*args, **kwargs)
         except Exception as error:
@@ -68,9 +72,13 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
             raise
         finally:
             self.running.pop()
+            self.paused -= row.rule is not None
         row.calls += 1
         shown = next(tensors_in(output), None)
         row.output_shape = None if shown is None else tuple(shown.shape)
+        if row.rule is not None:
+            signature = inspect.signature(forward.forward if isinstance(forward, nn.Module) else forward)
+            row.cost += row.rule(row.module, signature.bind(*args, **kwargs).args, output)
         return output
 
     def __torch_dispatch__(
@@ -122,12 +130,12 @@ class _Functions(TorchFunctionMode):
         name, tracer, kwargs = getattr(func, "__name__", ""), self.tracer, kwargs or {}
         if tracer.paused or (name not in RECURRENT and name != "rms_norm"):
             return func(*args, **kwargs)
-        tracer.paused = True
+        tracer.paused += 1
         try:
             call = recurrent_call(name, args) if name in RECURRENT else None
-            output = call.outputs() if call else func(*args, **kwargs)
+            output = call.outputs() if call and tracer.shapes_only else func(*args, **kwargs)
         finally:
-            tracer.paused = False
+            tracer.paused -= 1
         tracer.book(recurrent_operations(call) if call else rms_norm_operations(output, *args, **kwargs))
         return output
 
@@ -140,10 +148,23 @@ def _on_meta(value: Any) -> Any:
     return type(value)(_on_meta(one) for one in value) if isinstance(value, list | tuple) else value
 
 
+def _rows(copy: nn.Module, rules: Mapping[type[nn.Module], Rule]) -> list[_Row]:
+    """Every module of the copy, down to those with a rule and not into them."""
+    rows: list[_Row] = []
+    inside: set[int] = set()
+    for path, module in copy.named_modules():
+        if id(module) not in inside:
+            rule = next((rules[kind] for kind in type(module).__mro__ if kind in rules), None)
+            rows.append(_Row(path or "(root)", module, rule))
+            inside.update(id(part) for part in module.modules() if rule is not None)
+    return rows
+
+
 def _layer(row: _Row, counted: set[int]) -> Layer:
     """Sum up a row; ``counted`` holds the tensors of earlier rows and grows."""
-    named = [(n, p) for n, p in row.module.named_parameters(recurse=False) if id(p) not in counted]
-    buffers = [(n, b) for n, b in row.module.named_buffers(recurse=False) if id(b) not in counted]
+    whole = row.rule is not None
+    named = [(n, p) for n, p in row.module.named_parameters(recurse=whole) if id(p) not in counted]
+    buffers = [(n, b) for n, b in row.module.named_buffers(recurse=whole) if id(b) not in counted]
     counted.update(id(tensor) for _, tensor in (*named, *buffers))
     parameters = sum(p.numel() for _, p in named)
     moving = sum(b.numel() for n, b in buffers if n.startswith("running_"))
@@ -164,19 +185,21 @@ def _layer(row: _Row, counted: set[int]) -> Layer:
 
 
 def _worth_a_row(row: _Row, layer: Layer) -> bool:
+    leaf = row.rule is not None or not list(row.module.children())
     held = layer.parameters or layer.buffers or layer.macs or layer.bias_additions or layer.elementwise
-    return bool(held) or (not list(row.module.children()) and not isinstance(row.module, nn.ModuleList | nn.ModuleDict))
+    return bool(held) or (leaf and not isinstance(row.module, nn.ModuleList | nn.ModuleDict))
 
 
 @contextmanager
-def _isolated() -> Iterator[None]:
+def _isolated(tensors: Sequence[Any]) -> Iterator[None]:
     """Gradients on, the plain form of attention, and random numbers as they were."""
+    devices = {one.device for one in tensors_in(tensors) if one.is_cuda}
     distribution = torch.distributions.Distribution
     validated = distribution._validate_args
     try:
         distribution.set_default_validate_args(False)  # asks for numbers
         # Leaving inference mode also turns gradients on, whatever the caller has chosen.
-        with torch.inference_mode(False), torch.random.fork_rng([]), sdpa_kernel(SDPBackend.MATH):
+        with torch.inference_mode(False), torch.random.fork_rng(list(devices)), sdpa_kernel(SDPBackend.MATH):
             yield
     finally:
         distribution.set_default_validate_args(validated)
@@ -184,12 +207,12 @@ def _isolated() -> Iterator[None]:
 
 def _refusal(row: _Row, name: str) -> CountError:
     return CountError(
-        f"module {row.path!r} ({row.type}) calls {name}, which may hide matrix products; count the network "
-        "without it, and its products by hand"
+        f"module {row.path!r} ({row.type}) calls {name}, which may hide matrix products; move the call into a module "
+        "of its own and pass rules={ThatModule: fn}, where fn(module, args, output) returns Operations"
     )
 
 
-def _failure(error: Exception, row: _Row, args: Any) -> CountError:
+def _failure(error: Exception, row: _Row, args: Any, *, shapes_only: bool) -> CountError:
     """One sentence: what failed, on what, why, and what to do."""
     reason = str(error).split("\n")[0]
     shown = next(tensors_in(args), None)
@@ -198,8 +221,8 @@ def _failure(error: Exception, row: _Row, args: Any) -> CountError:
     remedy = "change input_size or the layer before"
     if args and isinstance(args[0], tuple):
         given, remedy = "a tuple", "a recurrent layer returns (output, state): pass on its first item"
-    elif "meta" in reason.lower():
-        remedy = "its steps depend on values of the input, and a count has shapes alone"
+    elif shapes_only and "meta" in reason.lower():
+        remedy = "its steps depend on values of the input: give some in data"
     elif shown is not None and isinstance(row.module, nn.Embedding | nn.EmbeddingBag) and shown.is_floating_point():
         remedy = "token ids are whole: pass dtype=torch.long"
     elif shown is not None and shown.dtype != floats:
@@ -212,21 +235,31 @@ def count(
     module: nn.Module,
     input_size: Any = None,
     *,
+    data: Any = None,
     lengths: Sequence[int] | None = None,
-    dtype: torch.dtype | None = None,
+    dtype: torch.dtype | Sequence[torch.dtype] | Mapping[str, torch.dtype] | None = None,
+    input_requires_grad: bool = False,
+    rules: Mapping[type[nn.Module], Rule] | None = None,
 ) -> Count:
-    """Count parameters and operations of one forward pass of a copy in evaluation mode, without data and hooks.
+    """Count parameters and operations of one forward pass of a copy in evaluation mode, without the module's hooks.
 
     Shared parameters count once; a layer that is called several times is one row with the operations of all its calls.
 
     Args:
         module: any module; it stays as it is.
         input_size: shape of its input, batch included, such as ``(1, 50, 64)`` for ``(batch, time, feature)``. Several
-            inputs are a list of sizes. A tensor in place of a size lends its shape, and its numbers if they are
-            whole. With no input at all the parameters are counted alone.
+            inputs are a list of sizes, or a dict for keywords, where options such as ``{"x": (1, 3), "deep": True}``
+            may stand too. A tensor in place of a size lends its shape, and its numbers if they are whole. The pass
+            then runs on the ``meta`` device, without data. With no input at all the parameters are counted alone.
+        data: instead of sizes, a tensor, a list or a dict of keywords to run the copy on; for a forward whose steps
+            depend on the numbers, or, with an empty list, one that takes none.
         lengths: of the sequences. They fill the input of their size, or the parameter of ``forward`` of that name;
             otherwise the input is packed.
-        dtype: of the inputs, ``torch.long`` for token ids; default: that of the module's first parameter.
+        dtype: of the input, ``torch.long`` for token ids, or one for each input; default: that of the module's first
+            parameter.
+        input_requires_grad: whether the backward pass goes on to the input, as inside a larger network.
+        rules: for further types of modules, a function of the module, its positional arguments and its output that
+            returns ``Operations`` of one call. A rule for a container counts it as one layer.
 
     Returns:
         A ``Count``: totals, one row per layer, and a table.
@@ -238,12 +271,20 @@ def count(
     """
     if not isinstance(module, nn.Module):
         raise TypeError(f"module must be a torch.nn.Module, got {type(module).__name__}; build the layer first")
-    with _isolated():
-        copy = copied(module)
-        args, kwargs = arguments_from_sizes(copy, input_size, dtype=dtype, lengths=lengths)
-        rows = [_Row(path or "(root)", part) for path, part in copy.named_modules()]
-        tracer = _Tracer(rows[0])
-        if input_size is not None:
+    if data is not None and (input_size is not None or lengths is not None or dtype is not None):
+        raise TypeError("data stands in place of input_size, lengths and dtype; give the one or the other")
+    with _isolated([data, *module.parameters()]):
+        copy = copied(module, shapes_only=data is None)
+        if data is None:
+            args, kwargs = arguments_from_sizes(
+                copy, input_size, dtype=dtype, lengths=lengths, input_requires_grad=input_requires_grad
+            )
+        else:
+            args, kwargs = arguments_from_data(data, input_requires_grad=input_requires_grad)
+        rows = _rows(copy, rules or {})
+        tracer = _Tracer(rows[0], shapes_only=data is None)
+        ran = data is not None or input_size is not None
+        if ran:
             _run(tracer, rows, copy, args, kwargs)
     for path, parameter in copy.named_parameters():
         if nn.parameter.is_lazy(parameter):
@@ -251,17 +292,18 @@ def count(
     ordered = dict.fromkeys((*tracer.seen.values(), *rows))
     counted: set[int] = set()
     layers = [(row, _layer(row, counted)) for row in ordered]
-    return Count(tuple(layer for row, layer in layers if _worth_a_row(row, layer)), ran=input_size is not None)
+    return Count(tuple(layer for row, layer in layers if _worth_a_row(row, layer)), ran=ran)
 
 
-def _run(tracer: _Tracer, rows: list[_Row], copy: nn.Module, args: list[Any], kwargs: dict[str, Any]) -> None:
+def _run(tracer: _Tracer, rows: list[_Row], copy: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     for row in rows[1:]:
-        row.module.forward = wraps(row.module.forward)(partial(tracer.call, row, row.module.forward))
+        if not isinstance(row.module, torch.jit.ScriptModule):
+            row.module.forward = wraps(row.module.forward)(partial(tracer.call, row, row.module.forward))
     try:
         with _Functions(tracer), tracer:
             tracer.call(rows[0], copy, *args, **kwargs)
     except Exception as error:
         where = tracer.failed or (error, rows[0], args)
-        raise tracer.refused or _failure(*where) from error
+        raise tracer.refused or _failure(*where, shapes_only=tracer.shapes_only) from error
     if tracer.refused is not None:  # also where forward caught it
         raise tracer.refused
