@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from book.experiments.ch32_next_minute import DAY, JUMP, Floats, Source, minutes, split_of
-from rnncourse.baselines import LinearAutoregression, Persistence
+from rnncourse.baselines import Baseline, LinearAutoregression, Persistence
 from rnncourse.data import Windows, load_power, synthetic_power
 from rnncourse.studies import Scale, Study
 
@@ -89,7 +89,8 @@ def persistence(source: Source) -> dict[str, Any]:
     """Errors of persistence and AR on the validation part, and of persistence on every stretch of `STRETCH` days."""
     split = split_of(source, 0, 60)
     found: dict[str, Any] = {}
-    for name, model in {"persistence": Persistence(), "ar": LinearAutoregression(60)}.items():
+    models: dict[str, Baseline] = {"persistence": Persistence(), "ar": LinearAutoregression(60)}
+    for name, model in models.items():
         errors = model.fit(split.train).predict(split.validation) - split.validation.targets
         found[f"validation_{name}"] = float(np.mean(errors**2))
     values = split.train.series.values[:, 0]
