@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 VARIANTS = ("full", "no_input", "no_forget", "no_output", "input_only", "forget_only")
 """No gate, one gate and, as in the coursework, two gates held at one."""
 
-CELLS: Mapping[str, tuple[str, ...]] = MappingProxyType({"order": VARIANTS, "reber": ("full", "no_forget")})
+CELLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"order": VARIANTS, "reber": ("full", "no_forget", "input_only")}
+)
 """What is trained on each task."""
 
 RATES: Mapping[str, tuple[float, ...]] = MappingProxyType({"order": (2e-3, 5e-3, 2e-2), "reber": (5e-3, 2e-2)})
@@ -47,13 +49,15 @@ class Recipe:
 
     Attributes:
         learned: the task that training draws from.
-        tested: the task that is validated and scored, the same or one with longer sequences.
+        validated: the task of the validation part, the same or one with longer sequences.
+        tested: the task of the test part, likewise.
         held_out: sequences of the validation part, and of the test part.
         solved: the score from which a task counts as solved.
         steps: gradient steps, each on fresh sequences, of a run that does not solve it.
     """
 
     learned: MemoryTask
+    validated: MemoryTask
     tested: MemoryTask
     held_out: int
     solved: float
@@ -62,8 +66,8 @@ class Recipe:
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
-        "order": Recipe(TemporalOrder(20), TemporalOrder(20), 400, 0.99, 800),
-        "reber": Recipe(ContinualReber(40), ContinualReber(400), 40, 0.99, 800),
+        "order": Recipe(TemporalOrder(20), TemporalOrder(20), TemporalOrder(20), 400, 0.99, 800),
+        "reber": Recipe(ContinualReber(40), ContinualReber(400), ContinualReber(20_000), 40, 0.99, 800),
     }
 )
 """The memory tasks by name."""
@@ -97,7 +101,8 @@ def run(config: Config, device: str) -> dict[str, Any]:
     recipe = RECIPES[config.task]
     net = build(recipe, config.variant, config.seed).to(device)
     validation, test = (
-        recipe.tested.sample(recipe.held_out, np.random.default_rng(seed)) for seed in (_VALIDATION, _TEST)
+        task.sample(recipe.held_out, np.random.default_rng(seed))
+        for task, seed in ((recipe.validated, _VALIDATION), (recipe.tested, _TEST))
     )
     curve, best = train(net, recipe, validation, lr=config.lr, seed=config.seed)
     net.load_state_dict(best)
@@ -134,7 +139,7 @@ def train(
     """Adam on fresh sequences; the validation scores, and the weights of the best of them."""
     task, rng = recipe.learned, np.random.default_rng([seed, 1])
     optimiser = torch.optim.Adam(net.parameters(), lr=lr, fused=True)
-    curve = [score(net, recipe.tested, validation)]
+    curve = [score(net, recipe.validated, validation)]
     best = copy.deepcopy(net.state_dict())
     for step in range(1, recipe.steps + 1):
         loss = functional.cross_entropy(*_answers(net, task.sample(BATCH, rng)))
@@ -143,7 +148,7 @@ def train(
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimiser.step()
         if step % CHECKED == 0:
-            curve.append(score(net, recipe.tested, validation))
+            curve.append(score(net, recipe.validated, validation))
             if curve[-1] > max(curve[:-1]):
                 best = copy.deepcopy(net.state_dict())
             if solved(recipe, curve):
