@@ -58,8 +58,7 @@ serve: book ## build the site and serve it on this machine
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(SITE) $(PORT)
 
 .PHONY: dist
-dist: book $(FULL) ## pack site and notebooks for travel, with checksums, in _build/dist
-	$(BIN)/python -m hatchling build --target wheel --directory $(BUILD)/dist
+dist: book ## pack site and notebooks for travel, with checksums, in _build/dist
 	$(BIN)/python -m tools.dist
 
 .PHONY: pictures

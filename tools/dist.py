@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from book._ext.release import pinned_torch, release
+from book._ext.release import pinned_torch, release, wheel_name
 from rnncourse._files import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,15 +74,13 @@ def pack_site(site: Path, target: Path) -> Path:
     return target / f"{name}.zip"
 
 
-def pack_notebooks(site: Path, wheel: Path, target: Path) -> Path:
+def pack_notebooks(site: Path, target: Path) -> Path:
     """Write the archive of the handouts, with the package that they import; `Unpackable` if the site has none."""
     _needs(site / "notebooks" / "student")
+    _needs(site / "notebooks" / wheel_name())
     name = f"{release()}-notebooks"
     files = files_below(site / "notebooks", name)
-    files |= {
-        f"{name}/{wheel.name}": wheel.read_bytes(),
-        f"{name}/README.txt": READ_ME.format(torch=pinned_torch(), wheel=wheel.name).encode(),
-    }
+    files[f"{name}/README.txt"] = READ_ME.format(torch=pinned_torch(), wheel=wheel_name()).encode()
     pack(files, target / f"{name}.zip")
     return target / f"{name}.zip"
 
@@ -92,12 +90,11 @@ def _needs(path: Path) -> None:
         raise Unpackable(f"there is no {path.name} in {path.parent}: run `make book` first.")
 
 
-def dist(site: Path, wheel: Path, target: Path, *, limit: int = LIMIT) -> list[Path]:
+def dist(site: Path, target: Path, *, limit: int = LIMIT) -> list[Path]:
     """Write both archives and their checksums.
 
     Args:
-        site: folder of the built site, with its handouts.
-        wheel: the package, built.
+        site: folder of the built site, with its handouts and their package.
         target: folder for the archives.
         limit: largest size of both together, in bytes.
 
@@ -107,7 +104,7 @@ def dist(site: Path, wheel: Path, target: Path, *, limit: int = LIMIT) -> list[P
     Raises:
         Unpackable: the site is not built, or the archives are larger than the limit.
     """
-    archives = [pack_site(site, target), pack_notebooks(site, wheel, target)]
+    archives = [pack_site(site, target), pack_notebooks(site, target)]
     size = sum(path.stat().st_size for path in archives)
     if size > limit:
         raise Unpackable(f"both archives together have {size:,} bytes, more than the {limit:,} allowed: make less.")
@@ -117,13 +114,9 @@ def dist(site: Path, wheel: Path, target: Path, *, limit: int = LIMIT) -> list[P
 
 
 def main() -> int:
-    """Pack what ``make book`` and the build of the wheel left."""
-    wheels = sorted(TARGET.glob("*.whl"))
-    if len(wheels) != 1:
-        print(f"expected one wheel in {TARGET}, found {len(wheels)}: use `make dist`", file=sys.stderr)
-        return 1
+    """Pack what ``make book`` left."""
     try:
-        written = dist(SITE, wheels[0], TARGET)
+        written = dist(SITE, TARGET)
     except Unpackable as error:
         print(error, file=sys.stderr)
         return 1

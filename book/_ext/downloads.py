@@ -1,12 +1,15 @@
 """Each chapter's handouts, written beside the site, and the buttons that lead to them.
 
 ``notebooks/student/NN-name.ipynb`` and ``notebooks/solutions/NN-name.ipynb`` lie in the site's folder, so they travel
-with it. Where the publisher tells the address of the repository, a second button runs the student notebook on Colab or
-Binder: the publisher pushes the folder ``notebooks`` as a branch of its own, and Binder's files lie in it.
+with it, and so does the package that they import, as a wheel. Where the publisher tells the address of the repository,
+a second button runs the student notebook on Colab or Binder: the publisher pushes the folder ``notebooks`` as a branch
+of its own, and Binder's files lie in it.
 """
 
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +23,27 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
 from book._ext.handouts import Handout, HandoutSettings, Work, handout
-from book._ext.release import release
+from book._ext.release import wheel_name
 
 CHAPTER = re.compile(r"book/notebooks/\d\d-[\w-]+")
 TORCH = "https://download.pytorch.org/whl/cpu"  # PyTorch's CPU build: a tenth of the size
+INSTALL = """\
+# The package of this book, where it is not installed yet: from a file beside this notebook, or from the book's site.
+from importlib.util import find_spec
+from pathlib import Path
+
+wheel = "{wheel}"
+if not find_spec("rnncourse"):
+    beside = [path for path in (Path(wheel), Path("..", wheel)) if path.exists()]
+    package = beside[0].resolve().as_uri() if beside else "{away}"
+    if package:
+        %pip install --quiet --extra-index-url {torch} "rnncourse[book] @ {{package}}"
+if not find_spec("rnncourse"):
+    raise ModuleNotFoundError(
+        f"This notebook needs the package of its book, and pip could not get it: put the file {{wheel}} beside the"
+        " notebook{place}, then run this cell again. Without a connection, what the package needs (torch, pandas,"
+        " matplotlib) must be installed already."
+    )"""
 BRANCH = "handouts"  # the publisher pushes the folder there, because Colab and Binder open what a repository holds
 
 
@@ -56,17 +76,9 @@ class Publisher:
     @property
     def install(self) -> str:
         """First cell of a handout: where the package is missing, as on Colab, it installs it or says how to."""
-        before = "# The package of this book, where it is not installed yet (on Colab, for example)."
-        if self.repository:
-            missing = f'    %pip install --quiet --extra-index-url {TORCH} "rnncourse[book] @ git+{self.repository}"'
-        else:
-            missing = (
-                "    raise ModuleNotFoundError(\n"
-                '        "This notebook needs the package of its book, a wheel in the same archive. In a cell: "\n'
-                f"        '%pip install --extra-index-url {TORCH} \"../{wheel_name()}[book]\"'\n"
-                "    ) from None"
-            )
-        return f"{before}\ntry:\n    import rnncourse\nexcept ModuleNotFoundError:\n{missing}"
+        site = f"{self.site}notebooks/" if self.site else ""
+        away = f"{site}{wheel_name()}" if site else f"git+{self.repository}" if self.repository else ""
+        return INSTALL.format(wheel=wheel_name(), away=away, torch=TORCH, place=f" (it is on {site})" if site else "")
 
     def launchers(self, stem: str) -> dict[str, str]:
         """Where a chapter's student notebook runs: name of the service and address."""
@@ -79,12 +91,12 @@ class Publisher:
         }
 
     def binder(self, folder: Path, constraints: Path) -> dict[str, str]:
-        """Binder's files by name, none without an address: the handouts' branch has the package only by its address."""
+        """Binder's files by name, none without an address; the handouts' branch holds the package as a wheel."""
         if not self.on_github:
             return {}
         needs = (folder / "requirements.txt").read_text(encoding="utf-8").splitlines()
         moved = {
-            ".[book]": f"rnncourse[book] @ git+{self.repository}",
+            ".[book]": f"./{wheel_name()}[book]",
             "--constraint ../constraints.txt": "--constraint constraints.txt",
         }
         if missing := moved.keys() - set(needs):
@@ -96,11 +108,6 @@ class Publisher:
             "constraints.txt": constraints.read_text(encoding="utf-8"),
             "runtime.txt": (folder / "runtime.txt").read_text(encoding="utf-8"),
         }
-
-
-def wheel_name() -> str:
-    """Name of the package's wheel, as `make dist` puts it beside the notebooks."""
-    return f"{release()}-py3-none-any.whl"
 
 
 def bibliography(path: Path) -> dict[str, Work]:
@@ -147,6 +154,9 @@ def add_buttons(app: Sphinx, pagename: str, templatename: str, context: dict[str
     handouts = [
         _button("Student notebook", f"{up}/student/{stem}.ipynb", "fas fa-pencil", "Exercises to fill in"),
         _button("With solutions", f"{up}/solutions/{stem}.ipynb", "fas fa-check", "The same with every solution"),
+        _button(
+            "Their package", f"{up}/{wheel_name()}", "fas fa-download", "What both import; they fetch it themselves"
+        ),
     ]
     for group in context["header_buttons"]:
         if group.get("label") == "download-buttons":
@@ -184,8 +194,25 @@ def write_handouts(app: Sphinx, exception: Exception | None) -> None:
         target.write_text(text, encoding="utf-8")
 
 
+def write_wheel(app: Sphinx, exception: Exception | None) -> None:
+    """Build the package into the folder of the handouts.
+
+    Raises:
+        ExtensionError: it could not be built.
+    """
+    if exception is not None or app.builder.name != "html":
+        return
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
+    done = subprocess.run(
+        [*build, "--directory", Path(app.outdir, "notebooks")], cwd=app.confdir, capture_output=True, encoding="utf-8"
+    )
+    if done.returncode:
+        raise ExtensionError(f"the package could not be built: {done.stderr}")
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect to the build."""
     app.connect("html-page-context", add_buttons, priority=800)  # after the theme has made its buttons
     app.connect("build-finished", write_handouts)
+    app.connect("build-finished", write_wheel)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

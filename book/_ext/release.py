@@ -13,6 +13,11 @@ def release() -> str:
     return f"{project['name']}-{project['version']}"
 
 
+def wheel_name() -> str:
+    """Name of the package's wheel, which lies beside the folders of notebooks on the site and in the archive."""
+    return f"{release()}-py3-none-any.whl"
+
+
 def pinned_torch() -> str:
     """The requirement of exactly the torch that the environment has, such as ``torch==2.13.0``.
 

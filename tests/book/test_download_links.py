@@ -1,54 +1,58 @@
 """The publisher's addresses, and Binder's files, lead from a handout to the package that it imports."""
 
+import importlib.util
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sphinx.errors import ExtensionError
 
-from book._ext.downloads import Publisher, wheel_name
-from book._ext.release import pinned_torch
+from book._ext.downloads import Publisher
+from book._ext.release import pinned_torch, wheel_name
 from tools import pairs
 
 BINDER, CONSTRAINTS = pairs.ROOT / "binder", pairs.ROOT / "constraints.txt"
 
 
-def run_first_cell(cell: str, known: bool) -> list[str]:
-    """Run the first cell where the package is or is not; a line that begins with % is IPython's."""
-    plain = re.sub(r"^( *)%(.*)$", r"\1asked.append('\2')", cell, flags=re.MULTILINE)
-    asked: list[str] = []
+@pytest.fixture
+def asks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Publisher], str]:
+    """What a first cell asks IPython to install, in an empty folder, until the package is there."""
+    monkeypatch.chdir(tmp_path)
 
-    def imported(name: str, *rest: object) -> None:
-        if not known:
-            raise ModuleNotFoundError(name)
+    def run(publisher: Publisher) -> str:
+        asked: list[str] = []
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: asked or None)
+        exec(re.sub(r"^( *)%(.*)$", r"\1asked.append(f'\2')", publisher.install, flags=re.MULTILINE), {"asked": asked})
+        assert asked[0].startswith("pip install --quiet --extra-index-url https://download.pytorch.org/whl/cpu ")
+        return asked[0].partition('"')[2].rstrip('"')
 
-    exec(plain, {"asked": asked, "__builtins__": {"__import__": imported, "ModuleNotFoundError": ModuleNotFoundError}})
-    return asked
+    return run
 
 
-def test_without_an_address_nothing_runs_elsewhere_and_the_first_cell_names_the_wheel_of_the_archive() -> None:
+def test_without_an_address_nothing_runs_elsewhere_and_the_first_cell_asks_for_a_file_beside_it(
+    asks: Callable[[Publisher], str], tmp_path: Path
+) -> None:
     unknown = Publisher.of({})
     assert unknown.launchers("01-x") == {}
     assert unknown.binder(BINDER, CONSTRAINTS) == {}
-    assert run_first_cell(unknown.install, known=True) == []
-    with pytest.raises(ModuleNotFoundError, match=rf'%pip install .*whl/cpu "\.\./{re.escape(wheel_name())}\[book\]"$'):
-        run_first_cell(unknown.install, known=False)
+    with pytest.raises(ModuleNotFoundError, match=f"put the file {re.escape(wheel_name())} beside the notebook, then"):
+        asks(unknown)
+    (tmp_path / wheel_name()).touch()
+    assert asks(unknown) == f"rnncourse[book] @ {(tmp_path / wheel_name()).as_uri()}"
 
 
-def test_the_publisher_s_addresses_lead_to_the_student_notebook() -> None:
+def test_the_publisher_s_addresses_lead_to_the_student_notebook(asks: Callable[[Publisher], str]) -> None:
     known = Publisher.of({"BOOK_REPOSITORY": "https://github.com/owner/name.git", "BOOK_SITE": "https://host/a"})
     assert known.site == "https://host/a/"
-    assert run_first_cell(known.install, known=True) == []
-    (install,) = run_first_cell(known.install, known=False)
-    assert install.startswith("pip install --quiet --extra-index-url https://download.pytorch.org/whl/cpu ")
-    assert install.endswith(' "rnncourse[book] @ git+https://github.com/owner/name"')
+    assert asks(known) == f"rnncourse[book] @ https://host/a/notebooks/{wheel_name()}"
     assert known.launchers("01-x") == {
         "Colab": "https://colab.research.google.com/github/owner/name/blob/handouts/student/01-x.ipynb",
         "Binder": "https://mybinder.org/v2/gh/owner/name/handouts?labpath=student%2F01-x.ipynb",
     }
     elsewhere = Publisher.of({"BOOK_REPOSITORY": "https://codeberg.org/owner/name"})
-    assert "git+https://codeberg.org/owner/name" in elsewhere.install
+    assert asks(elsewhere) == "rnncourse[book] @ git+https://codeberg.org/owner/name"
     assert elsewhere.launchers("01-x") == {}
 
 
@@ -56,8 +60,8 @@ def test_binder_finds_on_the_handouts_branch_all_that_it_needs(tmp_path: Path) -
     known = Publisher.of({"BOOK_REPOSITORY": "https://github.com/owner/name"})
     files = known.binder(BINDER, CONSTRAINTS)
     needs = files["requirements.txt"].splitlines()
-    assert {"rnncourse[book] @ git+https://github.com/owner/name", "--constraint constraints.txt"} < set(needs)
-    assert not [need for need in needs if need.startswith(".") or ".." in need]
+    assert {f"./{wheel_name()}[book]", "--constraint constraints.txt"} < set(needs)
+    assert not [need for need in needs if ".." in need]
     assert files["constraints.txt"] == CONSTRAINTS.read_text(encoding="utf-8")
     assert files["runtime.txt"].startswith("python-3.")
     (tmp_path / "requirements.txt").write_text("torch==2.13.0\n")

@@ -1,6 +1,5 @@
 """The archive of the site, unpacked somewhere else and opened from disk with the network blocked."""
 
-import os
 import re
 import zipfile
 from collections.abc import Iterator
@@ -13,7 +12,6 @@ from playwright.sync_api import Browser, Error, Page, expect
 
 from tools import dist
 
-WHEEL = 2 * 10**6  # bytes that the package may have at most; it is built elsewhere
 CHAPTER = "book/notebooks/12-lstm-and-gru.html"
 ROWS = "#report-card-rows tr[data-verdict]:not([hidden])"
 # Figures wait until they are near; asked at once, each arrives.
@@ -52,9 +50,7 @@ def away(browser: Browser, unpacked: Path) -> Iterator[tuple[Page, Watch]]:
 
 
 def test_both_archives_stay_small(site: Path, archive: Path, tmp_path: Path) -> None:
-    wheel = tmp_path / "rnncourse-0-py3-none-any.whl"
-    wheel.write_bytes(os.urandom(WHEEL))  # stands for the package, at its largest
-    notebooks = dist.pack_notebooks(site, wheel, tmp_path)
+    notebooks = dist.pack_notebooks(site, tmp_path)
     size = archive.stat().st_size + notebooks.stat().st_size
     assert size <= dist.LIMIT, f"{size:,} bytes"
 

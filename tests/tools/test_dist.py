@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from book._ext.release import pinned_torch
+from book._ext.release import pinned_torch, wheel_name
 from tools import dist
 
 
@@ -16,14 +16,8 @@ def site(tmp_path: Path) -> Path:
     (folder / "notebooks" / "student").mkdir(parents=True)
     (folder / "index.html").write_text("<p>book</p>")
     (folder / "notebooks" / "student" / "01-a.ipynb").write_text("{}")
+    (folder / "notebooks" / wheel_name()).write_bytes(b"wheel")
     return folder
-
-
-@pytest.fixture
-def wheel(tmp_path: Path) -> Path:
-    path = tmp_path / "rnncourse-0-py3-none-any.whl"
-    path.write_bytes(b"wheel")
-    return path
 
 
 def contents(path: Path) -> dict[str, bytes]:
@@ -32,14 +26,15 @@ def contents(path: Path) -> dict[str, bytes]:
         return {name.split("/", 1)[1]: archive.read(name) for name in archive.namelist()}
 
 
-def test_what_is_packed_is_whole_lies_in_one_folder_and_has_its_checksum(
-    site: Path, wheel: Path, tmp_path: Path
-) -> None:
-    packed, notebooks, sums = dist.dist(site, wheel, tmp_path / "out")
-    assert contents(packed) == {"index.html": b"<p>book</p>", "notebooks/student/01-a.ipynb": b"{}"}
+def test_what_is_packed_is_whole_lies_in_one_folder_and_has_its_checksum(site: Path, tmp_path: Path) -> None:
+    packed, notebooks, sums = dist.dist(site, tmp_path / "out")
+    handouts = {"student/01-a.ipynb": b"{}", wheel_name(): b"wheel"}
+    assert contents(packed) == {"index.html": b"<p>book</p>"} | {
+        f"notebooks/{name}": handouts[name] for name in handouts
+    }
     inside = contents(notebooks)
-    assert (inside["student/01-a.ipynb"], inside[wheel.name]) == (b"{}", b"wheel")
-    assert f'install "{wheel.name}[book]"' in inside["README.txt"].decode()
+    assert inside == handouts | {"README.txt": inside["README.txt"]}
+    assert f'install "{wheel_name()}[book]"' in inside["README.txt"].decode()
     assert pinned_torch() in inside["README.txt"].decode()
     for path in (packed, notebooks):
         with zipfile.ZipFile(path) as archive:
@@ -50,26 +45,26 @@ def test_what_is_packed_is_whole_lies_in_one_folder_and_has_its_checksum(
     assert told == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (packed, notebooks)}
 
 
-def test_the_same_inputs_give_the_same_bytes_together_and_alone(site: Path, wheel: Path, tmp_path: Path) -> None:
-    together = [path.read_bytes() for path in dist.dist(site, wheel, tmp_path / "a")[:2]]
+def test_the_same_inputs_give_the_same_bytes_together_and_alone(site: Path, tmp_path: Path) -> None:
+    together = [path.read_bytes() for path in dist.dist(site, tmp_path / "a")[:2]]
     page = site / "index.html"
     page.write_text(page.read_text(encoding="utf-8"), encoding="utf-8")  # another time of writing
-    alone = [dist.pack_site(site, tmp_path / "b"), dist.pack_notebooks(site, wheel, tmp_path / "c")]
+    alone = [dist.pack_site(site, tmp_path / "b"), dist.pack_notebooks(site, tmp_path / "c")]
     assert [path.read_bytes() for path in alone] == together
 
 
-def test_too_much_is_refused(site: Path, wheel: Path, tmp_path: Path) -> None:
+def test_too_much_is_refused(site: Path, tmp_path: Path) -> None:
     with pytest.raises(dist.Unpackable, match="more than the 100 allowed"):
-        dist.dist(site, wheel, tmp_path / "out", limit=100)
+        dist.dist(site, tmp_path / "out", limit=100)
 
 
-@pytest.mark.parametrize("missing", ["index.html", "notebooks/student/01-a.ipynb"])
-def test_a_site_that_is_not_built_is_refused(site: Path, wheel: Path, tmp_path: Path, missing: str) -> None:
+@pytest.mark.parametrize("missing", ["index.html", "notebooks/student/01-a.ipynb", f"notebooks/{wheel_name()}"])
+def test_a_site_that_is_not_built_is_refused(site: Path, tmp_path: Path, missing: str) -> None:
     (site / missing).unlink()
-    if "/" in missing:
+    if "student" in missing:
         (site / missing).parent.rmdir()
     with pytest.raises(dist.Unpackable, match="run `make book` first"):
-        dist.dist(site, wheel, tmp_path / "out")
+        dist.dist(site, tmp_path / "out")
 
 
 def test_a_broken_write_leaves_the_old_archive(tmp_path: Path) -> None:
