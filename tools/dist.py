@@ -25,7 +25,7 @@ READ_ME = """\
 Recurrent networks, by the numbers: the chapters as notebooks.
 
 student/    each exercise is a stub to fill in; its check answers with a hint
-solutions/  the same with every solution
+solutions/  the same with every solution, unless who made this withholds them
 
 With Python 3.11 or newer:
 

@@ -74,6 +74,13 @@ def place_boxes(app: Sphinx, doctree: nodes.document) -> None:
         section.append(kept)
 
 
+def withhold_solutions(app: Sphinx, doctree: nodes.document) -> None:
+    """Take the solutions off the pages, if the publisher wants it."""
+    if not Publisher.of(os.environ).solutions:
+        for node in [node for node in doctree.findall(nodes.Admonition) if "solution" in node["classes"]]:
+            node.parent.remove(node)
+
+
 def point_to_box(call: nodes.literal, found: re.Match[str]) -> None:
     """The notebook says "Call `check(…)`", the page to answer in the box; several answers keep their order."""
     line, end = call.parent, call.parent.index(call)
@@ -165,6 +172,7 @@ def write_module(app: Sphinx) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect to the build."""
     app.connect("builder-inited", write_module)
+    app.connect("doctree-read", withhold_solutions, priority=300)
     app.connect("doctree-read", place_boxes, priority=400)
     app.connect("html-page-context", add_scripts)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -53,19 +53,23 @@ class Publisher:
 
     repository: str = ""  # of the sources, such as ``https://github.com/owner/name``
     site: str = ""  # of the published site, with a slash at its end
+    solutions: bool = True  # whether the site shows them
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Publisher":
-        """From the variables ``BOOK_REPOSITORY`` and ``BOOK_SITE``.
+        """From the variables ``BOOK_REPOSITORY`` and ``BOOK_SITE``, and ``BOOK_SOLUTIONS``, which may be ``withheld``.
 
         Raises:
-            ExtensionError: one is set and no https address.
+            ExtensionError: one is set to something else than an https address, or that word.
         """
         repository, site = environment.get("BOOK_REPOSITORY", ""), environment.get("BOOK_SITE", "")
         for name, address in (("BOOK_REPOSITORY", repository), ("BOOK_SITE", site)):
             if address and not re.fullmatch(r"https://[\w.-]+(/[\w./~-]*)?", address):
                 raise ExtensionError(f"{name} is {address!r}; expected an address such as https://host/owner/name")
-        return cls(repository.rstrip("/").removesuffix(".git"), f"{site.rstrip('/')}/" if site else "")
+        withheld = environment.get("BOOK_SOLUTIONS", "")
+        if withheld not in ("", "withheld"):
+            raise ExtensionError(f"BOOK_SOLUTIONS is {withheld!r}; expected the word withheld, or nothing")
+        return cls(repository.rstrip("/").removesuffix(".git"), f"{site.rstrip('/')}/" if site else "", not withheld)
 
     @property
     def on_github(self) -> str:
@@ -149,28 +153,42 @@ def add_buttons(app: Sphinx, pagename: str, templatename: str, context: dict[str
     """Put a chapter's handouts on its download button; add a button that runs it elsewhere, if that is possible."""
     if not CHAPTER.fullmatch(pagename):
         return
-    stem = Path(pagename).name
+    stem, publisher = Path(pagename).name, Publisher.of(os.environ)
     up = context["pathto"]("notebooks", 1)
-    handouts = [
-        _button("Student notebook", f"{up}/student/{stem}.ipynb", "fas fa-pencil", "Exercises to fill in"),
-        _button("With solutions", f"{up}/solutions/{stem}.ipynb", "fas fa-check", "The same with every solution"),
-        _button(
-            "Their package", f"{up}/{wheel_name()}", "fas fa-download", "What both import; they fetch it themselves"
-        ),
+    offered = [
+        button("Student notebook", f"{up}/student/{stem}.ipynb", "fas fa-pencil", "Exercises to fill in"),
+        button("Its package", f"{up}/{wheel_name()}", "fas fa-download", "The notebook fetches it where it can"),
+        _print_button("Print the worksheet", "worksheet", "The exercises alone, with space for the answers"),
     ]
+    if publisher.solutions:
+        offered += [
+            button(
+                "With solutions", f"{up}/solutions/{stem}.ipynb", "fas fa-check", "The notebook with every solution"
+            ),
+            _print_button("Print with solutions", "solutions", "The chapter with every solution"),
+        ]
     for group in context["header_buttons"]:
         if group.get("label") == "download-buttons":
-            group["buttons"] = handouts + group["buttons"]
-    launchers = Publisher.of(os.environ).launchers(stem)
+            shown = [one for one in group["buttons"] if publisher.solutions or one["label"] != "download-source-button"]
+            group["buttons"] = offered + shown
+    launchers = publisher.launchers(stem)
     if launchers:
-        buttons = [_button(name, address, "fas fa-play", f"Run on {name}") for name, address in launchers.items()]
+        buttons = [button(name, address, "fas fa-play", f"Run on {name}") for name, address in launchers.items()]
         group = {"type": "group", "tooltip": "Run this chapter", "icon": "fas fa-rocket", "buttons": buttons}
         context["header_buttons"].insert(0, {**group, "label": "launch-buttons"})
 
 
-def _button(text: str, url: str, icon: str, tooltip: str) -> dict[str, str]:
+def button(text: str, url: str, icon: str, tooltip: str) -> dict[str, str]:
+    """A line of the download button."""
     label = f"{text.lower().replace(' ', '-')}-button"
     return {"type": "link", "url": url, "text": text, "icon": icon, "tooltip": tooltip, "label": label}
+
+
+def _print_button(text: str, what: str, tooltip: str) -> dict[str, str]:
+    """A line that prints, by the word that `seal` and page.js know."""
+    line = button(text, "", "fas fa-print", tooltip)
+    del line["url"]
+    return line | {"type": "javascript", "javascript": f"window.print({what})"}
 
 
 def write_handouts(app: Sphinx, exception: Exception | None) -> None:
@@ -183,7 +201,9 @@ def write_handouts(app: Sphinx, exception: Exception | None) -> None:
     for page in sorted(app.env.found_docs):
         if CHAPTER.fullmatch(page):
             chapter = nbformat.read(Path(app.confdir, f"{page}.ipynb"), as_version=4)  # type: ignore[no-untyped-call]
-            for kind in get_args(Handout):
+            if not publisher.solutions:
+                Path(app.outdir, "_sources", f"{page}.ipynb").unlink()
+            for kind in get_args(Handout) if publisher.solutions else ("student",):
                 target = Path(app.outdir, "notebooks", kind, f"{Path(page).name}.ipynb")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 text = nbformat.writes(handout(chapter, kind, settings))  # type: ignore[no-untyped-call]

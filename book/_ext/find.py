@@ -152,7 +152,7 @@ def without_answers(doctree: nodes.document) -> nodes.document:
     for node in list(bare.findall(nodes.Element)):
         if node.get("design_component") == "dropdown" and isinstance(node.children[0], nodes.rubric):
             del node[1:]
-        elif {"solution", "sd-summary-content"} & set(_classes(node)) and node.parent:
+        elif {"solution", "answer-key", "sd-summary-content"} & set(_classes(node)) and node.parent:
             node.parent.remove(node)
     return bare
 

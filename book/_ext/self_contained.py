@@ -64,6 +64,7 @@ _INDEX_TOGGLER = re.compile(r"""<img [^>]*class="toggler"[^>]*>""")
 _FIGURE_IMAGE = re.compile(r"""(<figure\b[^>]*>\s*)(<img\b[^>]*>)""")
 _REPEATED_ID = re.compile(r"""<section id="(?:exercise|solution)-content">""")
 _NEW_TAB = re.compile(r"""<a\b(?![^>]*\srel=)([^>]*\starget="_blank")""")
+_PRINT = re.compile(r"""onclick="window\.print\((\w*)\)\"""")
 _CHARSET = re.compile(r"""<meta charset="utf-8"\s*/?>""")
 
 NAMES = {"pst-search-dialog": "Search", "pst-primary-sidebar-modal": "Book", "pst-secondary-sidebar-modal": "This page"}
@@ -128,7 +129,7 @@ def seal(page: str) -> str:
     page = _ICON_SCRIPT.sub("", page)  # the style sheet has the same icons, from a font a tenth of its size
     page = _PRELOAD.sub("", page)  # a preload that is fetched otherwise again is a warning, from disk an error
     page = _POLICY_META.sub("", page)
-    page = page.replace('onclick="window.print()"', 'data-action="print" type="button"')
+    page = _PRINT.sub(lambda match: f'data-print="{match[1]}" type="button"', page)
     meta = f'<meta http-equiv="Content-Security-Policy" content="{policy(page)}" />'
     return _CHARSET.sub(lambda match: f"{match.group()}\n    {meta}", page, count=1)
 

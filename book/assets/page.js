@@ -7,8 +7,13 @@
     DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
   }
 
-  for (const button of document.querySelectorAll('[data-action="print"]')) {
-    button.addEventListener("click", () => window.print());
+  // What is printed: a chapter without its solutions, with them, or its exercises alone; the style sheet knows which.
+  const root = document.documentElement;
+  for (const button of document.querySelectorAll("[data-print]")) {
+    button.addEventListener("click", () => {
+      root.dataset.printed = button.dataset.print;
+      window.print();
+    });
   }
 
   // A named index gets a row of its own in the head, with nothing else in it: one row says it all.
@@ -48,15 +53,14 @@
     if (after instanceof Text && after.data.startsWith(" %")) after.replaceData(0, 1, "\u00a0");
   }
 
-  // Paper is white, and shows what is folded.
+  // Paper is white, and shows what is folded, but for code that is folded on the screen.
   const folded = new Set();
-  const root = document.documentElement;
   let theme;
   window.addEventListener("beforeprint", () => {
     theme ??= root.dataset.theme;
     root.dataset.theme = "light";
     for (const image of document.images) image.loading = "eager";
-    for (const details of document.querySelectorAll("details:not([open])")) {
+    for (const details of document.querySelectorAll("details:not([open], .above-input)")) {
       folded.add(details);
       details.open = true;
     }
@@ -66,6 +70,7 @@
     folded.clear();
     if (theme) root.dataset.theme = theme;
     theme = undefined;
+    delete root.dataset.printed;
   });
 
   // A box that scrolls sideways must be reachable by keyboard; one that does not should not be a stop. Boxes are measured

@@ -1,5 +1,6 @@
 """The teacher's plan says what the chapters say."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,17 @@ def test_every_chapter_is_in_the_plan() -> None:
         assert len(one.goals) >= 3
         assert len(one.exercises) >= 4, one.stem
         assert [each for each in (*one.goals, *one.exercises) if each not in text] == []
+
+
+@pytest.mark.parametrize("plan", ["Six weeks", "Fourteen weeks"])
+def test_no_week_comes_before_what_its_chapters_need(plan: str) -> None:
+    text = (pairs.BOOK / "teaching.md").read_text(encoding="utf-8")
+    weeks = text.partition(f"## {plan}\n")[2].partition("\n## ")[0].splitlines()
+    known = {one.stem: one for one in lessons()}
+    taught: set[str] = set()
+    for week in weeks:
+        for number, stem in re.findall(r"\[([\d.]+)\]\(notebooks/([\w-]+)\.ipynb\)", week):
+            assert number == known[stem].number
+            taught.add(stem)
+            assert set(re.findall(r"\((\d\d-[\w-]+)\.ipynb\)", known[stem].needs)) <= taught, stem
+    assert plan == "Six weeks" or taught == known.keys()

@@ -84,3 +84,5 @@ def test_binder_installs_what_the_chapters_need_with_the_torch_they_are_tested_w
 def test_a_broken_address_is_refused(address: str) -> None:
     with pytest.raises(ExtensionError, match="expected an address such as"):
         Publisher.of({"BOOK_REPOSITORY": address})
+    with pytest.raises(ExtensionError, match="expected the word withheld"):
+        Publisher.of({"BOOK_SOLUTIONS": address})

@@ -299,6 +299,32 @@ def test_on_paper_a_box_is_empty(page: Page, server: str) -> None:
     assert not box.locator("form").is_visible()
 
 
+def test_a_page_prints_without_its_solutions_with_them_or_its_exercises_alone(page: Page, server: str) -> None:
+    page.add_init_script("window.print = () => dispatchEvent(new Event('beforeprint'))")
+    page.goto(f"{server}/{CHAPTER}")
+    parts = {
+        "title": page.locator("h1"),
+        "goals": page.locator(".goals"),
+        "drawing": page.locator("details.above-input").first,
+        "output to open": page.locator("details.below-input .cell_output").first,
+        "exercise": page.locator(".exercise").first,
+        "solution": page.locator(".solution").first,
+    }
+
+    def printed(what: str) -> set[str]:
+        page.locator(f".dropdown-download-buttons [data-print='{what}']").evaluate("line => line.click()")
+        page.emulate_media(media="print")
+        shown = {name for name, part in parts.items() if part.is_visible()}
+        page.emulate_media(media="screen")
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        return shown
+
+    assert printed("") == {"title", "goals", "exercise"}
+    assert printed("worksheet") == {"title", "exercise"}
+    assert printed("solutions") == parts.keys() - {"drawing"}
+    assert printed("") == {"title", "goals", "exercise"}
+
+
 def test_beside_a_box_the_page_asks_to_answer_in_it(site: Path) -> None:
     for path in sorted((site / "book" / "notebooks").glob("[0-9][0-9]-*.html")):
         for asked in BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser").select("div.exercise"):

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Error, Page, expect
 
 from tools import dist
 
+ROOT = Path(__file__).resolve().parents[2]
 CHAPTER = "book/notebooks/12-lstm-and-gru.html"
 ROWS = "#report-card-rows tr[data-verdict]:not([hidden])"
 # Figures wait until they are near; asked at once, each arrives.
@@ -53,6 +54,24 @@ def test_both_archives_stay_small(site: Path, archive: Path, tmp_path: Path) -> 
     notebooks = dist.pack_notebooks(site, tmp_path)
     size = archive.stat().st_size + notebooks.stat().st_size
     assert size <= dist.LIMIT, f"{size:,} bytes"
+
+
+def test_each_quiz_is_there_for_moodle(site: Path) -> None:
+    for source in sorted((ROOT / "book" / "quizzes").glob("*.md")):
+        text = (site / "notebooks" / "quizzes" / f"{source.stem}.gift.txt").read_text(encoding="utf-8")
+        asked = source.read_text(encoding="utf-8")
+        blocks = text.strip().split("\n\n")
+        assert len(blocks) == asked.count("\n## ")
+        assert sum(block.count("\n") - 1 for block in blocks) == asked.count(":::{dropdown}")
+        for block in blocks:
+            head, *options, end = block.split("\n")
+            bare = [re.sub(r"\\[\\~=#{}:]", "", line) for line in (head, *options)]  # without what is escaped
+            assert re.fullmatch(r"::[^:{}#=~]+::[^:{}#=~]+\{", bare[0]), head
+            assert end == "}"
+            assert sorted(line[0] for line in options) == ["=", *"~" * (len(options) - 1)]
+            assert all(re.fullmatch(r"[=~][^:{}#=~]+#(?:Right|Not quite)\. [^:{}#=~]+", line) for line in bare[1:]), (
+                block
+            )
 
 
 def test_a_traveller_goes_from_the_front_page_to_a_chapter_a_search_the_card_and_a_quiz(
