@@ -169,8 +169,7 @@ def add_buttons(app: Sphinx, pagename: str, templatename: str, context: dict[str
         ]
     for group in context["header_buttons"]:
         if group.get("label") == "download-buttons":
-            shown = [one for one in group["buttons"] if publisher.solutions or one["label"] != "download-source-button"]
-            group["buttons"] = offered + shown
+            group["buttons"] = offered + [one for one in group["buttons"] if one["label"] != "download-source-button"]
     launchers = publisher.launchers(stem)
     if launchers:
         buttons = [button(name, address, "fas fa-play", f"Run on {name}") for name, address in launchers.items()]
@@ -201,8 +200,7 @@ def write_handouts(app: Sphinx, exception: Exception | None) -> None:
     for page in sorted(app.env.found_docs):
         if CHAPTER.fullmatch(page):
             chapter = nbformat.read(Path(app.confdir, f"{page}.ipynb"), as_version=4)  # type: ignore[no-untyped-call]
-            if not publisher.solutions:
-                Path(app.outdir, "_sources", f"{page}.ipynb").unlink()
+            Path(app.outdir, "_sources", f"{page}.ipynb").unlink(missing_ok=True)  # the handouts are in its place
             for kind in get_args(Handout) if publisher.solutions else ("student",):
                 target = Path(app.outdir, "notebooks", kind, f"{Path(page).name}.ipynb")
                 target.parent.mkdir(parents=True, exist_ok=True)

@@ -208,7 +208,7 @@ export function read(text, exercise) {
   if (!plain) return { hint: exercise.kind === "choice" ? "Choose an answer first." : "Type your answer first." };
   if (["choice", "word"].includes(exercise.kind)) {
     const words = plain.split(plain.includes(",") ? "," : /\s+/).map((word) => word.replace(/^[\s("'“”]+|[\s)"'“”]+$/g, ""));
-    return { value: words.map((word) => readNumber(word) ?? word) };
+    return { value: words.map((word) => (exercise.choices?.includes(word) ? word : readNumber(word) ?? word)) };
   }
   const isOne = exercise.kind === "number";
   const isNested = /[([]/.test(plain) && !plain.includes(";"); // brackets nest, as in Python
