@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from jupytext.config import load_jupytext_config
 from nbformat import NotebookNode
 
 from rnncourse._files import write_whole
@@ -73,6 +74,14 @@ def write_pair(notebook: NotebookNode, path: Path) -> bool:
     path.parent.mkdir(exist_ok=True)
     write_whole(path, text)
     return True
+
+
+def as_saved(source: Path) -> str:
+    """A chapter's text as JupyterLab leaves it when it is opened, run and saved unedited."""
+    notebook = jupytext.read(source)
+    notebook.metadata.kernelspec = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    notebook.metadata.language_info = {"name": "python", "pygments_lexer": "ipython3", "version": "3.11"}
+    return str(jupytext.writes(notebook, "md:myst", config=load_jupytext_config(str(source))))
 
 
 def reword(source: Path) -> NotebookNode | None:

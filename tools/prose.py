@@ -1,7 +1,7 @@
 """Numbers in prose: which are ledger links, which are given inputs, and which are loose.
 
-``python -m tools.prose`` rewrites the text of every ledger link from the ledger, and carries changed words into the
-executed pairs.
+``python -m tools.prose`` rewrites the text of every ledger link from the ledger, writes each chapter as Jupyter would
+save it, and carries changed words into the executed pairs.
 """
 
 import re
@@ -145,8 +145,10 @@ def main() -> int:
     for page in pages():
         if count := refresh(page, book):
             print(f"{page.name}: {count} refreshed")
-        if page.parent == pairs.CHAPTERS and (reworded := pairs.reword(page)):
-            pairs.write_pair(reworded, pairs.pair_of(page))
+        if page.parent == pairs.CHAPTERS:
+            write_whole(page, pairs.as_saved(page))
+            if reworded := pairs.reword(page):
+                pairs.write_pair(reworded, pairs.pair_of(page))
     return 0
 
 

@@ -10,6 +10,11 @@ def test_a_chapter_and_its_pair_agree(source) -> None:
     assert pairs.drift(source) is None
 
 
+@pytest.mark.parametrize("source", pairs.chapters(), ids=lambda path: path.stem)
+def test_jupyter_changes_nothing_in_a_chapter_that_is_opened_run_and_saved(source) -> None:
+    assert source.read_text(encoding="utf-8") == pairs.as_saved(source), "run 'make numbers'"
+
+
 def test_there_are_chapters_and_no_orphaned_notebooks() -> None:
     sources = {path.stem for path in pairs.chapters()}
     assert sources

@@ -1,8 +1,9 @@
-"""JupyterLab as `make lab` starts it: a widget's slider moves a trait."""
+"""JupyterLab as `make lab` starts it: a widget's slider moves a trait, and a chapter's text survives a save."""
 
 import os
 import re
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -26,6 +27,7 @@ SETTINGS = (
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     "--LabApp.extension_manager=readonly",
 )
+CHAPTER = "11-one-step"
 FOLDERS = (
     "JUPYTER_CONFIG_DIR",
     "JUPYTER_RUNTIME_DIR",
@@ -57,8 +59,10 @@ class Lab:
 
 
 def planted(tree: Path) -> Path:
-    """A notebook with a widget."""
-    tree.mkdir()
+    """A notebook with a widget, and a chapter with its pair."""
+    for name in ("pyproject.toml", f"book/chapters/{CHAPTER}.md", f"book/notebooks/{CHAPTER}.ipynb"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tree / name)
     cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tree / "explorer.ipynb")
@@ -132,3 +136,24 @@ def test_a_slider_in_jupyterlab_moves_the_number_and_the_trait(page: Page, lab: 
     h = widget.locator("output[data-name='h_1']").text_content() or "nothing"
     expect(output).to_contain_text(h.replace("−", "-"))
     assert [url for url in elsewhere if url.startswith(("http://", "https://"))] == []
+
+
+@pytest.mark.timeout(900)
+def test_a_chapter_that_is_opened_run_and_saved_keeps_its_text(page: Page, lab: Lab) -> None:
+    page.set_default_timeout(SECONDS * 1000)
+    text = lab.tree / "book" / "chapters" / f"{CHAPTER}.md"
+    pair = lab.tree / "book" / "notebooks" / f"{CHAPTER}.ipynb"
+    before, ran = text.read_text(encoding="utf-8"), pair.read_bytes()
+    page.goto(f"{lab.address}/lab/tree/book/notebooks/{CHAPTER}.ipynb?token={lab.token}")
+    expect(page.get_by_role("button", name="| Idle")).to_be_visible(timeout=SECONDS * 1000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    waiting = page.locator(".jp-InputPrompt").filter(has_text="*")
+    expect(waiting).not_to_have_count(0)
+    expect(waiting).to_have_count(0, timeout=10 * SECONDS * 1000)
+    page.keyboard.press("Control+s")
+    end = time.monotonic() + SECONDS
+    while pair.read_bytes() == ran and time.monotonic() < end:
+        time.sleep(0.2)
+    assert pair.read_bytes() != ran  # the outputs have changed: it was saved
+    assert text.read_text(encoding="utf-8") == before
