@@ -106,7 +106,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Start each chapter in an empty folder: its kernel is there by now."""
+    """Start each chapter in an empty folder, and draw its figures once: its kernel is there by now."""
     if isinstance(item, IPyNbCell) and item.cell_num == 0:
         folder: Path = item.config._tmp_path_factory.mktemp("chapter")  # type: ignore[attr-defined]
         silently(item.parent, f"__import__('os').chdir({str(folder)!r})")
+        silently(item.parent, "__import__('rnncourse._screens')._screens.register = lambda: None")
