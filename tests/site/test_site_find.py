@@ -72,7 +72,7 @@ FIRST = {
         "h_{t-1}": "12-lstm-and-gru#one-step-of-a-gru",
         "∂L/∂h": "11-one-step#back-through-two-steps",
         "tanh": "24-vanishing-gradients#tanh-or-relu",
-        "read_gates": "34-gates-at-work",
+        "read_gates": "34-gates-at-work#ex-34-gru",
         "Build a counter": "25-state-dynamics#ex-25-counter",
     },
     "book/numbers#hw5.total.": {"47,818": "parameters", "47818": "parameters", "hw5.total.parameters": "parameters"},
