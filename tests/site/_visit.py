@@ -74,8 +74,8 @@ def on_paper(page: Page) -> Iterator[str]:
 
 
 def in_scheme(page: Page, scheme: Scheme) -> None:
-    """The page in this scheme, once the theme has followed the system's setting, a moment later."""
-    page.emulate_media(color_scheme=scheme)
+    """The page in this scheme, once the theme has followed the system's setting, with no colour halfway to another."""
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     page.locator(f'html[data-theme="{scheme}"]').wait_for(state="attached")
 
 
