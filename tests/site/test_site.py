@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from _server import WIDE, Watch, content_pages, probe, serve
+from _server import TELEPHONE, WIDE, Watch, content_pages, probe, serve
 from _visit import Desk, Visit, desk
 from playwright.sync_api import Browser, BrowserContext, Page
 
@@ -141,6 +141,18 @@ def test_a_formula_is_copied_as_its_source(tab: Page, server: str) -> None:
     }""")
     assert re.match(r"\$c\$ is what it remembers. The hidden state \$h\$ is what", copied[0])
     assert copied[1].count("<math") == 2
+
+
+def test_code_that_breaks_on_a_telephone_is_copied_as_it_is(tab: Page, server: str) -> None:
+    tab.set_viewport_size({"width": TELEPHONE, "height": WIDE["height"]})
+    tab.goto(f"{server}/{CHAPTERS}21-learning.html")
+    cells = tab.evaluate("""() => [...document.querySelectorAll(".cell_input pre")].map((cell) => {
+      getSelection().selectAllChildren(cell);
+      return [getSelection().toString(), cell.textContent];
+    }).filter(([copied]) => copied)""")
+    assert any(re.search(r"^ {8}\S", text, re.MULTILINE) for _, text in cells)
+    for copied, text in cells:
+        assert copied.rstrip() == text.rstrip()
 
 
 def test_a_widget_that_cannot_start_keeps_its_picture(watched: BrowserContext, site: Path, tmp_path: Path) -> None:
