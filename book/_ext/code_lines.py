@@ -10,7 +10,7 @@ from sphinx.highlighting import PygmentsBridge
 Lines = Iterator[tuple[int, str]]
 
 
-class LineFormatter(HtmlFormatter):  # type: ignore[type-arg]
+class LineFormatter(HtmlFormatter):  # type: ignore[misc]
     """The usual formatter, with each line in an element that knows how far in its code begins."""
 
     def wrap(self, source: Lines) -> Lines:
