@@ -127,7 +127,7 @@ def words(figure: Figure) -> list[Text]:
         id(label)
         for axes in figure.axes
         for axis in (axes.xaxis, axes.yaxis)
-        for tick in (*axis.majorTicks, *axis.minorTicks)
+        for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks())  # it may make some that were not there
         for label in (tick.label1, tick.label2)
     }
     return [text for text in figure.findobj(Text) if id(text) not in ticks]
