@@ -125,7 +125,7 @@ unit: $(FULL) ## the package, the ledger, the prose
 
 .PHONY: notebooks
 notebooks: $(FULL) ## run every chapter, compare each output with the committed one, and run its student notebook
-	$(BIN)/pytest --nbval book/notebooks tests/notebooks -n $(JOBS) --dist loadfile --nbval-cell-timeout=120 -p no:cacheprovider
+	$(BIN)/pytest --nbval book/notebooks tests/notebooks -n $(JOBS) --dist loadfile --nbval-cell-timeout=600 -p no:cacheprovider
 
 .PHONY: fuzz
 fuzz: $(FULL) ## draw fresh cases, twenty times as many, for every property that is tested with drawn ones

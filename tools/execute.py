@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 
 from tools import pairs
 
-CELL_SECONDS = 120
+CELL_SECONDS = 600  # a busy machine is no reason to stop
 FAILURES = (CellExecutionError, CellTimeoutError, DeadKernelError)
 VIEW = "application/vnd.jupyter.widget-view+json"
 
