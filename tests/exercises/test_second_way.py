@@ -71,6 +71,7 @@ AGAIN = {
     "equal-units": lambda: min(
         range(1, 99), key=lambda h: abs(size(nn.LSTM(3, h)) + h - size(nn.LSTM(3, 24, bidirectional=True)) - 48)
     ),
+    "five-ratios": lambda: sign_flip_test([0.98, 1.02, 1.01, 1.15, 1.12], np.ones(5)),
     "jump-ratios": lambda: [np.mean(abs(JUMPS - 0.03) ** power) / np.mean(JUMPS**power) for power in (2, 1)],
     "learning-parameters": lambda: size(nn.LSTM(1, 48, 2), nn.Linear(48, 1)) - 2 * 48 * (51 + 98),
     "macro-f1": lambda: f1_score(TRUTH, NAMED, average="macro", zero_division=0),

@@ -178,14 +178,14 @@ def test_a_homework_keeps_its_questions_and_their_headings(shown: Page) -> None:
 
 
 def test_the_address_keeps_and_restores_the_choice(shown: Page, tab: Page) -> None:
-    choose(shown, Verdict="not-tested", Chapter="32-power", Words="gru −")
+    choose(shown, Verdict="undecided", Chapter="32-power", Words="gru −")
     address, rows = shown.evaluate("location.href"), in_sight(shown)
-    assert urlsplit(address).fragment.startswith("verdict=not-tested&chapter=32-power&words=gru")
+    assert urlsplit(address).fragment.startswith("verdict=undecided&chapter=32-power&words=gru")
     tab.goto(address)
     tab.locator(FORM).wait_for(state="visible")
     assert in_sight(tab) == rows != []
     assert [control(tab, name).input_value() for name in ("Verdict", "Words")] == [
-        "not-tested",
+        "undecided",
         "gru −",
     ]
 
