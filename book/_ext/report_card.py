@@ -25,7 +25,7 @@ from rnncourse._claims import VERDICTS, Coursework, Item, load
 from rnncourse.ledger import PRINTED_VERDICTS, Entry
 
 logger = logging.getLogger(__name__)
-KINDS = {"claim": "claims in words", "number": "printed numbers", "question": "questions answered afresh"}
+KINDS = {"claim": "claims in words", "number": "printed numbers", "question": "questions that the book answers"}
 TITLES = ("What the reports say", "Reported", "Measured", "Spread", "Verdict", "Where")
 FRAME = "report-card-rows"
 BOX = re.compile(
@@ -71,7 +71,7 @@ class Row:
         id: the claim's, the ledger entry's, or the item's.
         item: the item it belongs to.
         chapter: stem of the chapter that shows it.
-        verdict: the claim's or the printed number's; empty for a question that is answered afresh.
+        verdict: the claim's or the printed number's; empty for a question that the book answers itself.
     """
 
     kind: str
@@ -84,7 +84,7 @@ class Row:
 def rows_of(
     item: Item, said: Coursework, drawn: Mapping[str, Box], entries: Mapping[str, Entry], places: Mapping[str, str]
 ) -> Iterator[Row]:
-    """The lines of one item: its claims, its numbers, and itself if it is answered afresh.
+    """The lines of one item: its claims, its numbers, and itself if the book answers it.
 
     Args:
         item: the item.
@@ -220,10 +220,11 @@ class ReportCardTotals(Card):
             f"<strong>{count}</strong>" for count in (*claims, *numbers)
         )
         return (
-            f"Of {sum(claims)} claims in words, {holds} hold, {here} hold here and not there, {undecided} are "
-            f"undecided, {untested} are not tested and {fails} do not hold. Of {sum(numbers)} printed numbers, {equal} "
-            f"hold, {other} are not reproduced and {apart} cannot be compared. "
-            f"{total['question', '', '']} questions whose answer is illegible or missing are answered afresh."
+            f"Of {sum(claims)} claims in words, {holds} hold, {here} hold in some measured cases and not in others, "
+            f"{undecided} are undecided, {untested} are not tested and {fails} do not hold. Of {sum(numbers)} printed "
+            f"numbers, {equal} hold, {other} are not reproduced and {apart} cannot be compared. To "
+            f"{total['question', '', '']} further questions the reports have no legible answer; the book gives its "
+            "own, without a verdict."
         )
 
 
@@ -299,7 +300,7 @@ class ReportCard(Card):
         return [raw(f"{start(row)}{''.join(parts)}</tr>")]
 
     def question(self, row: Row) -> list[nodes.Node]:
-        """A question that the book answers afresh, by numbers of its own."""
+        """A question that the book answers by numbers of its own."""
         entries = [ledger_of(self.app)[name] for name in row.item.measured]
         shown = "".join(
             f"<li>{escape(entry.what)}: {self.number_link(entry.id, f'{entry.text} {escape(entry.unit)}')}</li>"
@@ -308,7 +309,7 @@ class ReportCard(Card):
         parts = (
             '<th scope="row">No answer that can be read</th>',
             f'<td data-title="Measured" colspan="3"><ul>{shown}</ul></td>',
-            cell("Verdict", "answered afresh"),
+            cell("Verdict", "no verdict: the book's own answer"),
             self.where(row, f"#computed.{entries[0].id}"),
         )
         return [raw(f"{start(row)}{''.join(parts)}</tr>")]

@@ -110,10 +110,10 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda x: x, "depends on 1 input"),
         (lambda x: np.cumsum(x) / (1 + np.arange(len(x))), "depends on 13 inputs"),
         (lambda x: np.convolve(x, [0.4, 0.2, 0.2, 0.1, 0.1])[: len(x)], "plain average"),
-        (lambda x: np.convolve(x, np.ones(5) / 5)[: len(x)], "At the beginning"),
+        (lambda x: np.convolve(x, np.ones(5) / 5)[: len(x)], "from step five on"),
     ],
     "emotion-rule": [
-        (lambda text: min(named(text)), "one of each two twins"),
+        (lambda text: min(named(text)), "one of the two twins"),
         (lambda text: named(text)[0], "first of two emotion words"),
         (lambda text: by_order(text) if text.count("feel") < 2 else min(named(text)), "Short sentences are right"),
         (lambda text: by_order(text) if len(text) % 3 else "joy", "Read some of its errors"),

@@ -99,7 +99,7 @@ def test_nothing_and_nonsense_are_refused_in_words(exercise: Exercise) -> None:
 
 
 def test_feedback_is_a_sentence_and_an_answer_may_be_an_array_or_a_tensor() -> None:
-    assert repr(check("lstm-parameters", 2560)).startswith("Correct. Four gates")
+    assert repr(check("lstm-parameters", 2560)).startswith("Correct. Each of the four gates")
     assert repr(check("lstm-parameters", 1920)).startswith("Not yet. This is a GRU")
     assert check("rows-behind-bar", np.array([19_969, 20_032])).passed
     assert check("rows-behind-bar", torch.tensor([19_969.0, 20_032.0])).passed
