@@ -161,7 +161,7 @@ const STYLE = `
 const READINGS = [
   ["earlier", "outputs before that step that move", "rnn-earlier"],
   ["later", "outputs from that step on that move", "rnn-later"],
-  ["furthest", "furthest move of an output", ""],
+  ["furthest", "largest move of an output", ""],
   ["ahead", "entries of the matrix that look ahead, of 45", "rnn-earlier"],
 ];
 
@@ -184,7 +184,7 @@ function build(change) {
     push: sliderField({ label: "Push", name: "control_push", min: -2, max: 2, step: 0.1, digits: 1, change: (push) => change({ push }) }),
   };
   const readings = readingsTable();
-  const note = tag("p", { class: "rnn-note" }, "Matrix: row, the output; column, the input that is pushed. What lies above the dashed line looks ahead. Dashed circles: the outputs before the push.");
+  const note = tag("p", { class: "rnn-note" }, "In the matrix a row is an output and a column is the input that is pushed. Entries above the dashed line look ahead. The dashed circles are the outputs before the push.");
   const show = (state) => {
     const result = compute(state);
     for (const [key, field] of Object.entries(fields)) field.show(state[key]);

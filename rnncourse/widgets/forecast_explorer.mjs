@@ -142,7 +142,7 @@ function build(change, read) {
   const reset = button("Reset", () => change(structuredClone(first)));
   const drawing = svg("svg", { class: "rnn-forecast-picture", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
   const table = numbersTable();
-  const hint = tag("p", { class: "rnn-note" }, "Yours goes from the usual some way towards today: usual + keep · (today − usual).");
+  const hint = tag("p", { class: "rnn-note" }, "Your forecast goes from the usual value some way towards today: usual + keep · (today − usual).");
   const show = (state) => {
     const result = compute(state);
     day.show(state.at);

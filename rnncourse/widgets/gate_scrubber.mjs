@@ -170,7 +170,7 @@ function build(change, read) {
   const reset = button("Reset", () => change(structuredClone(first)));
   const drawing = svg("svg", { class: "rnn-scrub-picture", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
   const table = numbersTable();
-  const hint = tag("p", { class: "rnn-note" }, "The network is computed here, minute by minute, from a zero state. Before the jump both readings are the same.");
+  const hint = tag("p", { class: "rnn-note" }, "The page computes the network minute by minute, from a zero state. Before the jump both readings are the same.");
   const show = (state) => {
     const result = compute(state);
     minute.show(state.at);

@@ -172,7 +172,7 @@ const STYLE = `
 
 const READINGS = [
   ["ratio", "gradient at the first step, relative to the last", "rnn-gradient"],
-  ["bound_ratio", "bound on it", "rnn-bound"],
+  ["bound_ratio", "bound on this ratio", "rnn-bound"],
   ["halved", "steps back until the gradient has halved", "rnn-gradient"],
   ["last_state", "norm of the last state", "rnn-state"],
 ];

@@ -166,7 +166,7 @@ function picture({ labels, sentence }, { readings }) {
 function inWords({ sentences, sentence, pads, place }, { readings, apart_word, apart_read }) {
   const { friendly, last_word } = readings[sentence - 1];
   return (
-    `"${sentences[sentence - 1]}" with ${pads} padding steps ${place}: probability of friendly ${fixed(friendly[last_word - 1], 3)} after the last word, ` +
+    `"${sentences[sentence - 1]}" with ${pads} padding steps ${PLACE_WORDS[place]}: probability of friendly ${fixed(friendly[last_word - 1], 3)} after the last word, ` +
     `${fixed(friendly.at(-1), 3)} where it is read. The states of all sentences lie ${fixed(apart_word, 3)} apart after the last word, ${fixed(apart_read, 3)} where they are read.`
   );
 }
@@ -190,17 +190,17 @@ const STYLE = `
 `;
 
 const NETWORK_WORDS = {
-  packed: "learned without padding",
-  padded: "learned with padding, torch's gates",
-  "padded, keeps": "learned with padding, gates that keep",
+  packed: "trained without padding",
+  padded: "trained with padding, default start",
+  "padded, keeps": "trained with padding, chrono start",
 };
-const PLACE_WORDS = { behind: "behind, read like words", "in front": "in front, read like words", masked: "behind, masked" };
+const PLACE_WORDS = { behind: "on the right, read like words", "in front": "on the left, read like words", masked: "on the right, masked" };
 const ROWS = [
   ["word", "friendly, at the last word"],
   ["read", "friendly, where it is read"],
-  ["apart_word", "sentences apart, at the last word"],
-  ["apart_read", "sentences apart, where read"],
-  ["reaches", "gradient that comes back, decades"],
+  ["apart_word", "distance of sentences, last word"],
+  ["apart_read", "distance of sentences, where read"],
+  ["reaches", "gradient back to last word, decades"],
   ["forget", "forget gate, last step"],
   ["written", "input gate, last step"],
   ["length", "steps"],
@@ -241,7 +241,7 @@ function build(change, read) {
   const drawing = svg("svg", { class: "rnn-pad-picture", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
   const text = tag("p", { class: "rnn-pad-text" });
   const table = numbersTable();
-  const hint = tag("p", { class: "rnn-note" }, "The dashed line is the last word. Bold: the chosen sentence; thin: the others; blue ones are friendly.");
+  const hint = tag("p", { class: "rnn-note" }, "The dashed line marks the last word. The bold line is the chosen sentence, the thin lines are the others; the friendly ones are blue.");
   const show = (state) => {
     const result = compute(state);
     pads.show(state.pads);

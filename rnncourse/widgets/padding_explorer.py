@@ -11,7 +11,7 @@ from rnncourse.widgets.base import Fallback, Numbers, PageWidget, fixed
 
 HIDDEN, EMBEDDING = 8, 4
 NETWORKS = ("packed", "padded", "padded, keeps")
-PLACES = ("behind", "in front", "masked")
+PLACES = {"behind": "on the right", "in front": "on the left", "masked": "on the right, masked"}
 MOST_PADS, MOST_SENTENCES, MOST_WORDS = 60, 6, 40
 SHOWN = (0, 1, 2, 5, 10, 20, 40, 60)  # padding steps in the table
 
@@ -39,7 +39,7 @@ class PaddingExplorer(PageWidget):
     W_hy = Numbers((3, HIDDEN), _made_up(3, HIDDEN))  #: weights of the friendly class less those of the other
     b_y = Numbers((3,), (0.0, 0.0, 0.0))  #: bias of the friendly class less that of the other
     network = Enum(NETWORKS, NETWORKS[0])  #: how the network learned
-    place = Enum(PLACES, PLACES[0])  #: where the padding goes, and whether it is read
+    place = Enum(tuple(PLACES), "behind")  #: where the padding goes, and whether it is read
     pads = Int(10, min=0, max=MOST_PADS)  #: padding steps
     sentence = Int(1, min=1, max=MOST_SENTENCES)  #: which sentence is shown, from 1
 
@@ -62,8 +62,8 @@ class PaddingExplorer(PageWidget):
             ends = [fixed(self.friendly(number, pads)[1], 3) for pads in SHOWN]
             rows.append((f"{sentence} ({'friendly' if label else 'unfriendly'})", *ends))
         return Fallback(
-            f"friendly {word} at the last word, {read} after {self.pads} padding steps {self.place}",
-            f"Probability of friendly; network: {self.network}; padding {self.place}, in steps",
+            f"friendly {word} at the last word, {read} after {self.pads} padding steps {PLACES[self.place]}",
+            f"Probability of friendly; network: {self.network}; steps of padding {PLACES[self.place]}",
             ("sentence", *map(str, SHOWN)),
             rows,
         )

@@ -60,7 +60,7 @@ function explain(state, counts) {
   const factors = [num_layers, bidirectional ? 2 : 1, GATES[cell], hidden_size];
   const words = [num_layers === 1 ? "layer" : "layers", bidirectional ? "directions" : "direction", GATES[cell] === 1 ? "gate" : "gates", "units"];
   const working = factors.map((factor, index) => `${integer(factor)} ${words[index]}`).join(" × ");
-  const projection = proj_size ? " Keras has no projection: its figure is this network with one bias." : "";
+  const projection = proj_size ? " Keras has no projection: the number shown for it is that of this network with one bias per gate." : "";
   return `PyTorch adds a second bias to every unit of every gate: ${working} = ${integer(counts.difference)}.${projection}`;
 }
 
@@ -154,7 +154,7 @@ function build(change, read) {
   const totals = totalsTable();
   const layers = layersTable();
   const reason = tag("p", { class: "rnn-reason rnn-note" });
-  const hint = tag("p", { class: "rnn-note" }, "MAC: one multiplication and one addition of a matrix product. Biases and activations are not in it.");
+  const hint = tag("p", { class: "rnn-note" }, "A MAC is one multiplication and one addition of a matrix product. Biases and activations are not counted.");
   const result = tag("div", {}, totals.root, reason, layers.root);
   const show = (state) => {
     const counts = compute(state);

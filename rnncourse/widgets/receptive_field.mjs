@@ -235,7 +235,7 @@ function build(change, read) {
   const board = controls(change, read);
   const table = numbersTable();
   const drawing = svg("svg", { class: "rnn-field-picture", viewBox: `0 0 ${WIDTH} 300`, role: "img" });
-  const hint = tag("p", { class: "rnn-note" }, "Paths count how often an input enters the last output when every weight is alike; the recurrence has one unit and no nonlinearity.");
+  const hint = tag("p", { class: "rnn-note" }, "The share of the paths is an input's share in the last output when all weights are equal. The recurrence has one unit and no nonlinearity.");
   const show = (state) => {
     const result = compute(state);
     board.show(state, result);

@@ -100,11 +100,11 @@ function controls(change) {
 
 const READINGS = [
   ["pulse", "Pulse"],
-  ["met", "It is"],
-  ["looks", "Updates"],
+  ["met", "The pulse is"],
+  ["looks", "Number of updates"],
   ["share", "Share of updates, %"],
-  ["logit_waiting", "Into the sigmoid, waiting"],
-  ["logit_after", "Into the sigmoid, after"],
+  ["logit_waiting", "Input of the sigmoid, waiting"],
+  ["logit_after", "Input of the sigmoid, after the pulse"],
 ];
 
 /** What the sigmoid must be given to answer with this rise. */

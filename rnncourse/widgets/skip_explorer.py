@@ -59,7 +59,7 @@ class SkipExplorer(PageWidget):
             ("pulse", f"steps {self.start} to {self.start + self.lasts - 1}"),
             ("updates at steps", ", ".join(str(step + 1) for step in path.looks)),
             ("share of updates", share),
-            ("pulse", str(path)),
+            ("the pulse is", str(path)),
         ]
         caption = "Update gate of a Skip RNN over forty steps"
         return Fallback(f"pulse {path}, {share} updates", caption, ("", "value"), rows)

@@ -177,8 +177,8 @@ const STYLE = `
 
 const READINGS = [
   ["norm_c", "norm of c", "rnn-c"],
-  ["growth", "growth of it at this step", "rnn-c"],
-  ["limit", "limit of it, drawn dashed", "rnn-bounded"],
+  ["growth", "growth of this norm at this step", "rnn-c"],
+  ["limit", "limit of this norm, drawn dashed", "rnn-bounded"],
   ["norm_h", "norm of h", "rnn-h"],
   ["f", "forget gate", ""],
   ["o", "output gate", ""],
@@ -259,7 +259,7 @@ function build(change, read) {
   const buttons = playButtons(change, read);
   const board = controls(change);
   const readings = readingsTable();
-  const hint = tag("p", { class: "rnn-note" }, "The input gate is half open throughout. Dashed: the circle that c, and the square that h, cannot leave.");
+  const hint = tag("p", { class: "rnn-note" }, "The input gate is half open at every step. The dashed circle is what c cannot leave, the dashed square what h cannot leave.");
   const show = (state) => {
     const result = compute(state);
     time.show(state.at);
