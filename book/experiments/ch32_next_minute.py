@@ -276,6 +276,7 @@ RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 SHARE = 0.25  # of the training windows in a pass
 SHORT, PASSES = 4, 24  # passes: to choose the rate, and for the table
 WINDOWS = (30, 120)  # beside 60
+SLOWER: Mapping[str, float] = MappingProxyType({"lstm": 3e-3, "gru": 3e-3, "bilstm": 1e-2})  # the next lower rates
 ORIGINS = (1, 2)  # beside 0
 ABLATED = ("no_input", "no_forget", "no_output", "input_only", "forget_only")
 SMALL: dict[str, Any] = {"source": "synthetic", "passes": 2, "share": 0.05}
@@ -343,6 +344,8 @@ def families() -> dict[str, list[tuple[str, dict[str, Any]]]]:
             for model in NETWORKS
             if model != "bilstm"
         ],
+        "next-minute-slower": [(model, recipe | {"lr": SLOWER[model], "traced": True}) for model in gated],
+        "next-minute-slower-bilstm": [("bilstm", recipe | {"lr": SLOWER["bilstm"]})],
         "next-minute-windows": [(model, recipe | {"window": window}) for window in WINDOWS for model in NETWORKS],
         "next-minute-ablation": [("lstm", recipe | {"forget_bias": 1.0, "variant": variant}) for variant in ABLATED],
         "next-minute-absolute": [(model, recipe | {"loss": "mae"}) for model in NETWORKS],
@@ -391,6 +394,8 @@ ASKED: Mapping[str, str] = MappingProxyType(
         "next-minute-bilstm": "does a second direction, at the plateau, forecast the next minute better?",
         "next-minute-bias": "how do an LSTM's gates stand where its forget gate starts open?",
         "next-minute-longer": "how much does a training of twice as many passes gain on the next minute?",
+        "next-minute-slower": "does a GRU break down over 24 passes at the next lower rate, and an LSTM?",
+        "next-minute-slower-bilstm": "what does a BiLSTM gain over 24 passes at the next lower rate?",
         "next-minute-windows": "do networks at their plateau gain or lose by a longer window?",
         "next-minute-ablation": "what does a gate that is taken away cost the LSTM at its plateau?",
         "next-minute-absolute": "how far do networks trained on absolute errors beat persistence on them?",

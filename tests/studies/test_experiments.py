@@ -151,6 +151,8 @@ RUNS: dict[str, list[Any]] = {
     "next-minute-bilstm": [minute.Config(model="bilstm", window=30, lr=1e-2, passes=1, share=0.02, **HERE)],
     "next-minute-bias": [minute.Config(model="lstm", forget_bias=1.0, traced=True, **HERE)],
     "next-minute-longer": [minute.Config(model="rnn", lr=1e-2, passes=2, share=0.01, **HERE)],
+    "next-minute-slower": [minute.Config(model="rnn", lr=3e-3, passes=2, share=0.01, **HERE)],
+    "next-minute-slower-bilstm": [minute.Config(model="bilstm", lr=3e-3, passes=1, share=0.01, **HERE)],
     "next-minute-windows": [minute.Config(model="lstm", window=30, **HERE)],
     "next-minute-ablation": [minute.Config(model="lstm", variant="no_input", forget_bias=1.0, **HERE)],
     "next-minute-absolute": [minute.Config(model="rnn", loss="mae", lr=1e-2, passes=1, share=0.02, **HERE)],
