@@ -14,6 +14,7 @@ from rnncourse.widgets.receptive_field import ReceptiveField
 from rnncourse.widgets.sentence_reader import SentenceReader
 from rnncourse.widgets.skip_explorer import SkipExplorer
 from rnncourse.widgets.state_path import StatePath
+from rnncourse.widgets.training_loop import TrainingLoop
 
 __all__ = [
     "CausalityExplorer",
@@ -30,5 +31,6 @@ __all__ = [
     "SentenceReader",
     "SkipExplorer",
     "StatePath",
+    "TrainingLoop",
     "panel",
 ]

@@ -53,6 +53,33 @@ function fixed(value, digits = 4) {
 const grouped = (value) => String(Math.abs(value)).replace(/\B(?=(\d{3})+$)/g, ",");
 const integer = (value) => (value < 0 ? `−${grouped(value)}` : grouped(value));
 
+/** Numbers between 0 and 1 from a generator with exact integers, so that Python draws the same. */
+function draws(seed) {
+  let state = seed;
+  return () => {
+    state = (16807 * state) % 2147483647;
+    return state / 2147483647;
+  };
+}
+
+/** The logistic function, without overflow. */
+function sigmoid(a) {
+  const decay = Math.exp(-Math.abs(a));
+  return (a >= 0 ? 1 : decay) / (1 + decay);
+}
+
+const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+const power = (exponent) => `10${[...String(exponent)].map((sign) => RAISED[sign]).join("")}`;
+
+/** So many significant digits; a power of ten outside the numbers that read well without. */
+function scientific(value, precision = 3) {
+  const size = Math.abs(value);
+  const sign = value < 0 ? "−" : "";
+  if (value === 0 || (size >= 1e-3 && size < 1e5)) return sign + String(Number(size.toPrecision(precision)));
+  const [digits, exponent] = size.toExponential(precision - 1).split("e");
+  return `${sign}${digits}×${power(Number(exponent))}`;
+}
+
 // ---- Checks of a state. Each names the culprit and the remedy.
 
 function shown(value) {
@@ -95,18 +122,22 @@ const needBoolean = (state, key) => needChoice(state, key, [true, false]);
 
 // ---- Controls. Each returns {root, show(value)}; a person's change arrives at `change(value)`.
 
-/** A range with its number beside it. `hidden` is said before the label, for those who do not see the group. */
-function sliderField({ label, hidden = "", name, min, max, step, digits = 2, change }) {
+/**
+ * A range with its number beside it. `hidden` is said before the label, for those who do not see the group. With `log` the
+ * range is of exponents of ten, and the number has one digit.
+ */
+function sliderField({ label, hidden = "", name, min, max, step, digits = 2, log = false, change }) {
   const id = newId();
   const input = tag("input", { type: "range", id, min, max, step });
   const output = tag("output", { for: id, "data-name": name, "aria-live": "off" });
   const heading = tag("label", { for: id }, ...(hidden ? [tag("span", { class: "rnn-unseen" }, `${hidden} `)] : []), label);
-  input.addEventListener("input", () => change(Number(input.value)));
+  const chosen = () => (log ? Number((10 ** Number(input.value)).toPrecision(1)) : Number(input.value));
+  input.addEventListener("input", () => change(chosen()));
   keepKeys(input);
   const show = (value) => {
-    if (Number(input.value) !== value) input.value = value;
+    if (chosen() !== value) input.value = log ? Math.log10(value) : value;
     const short = Math.abs(value - Number(value.toFixed(digits))) < 1e-9;
-    const text = fixed(value, short ? digits : 4);
+    const text = log ? String(value) : fixed(value, short ? digits : 4);
     showText(output, text, value);
     input.setAttribute("aria-valuetext", text);
   };
@@ -184,9 +215,58 @@ function group(legend, ...fields) {
   return tag("fieldset", {}, tag("legend", {}, legend), ...fields);
 }
 
+/** Texts, numbers and styles are written where they change: the page then has little to draw again at a keystroke. */
+function writeText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function writeNumber(node, text, value) {
+  if (node.value !== text || node.dataset.value !== String(value)) showText(node, text, value);
+}
+
+function writeStyle(node, name, value) {
+  if (node.style[name] !== value) node.style[name] = value;
+}
+
 /** JupyterLab takes arrow keys for itself unless they stop here. */
 function keepKeys(node) {
   node.addEventListener("keydown", (event) => event.stopPropagation());
+}
+
+// ---- Pictures whose height is a power of ten.
+
+/**
+ * Ticks and grid for values given as log10, over steps `from` to `to`, in a picture `wide` and `high` with margins.
+ * Gives {marks, across, up, curve, window}: a null in a curve leaves a gap, and a window cuts off what is beyond the grid.
+ */
+function logPaper({ wide, high, left, right, top, bottom }, values, [from, to], label) {
+  const [lowest, highest] = [Math.floor(Math.min(...values)), Math.ceil(Math.max(...values))];
+  const step = [1, 2, 5, 10, 20, 50, 100].find((size) => (highest - lowest) / size <= 7);
+  const [low, most] = [step * Math.floor(lowest / step), step * Math.ceil(highest / step)];
+  const across = (t) => left + ((t - from) / (to - from)) * (wide - left - right);
+  const up = (value) => high - bottom - ((value - low) / (most - low)) * (high - top - bottom);
+  const tick = (text, x, y, anchor) => svg("text", { class: "rnn-tick", x, y, "text-anchor": anchor }, text);
+  const marks = [];
+  for (let exponent = low; exponent <= most; exponent += step) {
+    const y = up(exponent);
+    marks.push(svg("line", { class: exponent === 0 ? "rnn-one" : "rnn-grid", x1: left, x2: wide - right, y1: y, y2: y }));
+    marks.push(tick(power(exponent), left - 6, y + 4, "end"));
+  }
+  const every = [1, 2, 5, 10, 20, 50, 100, 200].find((size) => (to - from) / size <= 6);
+  for (let t = every * Math.ceil(from / every); t <= to; t += every) marks.push(tick(String(t), across(t), high - bottom + 18, "middle"));
+  marks.push(tick(label, (left + wide - right) / 2, high - 4, "middle"));
+  /** One line per unbroken stretch of values, the first of them at step `from`. */
+  const curve = (name, heights) => {
+    const lines = [[]];
+    heights.forEach((value, index) => {
+      if (value === null) lines.push([]);
+      else lines.at(-1).push(`${across(from + index).toFixed(2)},${up(value).toFixed(2)}`);
+    });
+    return lines.filter((line) => line.length > 1).map((line) => svg("polyline", { class: `rnn-curve rnn-${name}`, points: line.join(" ") }));
+  };
+  const [x, y, width, height] = [left - 4, top - 4, wide - left - right + 8, high - top - bottom + 8];
+  const window = (...nodes) => svg("svg", { x, y, width, height, viewBox: `${x} ${y} ${width} ${height}` }, ...nodes);
+  return { marks, across, up, curve, window };
 }
 
 // ---- The frame of a widget.
@@ -242,6 +322,12 @@ html[data-theme="dark"] .rnn-widget, body[data-jp-theme-light="false"] .rnn-widg
 .rnn-widget .rnn-why:empty { display: none; }
 .rnn-widget .rnn-error { color: var(--rnn-alarm); font-weight: 600; overflow-wrap: anywhere; }
 .rnn-widget .rnn-unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.rnn-widget .rnn-log { display: block; width: 100%; margin: 0 auto .8rem; }
+.rnn-widget .rnn-log .rnn-grid { stroke: var(--rnn-line); stroke-width: .7; }
+.rnn-widget .rnn-log .rnn-one { stroke: var(--rnn-muted); stroke-width: 1; }
+.rnn-widget .rnn-log .rnn-tick { font-size: 12px; fill: var(--rnn-muted); }
+.rnn-widget .rnn-log .rnn-curve { fill: none; stroke: currentColor; stroke-width: 2.2; stroke-linejoin: round; }
+.rnn-widget .rnn-log .rnn-name { font-size: 13px; font-weight: 600; fill: currentColor; }
 .rnn-widget .rnn-columns { display: grid; gap: 1.2rem; }
 .rnn-widget .rnn-columns > * { min-width: 0; }
 @container (min-width: 34rem) { .rnn-widget .rnn-columns { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 1.6rem; } }

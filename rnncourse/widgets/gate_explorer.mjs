@@ -7,12 +7,6 @@ const GATE_ORDER = ["i", "f", "g", "o"];
 
 // ---- Arithmetic: no element is touched here.
 
-/** The logistic function, without overflow. */
-function sigmoid(a) {
-  const decay = Math.exp(-Math.abs(a));
-  return (a >= 0 ? 1 : decay) / (1 + decay);
-}
-
 /** c = f c_prev + i g and h = o tanh(c), every intermediate kept. */
 function cellStep([a_i, a_f, a_g, a_o], c_prev) {
   const [i, f, g, o] = [sigmoid(a_i), sigmoid(a_f), Math.tanh(a_g), sigmoid(a_o)];

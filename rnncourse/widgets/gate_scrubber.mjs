@@ -8,12 +8,6 @@ const WORDS = { load: "load", f: "forget gate", i: "input gate", o: "output gate
 
 // ---- Arithmetic: no element is touched here.
 
-/** The logistic function, without overflow. */
-function sigmoid(a) {
-  const decay = Math.exp(-Math.abs(a));
-  return (a >= 0 ? 1 : decay) / (1 + decay);
-}
-
 /** Gates and states of every step, from a zero state: arrays of one number per unit. */
 function readSeries(load, { W_ih, W_hh, b }) {
   let [h, c] = [Array(HIDDEN).fill(0), Array(HIDDEN).fill(0)];

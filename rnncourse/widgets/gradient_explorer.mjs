@@ -66,31 +66,13 @@ function check(state) {
 
 // ---- Picture: time from left to right, powers of ten from bottom to top.
 
-const [WIDE, HIGH] = [560, 300];
-const FRAME = { left: 58, right: 84, top: 14, bottom: 42 };
+const FRAME = { wide: 560, high: 300, left: 58, right: 84, top: 14, bottom: 42 };
 const CURVES = [["bound", "bound"], ["state", "state"], ["gradient", "gradient"]];
-const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
-const power = (exponent) => `10${[...String(exponent)].map((sign) => RAISED[sign]).join("")}`;
-
-/** Three digits; a power of ten outside the numbers that read well without. */
-function scientific(value) {
-  const size = Math.abs(value);
-  if (value === 0 || (size >= 1e-3 && size < 1e5)) return value === 0 ? "0" : String(Number(value.toPrecision(3)));
-  const [digits, exponent] = value.toExponential(2).split("e");
-  return `${digits}×${power(Number(exponent))}`;
-}
 
 /** log10 of every curve; what is zero or beyond drawing is left out. */
 function heights(result) {
   const logs = { gradient: result.gradient.map(Math.log10), state: result.state.map(Math.log10), bound: result.log10_bound };
   return Object.fromEntries(Object.entries(logs).map(([name, values]) => [name, values.map((value) => (value > -300 ? value : null))]));
-}
-
-function limits(curves) {
-  const all = Object.values(curves).flat().filter((value) => value !== null);
-  const [low, high] = [Math.floor(Math.min(...all, -1)), Math.ceil(Math.max(...all, 1))];
-  const step = [1, 2, 5, 10, 20, 50, 100].find((size) => (high - low) / size <= 7);
-  return { low: step * Math.floor(low / step), high: step * Math.ceil(high / step), step };
 }
 
 /** Heights of the names at the right end, moved apart where two would meet. */
@@ -102,50 +84,21 @@ function apart(wanted) {
     above = Math.max(y, above + 19);
     placed[index] = above;
   }
-  const over = Math.max(0, above - (HIGH - FRAME.bottom));
+  const over = Math.max(0, above - (FRAME.high - FRAME.bottom));
   return placed.map((y) => y - over);
-}
-
-function paper({ low, high, step }, seq_len, across, up) {
-  const marks = [];
-  for (let exponent = low; exponent <= high; exponent += step) {
-    const y = up(exponent);
-    marks.push(svg("line", { class: exponent === 0 ? "rnn-one" : "rnn-grid", x1: FRAME.left, x2: WIDE - FRAME.right, y1: y, y2: y }));
-    marks.push(svg("text", { class: "rnn-tick", x: FRAME.left - 6, y: y + 4, "text-anchor": "end" }, power(exponent)));
-  }
-  const every = [1, 2, 5, 10, 20, 50].find((size) => seq_len / size <= 6);
-  for (let t = every; t <= seq_len; t += every) {
-    marks.push(svg("text", { class: "rnn-tick", x: across(t), y: HIGH - FRAME.bottom + 18, "text-anchor": "middle" }, String(t)));
-  }
-  const middle = (FRAME.left + WIDE - FRAME.right) / 2;
-  marks.push(svg("text", { class: "rnn-tick", x: middle, y: HIGH - 4, "text-anchor": "middle" }, "time step"));
-  return marks;
-}
-
-/** One line per unbroken stretch: a gradient that is exactly zero has no place on a log axis. */
-function stretches(values, across, up) {
-  const lines = [[]];
-  values.forEach((value, index) => {
-    if (value === null) lines.push([]);
-    else lines.at(-1).push(`${across(index + 1)},${up(value)}`);
-  });
-  return lines.filter((line) => line.length > 1);
 }
 
 function picture(state, result) {
   const curves = heights(result);
-  const span = limits(curves);
-  const across = (t) => FRAME.left + ((t - 1) / (state.seq_len - 1)) * (WIDE - FRAME.left - FRAME.right);
-  const up = (value) => HIGH - FRAME.bottom - ((value - span.low) / (span.high - span.low)) * (HIGH - FRAME.top - FRAME.bottom);
-  const drawn = CURVES.flatMap(([name]) =>
-    stretches(curves[name], across, up).map((points) => svg("polyline", { class: `rnn-curve rnn-${name}`, points: points.join(" ") })),
-  );
+  const values = Object.values(curves).flat().filter((value) => value !== null);
+  const { marks, up, curve } = logPaper(FRAME, [-1, 1, ...values], [1, state.seq_len], "time step");
+  const drawn = CURVES.flatMap(([name]) => curve(name, curves[name]));
   // Names stand at the right end; the gradient and its bound meet there, so they are moved apart.
-  const ends = apart(CURVES.map(([name]) => up(curves[name].at(-1) ?? span.low)));
+  const ends = apart(CURVES.map(([name]) => up(curves[name].at(-1) ?? 0)));
   const names = CURVES.map(([name, text], index) =>
-    svg("text", { class: `rnn-name rnn-${name}`, x: WIDE - FRAME.right + 6, y: ends[index] + 4 }, text),
+    svg("text", { class: `rnn-name rnn-${name}`, x: FRAME.wide - FRAME.right + 6, y: ends[index] + 4 }, text),
   );
-  return [...paper(span, state.seq_len, across, up), ...drawn, ...names];
+  return [...marks, ...drawn, ...names];
 }
 
 function inWords(state, result) {
@@ -158,13 +111,8 @@ function inWords(state, result) {
 // ---- Controls and numbers.
 
 const STYLE = `
-.rnn-time { display: block; width: 100%; max-width: 44rem; margin: 0 auto .8rem; }
-.rnn-time .rnn-grid { stroke: var(--rnn-line); stroke-width: .7; }
-.rnn-time .rnn-one { stroke: var(--rnn-muted); stroke-width: 1; }
-.rnn-time .rnn-tick { font-size: 12px; fill: var(--rnn-muted); }
-.rnn-time .rnn-curve { fill: none; stroke: currentColor; stroke-width: 2.2; stroke-linejoin: round; }
+.rnn-time { max-width: 44rem; }
 .rnn-time .rnn-curve.rnn-bound { stroke-width: 1.6; stroke-dasharray: 6 4; }
-.rnn-time .rnn-name { font-size: 13px; font-weight: 600; fill: currentColor; }
 .rnn-gradient { color: var(--rnn-warm); } .rnn-state { color: var(--rnn-accent); } .rnn-bound { color: var(--rnn-muted); }
 .rnn-readings { margin-bottom: .9rem; }
 @container (max-width: 33.99rem) { .rnn-time .rnn-tick, .rnn-time .rnn-name { font-size: 18px; } }
@@ -206,7 +154,7 @@ function build(change) {
       change: (nonlinearity) => change({ nonlinearity }),
     }),
   };
-  const plot = svg("svg", { class: "rnn-time", viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img" });
+  const plot = svg("svg", { class: "rnn-log rnn-time", viewBox: `0 0 ${FRAME.wide} ${FRAME.high}`, role: "img" });
   const readings = readingsTable();
   const show = (state) => {
     const result = compute(state);

@@ -8,12 +8,6 @@ const KEYS = ["sentences", "labels", "words", "embedding", "W_ih", "W_hh", "b", 
 
 // ---- Arithmetic: no element is touched here.
 
-/** The logistic function, without overflow. */
-function sigmoid(a) {
-  const decay = Math.exp(-Math.abs(a));
-  return (a >= 0 ? 1 : decay) / (1 + decay);
-}
-
 const dot = (a, b) => a.reduce((sum, value, k) => sum + value * b[k], 0);
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const squared = (values) => dot(values, values);

@@ -79,8 +79,6 @@ function inputTerm(network, name, id, width) {
   return known.get(id);
 }
 
-const sigmoid = (a) => 1 / (1 + Math.exp(-a));
-
 /** One step of a GRU in torch's convention: gates r, z and candidate n, with the reset gate after the product. */
 function gruStep(weights, bias, given, h) {
   const size = h.length;
@@ -253,7 +251,7 @@ function textField(change) {
   keepKeys(input);
   const show = (text, remark) => {
     if (input.value !== text) input.value = text;
-    write(why, remark);
+    writeText(why, remark);
   };
   return { root: tag("div", { class: "rnn-field rnn-read-text" }, tag("label", { for: id }, "Your sentence"), input), why, show };
 }
@@ -310,7 +308,7 @@ function verdict(classes) {
     const best = belief ? bestOf(belief) : -1;
     writeNumber(answer, belief ? `${classes[best]}, ${percent(belief[best])}` : "–", belief ? belief[best] : "");
     answer.dataset.class = belief ? classes[best] : "";
-    write(where, stand(reading));
+    writeText(where, stand(reading));
     rows.forEach(({ number, bar, name }, k) => {
       writeNumber(number, belief ? percent(belief[k]) : "–", belief ? belief[k] : "");
       writeStyle(bar, "width", `${belief ? (100 * belief[k]).toFixed(1) : 0}%`);
@@ -319,19 +317,6 @@ function verdict(classes) {
     return belief ? `${answer.textContent} ${where.textContent}` : where.textContent;
   };
   return { root, show };
-}
-
-/** Texts, numbers and styles are written where they change: the page then has little to draw again at a keystroke. */
-function write(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
-
-function writeNumber(node, text, value) {
-  if (node.value !== text || node.dataset.value !== String(value)) showText(node, text, value);
-}
-
-function writeStyle(node, name, value) {
-  if (node.style[name] !== value) node.style[name] = value;
 }
 
 const said = () => tag("span", { class: "rnn-unseen" });
@@ -348,18 +333,18 @@ function wordRow(classes) {
     const { words, known, count, beliefs } = reading;
     const kind = k === count - 1 ? "rnn-now" : k >= count ? "rnn-later" : "";
     if (root.className !== kind) root.className = kind;
-    write(text, words[k]);
-    write(unknown, known[k] ? "" : " (unknown)");
+    writeText(text, words[k]);
+    writeText(unknown, known[k] ? "" : " (unknown)");
     text.classList.toggle("rnn-strange", !known[k]);
     for (const { bar, number, name } of bars) {
       const length = reading[name][k];
       writeStyle(bar, "width", `${((100 * (length ?? 0)) / longest).toFixed(1)}%`);
-      write(number, length === undefined ? "" : fixed(length, 2));
+      writeText(number, length === undefined ? "" : fixed(length, 2));
     }
     heats.forEach(({ shade, number }, c) => {
       const probability = beliefs[k]?.[c];
       writeStyle(shade, "opacity", String(Number((probability ?? 0).toFixed(3))));
-      write(number, probability === undefined ? "" : percent(probability, 0));
+      writeText(number, probability === undefined ? "" : percent(probability, 0));
     });
   };
   return { root, show };
@@ -472,7 +457,7 @@ function build(change, read) {
     steps.show(reading);
     table.show(reading);
     changes.show(reading);
-    write(origin, provenance(state));
+    writeText(origin, provenance(state));
     return words;
   };
   const left = tag("div", {}, field.root, answer.root, buttons.root);

@@ -13,19 +13,10 @@ const KEYS = [...Object.keys(RANGES), "inputs", "at"];
 
 // ---- Arithmetic: no element is touched here.
 
-/** The logistic function, without overflow. */
-function sigmoid(a) {
-  const decay = Math.exp(-Math.abs(a));
-  return (a >= 0 ? 1 : decay) / (1 + decay);
-}
-
-/** Numbers between -1 and 1 from a generator with exact integers, so that Python draws the same. */
+/** Numbers between -1 and 1. */
 function noise() {
-  let seed = 7;
-  return Array.from({ length: STEPS }, () => {
-    seed = (16807 * seed) % 2147483647;
-    return (2 * seed) / 2147483647 - 1;
-  });
+  const next = draws(7);
+  return Array.from({ length: STEPS }, () => 2 * next() - 1);
 }
 
 const INPUTS = {

@@ -34,6 +34,7 @@ from rnncourse.widgets.receptive_field import ReceptiveField
 from rnncourse.widgets.sentence_reader import layout
 from rnncourse.widgets.skip_explorer import SkipExplorer
 from rnncourse.widgets.state_path import StatePath
+from rnncourse.widgets.training_loop import TrainingLoop
 
 State = dict[str, Any]
 MANY, SOME = 100, 20
@@ -231,6 +232,16 @@ def reading(state: State) -> Any:
     return {"count": len(seen.words), **of(seen, "forward", "backward", "beliefs")}
 
 
+def a_training(rng: random.Random) -> State:
+    # At a high rate a difference in the last digit grows from update to update.
+    return {**any_state(TrainingLoop, rng), "rate": 10 ** rng.uniform(-3, 1.4), "updates": rng.randint(0, 4)}
+
+
+def trained(state: State) -> Any:
+    training = TrainingLoop(**state).training
+    return {**of(training, "losses", "weights", "step"), **of(training.look, "norms", "right")}
+
+
 ARITHMETIC = {
     "cell_explorer": Arithmetic(partial(any_state, CellExplorer), one_step),
     "parameter_calculator": Arithmetic(a_stack, counted),
@@ -245,6 +256,7 @@ ARITHMETIC = {
     "forecast_explorer": Arithmetic(some_days, forecasts, rel=1e-9, abs=1e-9),
     # A chaotic layer doubles rounding errors step by step, so the states agree to fewer digits than a step does.
     "padding_explorer": Arithmetic(padded_sentences, padded, SOME, rel=1e-6, abs=1e-6),
+    "training_loop": Arithmetic(a_training, trained, SOME, rel=1e-8, abs=1e-11),
     "sentence_reader": Arithmetic(a_text, reading, rel=1e-9, abs=1e-10),
 }
 
@@ -298,6 +310,91 @@ def test_each_gate_sequence_does_what_its_name_says(tab: Page) -> None:
     seen = np.array([step["h"] for step in runs["read once"]]).ravel()
     assert seen.argmax() == 5
     assert seen[5] > 50 * np.delete(seen, 5).max()
+
+
+# --- the training loop: torch's numbers for the same weights
+
+
+def a_lesson(rng: random.Random) -> State:
+    """Weights, a batch, and the gradients of three updates in a row."""
+    size, steps, batch = rng.randint(2, 4), rng.randint(2, 40), rng.randint(1, 32)
+    weights = array(rng, rng.choice([0.3, 0.7, 1.2]), size**2 + 3 * size + 1)
+    gradients = [array(rng, 10 ** rng.uniform(-8, 1), len(weights)) for _ in range(3)]
+    learned = {
+        "weights": weights,
+        "hidden_size": size,
+        "x": array(rng, 1, batch * steps),
+        "rate": rng.choice([0.01, 3]),
+    }
+    return {**learned, "y": [float(rng.random() < 0.5) for _ in range(batch)], "gradients": gradients}
+
+
+def torchs_lesson(lesson: State) -> Any:
+    size, y = lesson["hidden_size"], torch.tensor(lesson["y"], dtype=torch.float64)
+    weights = torch.tensor(lesson["weights"], dtype=torch.float64, requires_grad=True)
+    W_xh, W_hh, b_h, W_hy, b_y = weights.split([size, size**2, size, size, 1])
+    cell, nothing = torch.nn.RNNCell(1, size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64)
+    named = {"weight_ih": W_xh[:, None], "weight_hh": W_hh.reshape(size, size), "bias_ih": b_h, "bias_hh": nothing}
+    states = [torch.zeros(len(y), size, dtype=torch.float64)]
+    for column in torch.tensor(lesson["x"], dtype=torch.float64).reshape(len(y), -1).T:
+        states.append(torch.func.functional_call(cell, named, (column[:, None], states[-1])))
+    logits = states[-1] @ W_hy + b_y
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, y)
+    gradient, *dh = torch.autograd.grad(loss, [weights, *states[1:]])
+    norms = np.array([float(each.norm()) for each in dh])
+    right = float(((logits > 0) == (y > 0)).double().mean())
+    return {"loss": loss.item(), "right": right, "gradient": gradient.numpy(), "norms": norms}
+
+
+def torchs_steps(lesson: State, optimiser: str) -> Any:
+    weights = torch.zeros(len(lesson["weights"]), dtype=torch.float64, requires_grad=True)
+    made = torch.optim.Adam if optimiser == "Adam" else torch.optim.SGD
+    update, steps = made([weights], lr=lesson["rate"]), []
+    for gradient in lesson["gradients"]:
+        before = weights.detach().clone()
+        weights.grad = torch.tensor(gradient, dtype=torch.float64)
+        update.step()
+        steps.append((before - weights.detach()).numpy())
+    return steps
+
+
+def test_the_training_loop_learns_as_torch_does(tab: Page) -> None:
+    rng = random.Random(4)
+    lessons, exact = [a_lesson(rng) for _ in range(2 * MANY)], Arithmetic(a_lesson, torchs_lesson, rel=1e-10, abs=1e-13)
+    body = """given.map(lesson => {
+      const steps = (optimiser) => {
+        let moments;
+        return lesson.gradients.map((gradient, k) => {
+          const made = module.stepOf({ optimiser, rate: lesson.rate, moments }, gradient, k + 1);
+          moments = made.moments;
+          return made.step;
+        });
+      };
+      const { loss, right, gradient, norms } = module.learn(lesson);
+      const seen = { loss, right, gradient: [...gradient], norms: [...norms] };
+      return { ...seen, Adam: steps("Adam"), SGD: steps("gradient descent") };
+    })"""
+    for lesson, found in zip(lessons, ask(tab, "training_loop", lessons, body), strict=True):
+        wanted = torchs_lesson(lesson) | {name: torchs_steps(lesson, name) for name in ("Adam", "SGD")}
+        assert agree(found, wanted, exact), (lesson, found, wanted)
+
+
+def test_no_training_ever_shows_a_number_that_is_none(tab: Page) -> None:
+    choices = [
+        {"hidden_size": size, "seq_len": steps, "optimiser": optimiser, "rate": rate, "seed": seed, "updates": 60}
+        for size, steps, seed in [(2, 2, 1), (3, 20, 2), (4, 40, 3), (4, 20, 4), (2, 40, 5)]
+        for optimiser in ("Adam", "gradient descent")
+        for rate in (0.001, 1, 10, 30)
+    ]
+    body = """given.map(choice => {
+      const run = module.compute(choice);
+      return [...run.losses, ...run.weights, ...run.norms, ...run.step].every(Number.isFinite) && run.losses.length;
+    })"""
+    assert all(ask(tab, "training_loop", choices, body))
+    # A learning rate beyond the widget's overflows in some trainings: they stop with their last finite numbers.
+    wild = [{**choice, "rate": 1e150, "optimiser": "gradient descent"} for choice in choices]
+    lengths = ask(tab, "training_loop", wild, body)
+    assert 0 < min(lengths) < 61
 
 
 # --- the sentence reader: the same words, and on record the numbers of torch

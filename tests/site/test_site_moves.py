@@ -106,6 +106,21 @@ STORIES: dict[str, list[tuple[tuple[str | dict[str, Any], ...], Wanted]]] = {
         (({"Rise after the pulse": 0.01},), {"share": 45}),
         (({"Pulse lasts, steps": 8, "Rise while waiting": 0.2, "Rise after the pulse": 0.2},), as_at_first),
     ],
+    # At the first update; on to the end of a choice that learns; back; and a rate that is too high, said in words.
+    "training_loop": [
+        (("One update",), lambda first, _, now: now["updates"] == 1 and now["weight_1"] != first["weight_1"]),
+        (("Reset",), as_at_first),
+        (({"Time steps": 5, "Seed": 1},), lambda first, _, now: now["updates"] == 0 and changed(_, first, now)),
+        (("Start",), {"can": lambda names: "Pause" in names}),
+        ((), lambda _, was, now: now["updates"] > 30),
+        (("Pause",), {"can": lambda names: "Start" in names}),
+        (("Start",), {"updates": 1000, "all": "learned", "status": "learned"}),
+        ((), {"can": lambda names: "One update" not in names}),
+        (({"Optimiser": "gradient descent", "Learning rate": 1.5},), {"updates": 0, "control_rate": 30}),
+        (("Start",), {"all": "diverges"}),
+        (("Pause", {"Units": "2"}), {"updates": 0, "all": "2 units"}),
+        (({"Seed": ""},), {"all": "Type a whole number from 0 to 9,999."}),
+    ],
     "sentence_reader": [
         ((said("I am happy"),), {"words": "joy,"}),
         ((said("I am not happy but sad"),), {"words": "sadness,", "status": "sadness"}),
