@@ -71,11 +71,11 @@ function sigmoid(a) {
 const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 const power = (exponent) => `10${[...String(exponent)].map((sign) => RAISED[sign]).join("")}`;
 
-/** So many significant digits; a power of ten outside the numbers that read well without. */
+/** So many significant digits, or a whole number; a power of ten outside the numbers that read well without. */
 function scientific(value, precision = 3) {
   const size = Math.abs(value);
   const sign = value < 0 ? "−" : "";
-  if (value === 0 || (size >= 1e-3 && size < 1e5)) return sign + String(Number(size.toPrecision(precision)));
+  if (value === 0 || (size >= 1e-3 && size < 1e5)) return sign + (size < 10 ** precision ? String(Number(size.toPrecision(precision))) : size.toFixed(0));
   const [digits, exponent] = size.toExponential(precision - 1).split("e");
   return `${sign}${digits}×${power(Number(exponent))}`;
 }

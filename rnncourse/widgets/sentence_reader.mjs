@@ -2,7 +2,8 @@
 
 const MOST_WORDS = 64;
 const MOST_CHARACTERS = 10000;
-const KEYS = ["text", "at", "examples", "words", "classes", "weights", "embedding_dim", "hidden_size", "held_out"];
+const VIEWS = { moves: "how each word moves the states", depends: "what the answer depends on" };
+const KEYS = ["text", "at", "view", "examples", "words", "classes", "weights", "embedding_dim", "hidden_size", "held_out"];
 const DIRECTIONS = ["forward", "backward"];
 
 // ---- Arithmetic: no element is touched here.
@@ -79,26 +80,85 @@ function inputTerm(network, name, id, width) {
   return known.get(id);
 }
 
-/** One step of a GRU in torch's convention: gates r, z and candidate n, with the reset gate after the product. */
-function gruStep(weights, bias, given, h) {
+/** One step of a GRU in torch's convention: gates r, z and candidate n. A tape keeps what the way back needs. */
+function gruStep(weights, bias, given, h, tape) {
   const size = h.length;
   const recurrent = affine(weights, h, bias, 0, size);
   const next = new Float64Array(size);
+  const kept = tape && { before: h, r: new Float64Array(size), z: new Float64Array(size), n: new Float64Array(size), q: recurrent.subarray(2 * size) };
   for (let unit = 0; unit < size; unit += 1) {
     const r = sigmoid(given[unit] + recurrent[unit]);
     const z = sigmoid(given[size + unit] + recurrent[size + unit]);
-    const n = Math.tanh(given[2 * size + unit] + r * recurrent[2 * size + unit]);
+    const n = Math.tanh(given[2 * size + unit] + r * recurrent[2 * size + unit]); // the reset gate comes after the product
     next[unit] = (1 - z) * n + z * h[unit];
+    if (kept) [kept.r[unit], kept.z[unit], kept.n[unit]] = [r, z, n];
   }
+  if (kept) tape.push(kept);
   return next;
 }
 
 /** States after each of the ids, the zero state in front. */
-function statesOf(network, name, ids, { embedding_dim, hidden_size }) {
+function statesOf(network, name, ids, { embedding_dim, hidden_size }, tape) {
   const [weights, bias] = [network[`${name}.W_hh`], network[`${name}.b_hh`]];
   const states = [new Float64Array(hidden_size)];
-  for (const id of ids) states.push(gruStep(weights, bias, inputTerm(network, name, id, embedding_dim), states.at(-1)));
+  for (const id of ids) states.push(gruStep(weights, bias, inputTerm(network, name, id, embedding_dim), states.at(-1), tape));
   return states;
+}
+
+/** vector · matrix, added to `made`. */
+function addBack(made, matrix, vector) {
+  vector.forEach((value, row) => {
+    for (let column = 0; column < made.length; column += 1) made[column] += value * matrix[row * made.length + column];
+  });
+}
+
+/** One step back: from dL/dh after it to dL/dh before it, and what it adds to dL/dx. */
+function gruStepBack({ before, r, z, n, q }, dh, W_ih, W_hh, dx) {
+  const size = dh.length;
+  const [given, recurrent] = [new Float64Array(3 * size), new Float64Array(3 * size)];
+  for (let unit = 0; unit < size; unit += 1) {
+    const candidate = dh[unit] * (1 - z[unit]) * (1 - n[unit] ** 2);
+    given[unit] = candidate * q[unit] * r[unit] * (1 - r[unit]);
+    given[size + unit] = dh[unit] * (before[unit] - n[unit]) * z[unit] * (1 - z[unit]);
+    given[2 * size + unit] = candidate;
+  }
+  recurrent.set(given);
+  for (let unit = 0; unit < size; unit += 1) recurrent[2 * size + unit] *= r[unit];
+  addBack(dx, W_ih, given);
+  const earlier = dh.map((value, unit) => value * z[unit]);
+  addBack(earlier, W_hh, recurrent);
+  return earlier;
+}
+
+/** For each word of a tape, unit by unit, the product of the update gates of the words read after it. */
+function heldBy(tape, size) {
+  const held = [];
+  let product = new Float64Array(size).fill(1);
+  for (let k = tape.length - 1; k >= 0; k -= 1) {
+    held[k] = product;
+    product = product.map((value, unit) => value * tape[k].z[unit]);
+  }
+  return held;
+}
+
+/**
+ * What the lead of the named class over the next one depends on: the norm of its gradient by the vector of each word. And
+ * of each word, how much of the state after it the update gates of either direction have kept to the end.
+ */
+function lookBack(network, tapes, logits, { embedding_dim, hidden_size }) {
+  if (!logits.length) return { slopes: [], held: { forward: [], backward: [] } };
+  const [best, next] = logits.map((_, k) => k).sort((a, b) => logits[b] - logits[a]);
+  const lead = Float64Array.from({ length: 2 * hidden_size }, (_, k) => network.W_hy[best * 2 * hidden_size + k] - network.W_hy[next * 2 * hidden_size + k]);
+  const slopes = tapes[0].map(() => new Float64Array(embedding_dim));
+  DIRECTIONS.forEach((name, way) => {
+    let dh = lead.slice(way * hidden_size, (way + 1) * hidden_size);
+    for (let k = slopes.length - 1; k >= 0; k -= 1) {
+      const dx = slopes[way ? slopes.length - 1 - k : k];
+      dh = gruStepBack(tapes[way][k], dh, network[`${name}.W_ih`], network[`${name}.W_hh`], dx);
+    }
+  });
+  const [ahead, back] = tapes.map((tape) => heldBy(tape, hidden_size));
+  return { slopes: slopes.map((dx) => Math.hypot(...dx)), held: { forward: ahead, backward: back.reverse() } };
 }
 
 function softmax(logits) {
@@ -111,7 +171,7 @@ function softmax(logits) {
 const distance = (a, b) => Math.hypot(...a.map((value, k) => value - b[k]));
 const moves = (states) => states.slice(1).map((state, k) => distance(state, states[k]));
 
-/** All words of the text, how many of them are read, the changes of state and the belief after each of those. */
+/** All words of the text, how many of them are read; of those the changes of state, the belief after each, and what it rests on. */
 function compute(state) {
   const network = networkOf(state);
   const every = tokenise(state.text);
@@ -119,8 +179,9 @@ function compute(state) {
   const known = words.map((word) => network.row.has(word));
   const count = Math.min(state.at || words.length, words.length);
   const ids = words.slice(0, count).map((word) => network.row.get(word) ?? 0);
-  const forward = statesOf(network, "forward", ids, state);
-  const backward = statesOf(network, "backward", [...ids].reverse(), state);
+  const tapes = [[], []];
+  const forward = statesOf(network, "forward", ids, state, tapes[0]);
+  const backward = statesOf(network, "backward", [...ids].reverse(), state, tapes[1]);
   // After t words the other direction starts at word t: each beginning is a sentence of its own. Those that the last
   // reading began with are not read again, so that a word at the end costs one pass, not one per word.
   const { last } = network;
@@ -134,7 +195,8 @@ function compute(state) {
   });
   network.last = { ids, logits };
   const beliefs = logits.map(softmax);
-  return { words, known, count, left_out: every.length - words.length, forward: moves(forward), backward: moves(backward).reverse(), logits, beliefs };
+  const rests = lookBack(network, tapes, logits.at(-1) ?? [], state);
+  return { words, known, count, left_out: every.length - words.length, forward: moves(forward), backward: moves(backward).reverse(), logits, beliefs, ...rests };
 }
 
 function needTexts(state, key, least, most, longest) {
@@ -151,6 +213,7 @@ function check(state) {
     throw new StateProblem(`text must be a text of at most ${integer(MOST_CHARACTERS)} characters; set text again.`);
   }
   needInteger(state, "at", 0, MOST_WORDS);
+  needChoice(state, "view", Object.keys(VIEWS));
   needTexts(state, "examples", 0, 8, 200);
   needTexts(state, "words", 1, 5000, 40);
   needTexts(state, "classes", 2, 12, 20);
@@ -211,7 +274,7 @@ textarea:focus-visible, .rnn-read-scroll:focus-visible { outline: 3px solid var(
 .rnn-read-classes .rnn-best { font-weight: 700; }
 .rnn-read-track { height: .95rem; border-radius: .2rem; background: color-mix(in srgb, var(--rnn-line) 45%, transparent); overflow: hidden; }
 .rnn-read-track span { display: block; height: 100%; background: var(--rnn-violet); }
-.rnn-read-slider { margin-bottom: .4rem; }
+.rnn-read-slider { margin-bottom: .4rem; } .rnn-field:has(> select) { margin-bottom: .7rem; }
 .rnn-read-scroll { max-height: 29rem; overflow-y: auto; margin-bottom: .7rem; }
 .rnn-read-words { table-layout: fixed; }
 .rnn-read-words thead { position: sticky; top: 0; z-index: 1; background: var(--rnn-surface); }
@@ -234,7 +297,12 @@ textarea:focus-visible, .rnn-read-scroll:focus-visible { outline: 3px solid var(
 .rnn-forward .rnn-bar { border-radius: 0 .15rem .15rem 0; } .rnn-backward .rnn-bar { border-radius: .15rem 0 0 .15rem; margin-left: auto; }
 .rnn-heat { box-shadow: inset 0 0 0 1px color-mix(in srgb, var(--rnn-line) 50%, transparent); }
 .rnn-read-words .rnn-heat { padding: 0; } .rnn-heat > span:first-child { display: block; height: 1.75rem; background: var(--rnn-violet); }
+.rnn-depends { color: var(--rnn-violet); }
+.rnn-read-words td.rnn-share { padding-right: .3rem; color: var(--rnn-text); font-size: .9em; }
+.rnn-read-words tbody .rnn-held { padding: .15rem .35rem; border-left: 1px solid var(--rnn-line); }
+.rnn-held svg { display: block; width: 100%; height: 1.3rem; fill: currentColor; }
 .rnn-read-steps { margin-bottom: .7rem; }
+.rnn-read-steps output { white-space: normal; }
 .rnn-read-steps th { font-weight: 600; }
 .rnn-read-remarks { color: var(--rnn-alarm); margin-bottom: .5rem; font-size: .93em; overflow-wrap: anywhere; }
 .rnn-read-remarks:empty { display: none; }
@@ -374,6 +442,87 @@ function wordsTable(classes) {
   return { root, show };
 }
 
+// What a unit must have kept of a word to hold it.
+const HELD = 0.5;
+const holding = (kept) => [...kept.keys()].filter((unit) => kept[unit] >= HELD);
+const shares = ({ slopes }) => {
+  const sum = slopes.reduce((total, slope) => total + slope, 0);
+  return slopes.map((slope) => (sum ? slope / sum : 0));
+};
+/** A bar for each unit, as high as what it has kept. */
+const strip = (kept) => [...kept].map((value, unit) => (value < 0.02 ? "" : `M${unit} 1V${(1 - value).toFixed(2)}h.8V1z`)).join("");
+
+/** One row of the other table. */
+function dependsRow(size) {
+  const [text, share, bar] = [tag("th", { scope: "row", class: "rnn-word" }), tag("td", { class: "rnn-share" }), tag("span", { class: "rnn-bar" })];
+  const strips = ["backward", "forward"].map((name) => {
+    const path = svg("path");
+    return { name, path, drawing: svg("svg", { viewBox: `0 0 ${size} 1`, preserveAspectRatio: "none", "aria-hidden": "true" }, path), number: said(), last: "" };
+  });
+  const cells = strips.map(({ name, drawing, number }) => tag("td", { class: `rnn-${name} rnn-held` }, drawing, number));
+  const root = tag("tr", {}, text, share, tag("td", { class: "rnn-depends" }, bar), ...cells);
+  const show = (k, { words, count, held }, part, largest) => {
+    const kind = k === count - 1 ? "rnn-now" : k >= count ? "rnn-later" : "";
+    if (root.className !== kind) root.className = kind;
+    writeText(text, words[k]);
+    writeText(share, part === undefined ? "" : percent(part, 0));
+    writeStyle(bar, "width", `${((100 * (part ?? 0)) / largest).toFixed(1)}%`);
+    for (const each of strips) {
+      const kept = held[each.name][k];
+      const drawn = kept ? strip(kept) : "";
+      if (drawn !== each.last) each.path.setAttribute("d", (each.last = drawn));
+      writeText(each.number, kept ? `${holding(kept).length} of ${size} units hold it` : "");
+    }
+  };
+  return { root, show };
+}
+
+/** One row per word: how much the answer depends on it, and which units of either direction still hold what they read there. */
+function dependsTable(size) {
+  const head = (text, kind = "") => tag("th", { scope: "col", class: kind }, text);
+  const heads = [tag("th", { scope: "col" }, "word"), tag("th", { scope: "colgroup", colspan: 2, class: "rnn-depends" }, "answer depends on it"), head("← held by", "rnn-backward"), head("→ held by", "rnn-forward")];
+  const widths = ["26%", "12%", "22%", "20%", "20%"].map((width) => tag("col", { style: `width: ${width}` }));
+  const body = tag("tbody");
+  const caption = tag("caption", { class: "rnn-unseen" }, "Each word read, how much the answer depends on it, and how many units of either direction hold it");
+  const table = tag("table", { class: "rnn-read-words" }, caption, tag("colgroup", {}, ...widths), tag("thead", {}, tag("tr", {}, ...heads)), body);
+  const frame = tag("div", { class: "rnn-read-scroll", tabindex: 0, role: "region", "aria-label": "Table of what the answer depends on" }, table);
+  const names = ["depends_on", "held_backward", "held_forward"];
+  const cells = names.map(output);
+  const row = (text, kind, cell) => tag("tr", {}, tag("th", { scope: "row", class: kind }, text), tag("td", {}, cell));
+  const steps = tag("table", { class: "rnn-read-steps" }, tag("tbody", {}, row("depends most on", "rnn-depends", cells[0]), row("← units that hold it", "rnn-backward", cells[1]), row("→ units that hold it", "rnn-forward", cells[2])));
+  const note = tag("p", { class: "rnn-note" }, "Share of each word in the gradient of the lead of this answer over the next one. A bar for each unit: the product of its update gates over the words that it reads later, which is how much of its state after this word is still there. A unit holds the word if this is at least a half.");
+  const root = tag("div", {}, frame, steps, note);
+  const rows = [];
+  const listed = (kept) => {
+    const units = holding(kept);
+    const some = units.slice(0, 6).map((unit) => unit + 1).join(", ");
+    return units.length ? `${units.length} of ${size}: ${some}${units.length > 6 ? " …" : ""}` : `none of ${size}`;
+  };
+  /** Draws the table if it is in sight, and returns what is said of it. */
+  const show = (reading, inSight) => {
+    root.hidden = !inSight;
+    const { words, count, held } = reading;
+    if (!inSight || !count) {
+      cells.forEach((cell) => writeNumber(cell, "–", ""));
+      if (inSight) body.replaceChildren();
+      return "";
+    }
+    const parts = shares(reading);
+    const largest = Math.max(...parts, 1e-9);
+    const top = parts.indexOf(Math.max(...parts));
+    while (rows.length < words.length) rows.push(dependsRow(size));
+    words.forEach((_, k) => rows[k].show(k, reading, parts[k], largest));
+    if (body.childElementCount !== words.length) body.replaceChildren(...rows.slice(0, words.length).map((each) => each.root));
+    follow(frame, rows[count - 1].root);
+    const name = `${words[top]} (${top + 1}), ${percent(parts[top], 0)}`;
+    writeNumber(cells[0], name, parts[top]);
+    writeNumber(cells[1], listed(held.backward[top]), holding(held.backward[top]).length);
+    writeNumber(cells[2], listed(held.forward[top]), holding(held.forward[top]).length);
+    return ` It depends most on word ${name}.`;
+  };
+  return { root, show };
+}
+
 /** Keep a row in sight inside its scrolling frame; the page itself stays where it is. */
 function follow(frame, row) {
   if (!row || frame.scrollHeight <= frame.clientHeight) return;
@@ -435,7 +584,7 @@ function readingOn(change) {
 }
 
 function build(change, read) {
-  const { classes } = read();
+  const { classes, hidden_size } = read();
   const named = Array.isArray(classes) ? classes.map(String) : [];
   const steps = readingOn(change);
   // A new text ends the reading of the old one.
@@ -448,6 +597,9 @@ function build(change, read) {
   const answer = verdict(named);
   const table = wordsTable(named);
   const changes = changesTable();
+  const depends = dependsTable(hidden_size);
+  const views = selectField({ label: "Show", choices: Object.entries(VIEWS), change: (view) => change({ view }) });
+  const moving = tag("div", {}, table.root, changes.root);
   const origin = tag("p", { class: "rnn-note" });
   const show = (state) => {
     const reading = compute(state);
@@ -455,13 +607,16 @@ function build(change, read) {
     buttons.show(state, reading);
     const words = answer.show(reading);
     steps.show(reading);
-    table.show(reading);
+    views.show(state.view);
+    moving.hidden = state.view !== "moves";
+    if (!moving.hidden) table.show(reading);
     changes.show(reading);
+    const rests = depends.show(reading, moving.hidden);
     writeText(origin, provenance(state));
-    return words;
+    return words + rests;
   };
   const left = tag("div", {}, field.root, answer.root, buttons.root);
-  const right = tag("div", {}, steps.root, table.root, changes.root, field.why);
+  const right = tag("div", {}, steps.root, views.root, moving, depends.root, field.why);
   return { nodes: [tag("div", { class: "rnn-columns" }, left, right), origin], show };
 }
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from traitlets import Int, List, Unicode, default
+from traitlets import Enum, Int, List, Unicode, default
 
 from rnncourse.cells import FloatArray, gru_sequence, softmax
 from rnncourse.widgets.base import Fallback, Numbers, PageWidget, fixed
@@ -77,6 +77,8 @@ class SentenceReader(PageWidget):
 
     text = Unicode("I am not happy")  #: what is read, up to its 64th word
     at = Int(0, min=0, max=MOST_WORDS)  #: how many words are read; 0, or more than there are, for all
+    #: what the table shows: how each word moves the states, or what the answer depends on and which units hold it
+    view = Enum(("moves", "depends"), "moves")
     #: texts on buttons
     examples = List(Unicode(), ["you are not sad, i am", "i am not sad, you are"], maxlen=8)
     #: the words that the network knows, in the order of its table; row 0 of the table is the unknown word

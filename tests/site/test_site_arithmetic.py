@@ -14,7 +14,7 @@ import torch
 import traitlets
 from _widgets import WIDGETS, ask
 from playwright.sync_api import Page
-from sentence_network import probabilities
+from sentence_network import network_of, probabilities, vocabulary_of
 
 from rnncourse.cells import lstm_sequence, sigmoid
 from rnncourse.data import order_sentences
@@ -228,8 +228,35 @@ def a_text(rng: random.Random) -> State:
 
 
 def reading(state: State) -> Any:
-    seen = SentenceReader(**state).reading
-    return {"count": len(seen.words), **of(seen, "forward", "backward", "beliefs")}
+    widget = SentenceReader(**state)
+    seen = widget.reading
+    slopes, held = looked_back(widget, seen.words)
+    return {"count": len(seen.words), **of(seen, "forward", "backward", "beliefs"), "slopes": slopes, "held": held}
+
+
+def looked_back(widget: SentenceReader, words: tuple[str, ...]) -> tuple[Any, Any]:
+    """Norms of the gradient of the lead by each word's vector, by autograd; products of later gates, by torch."""
+    net = network_of(widget)
+    ids = torch.from_numpy(vocabulary_of(widget).encode([" ".join(words)])[0].astype(np.int64))[None]
+    vectors = net.vectors(ids).detach().requires_grad_()
+    output, ends = net.rnn(vectors)
+    first, second = net.head(torch.cat((ends[0, 0], ends[1, 0])))[None][0].topk(2).values
+    (slopes,) = torch.autograd.grad(first - second, vectors)
+    held = {}
+    for way, (name, suffix) in enumerate((("forward", ""), ("backward", "_reverse"))):
+        size = widget.hidden_size
+        states = output[0, :, way * size : (way + 1) * size].detach()
+        steps, states = (vectors[0].detach(), states) if way == 0 else (vectors[0].detach().flip(0), states.flip(0))
+        before = torch.cat((torch.zeros(1, size, dtype=torch.float64), states[:-1]))
+        parts = [
+            getattr(net.rnn, f"{kind}_l0{suffix}").chunk(3)[1]
+            for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        ]
+        gates = torch.sigmoid(steps @ parts[0].T + parts[2] + before @ parts[1].T + parts[3])
+        later = torch.cat((gates[1:], torch.ones(1, size, dtype=torch.float64)))
+        kept = later.flip(0).cumprod(0).flip(0)
+        held[name] = [row.detach().numpy() for row in (kept if way == 0 else kept.flip(0))]
+    return slopes[0].norm(dim=1).numpy(), held
 
 
 def a_training(rng: random.Random) -> State:

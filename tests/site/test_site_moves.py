@@ -138,6 +138,13 @@ STORIES: dict[str, list[tuple[tuple[str | dict[str, Any], ...], Wanted]]] = {
         ((said("I am not sad"),), {"last_word": 4}),
         (({"Words read": 1},), {"last_word": 1, "all": "after 1 of 4 words"}),
         ((said("I am not sad but"),), {"last_word": 5}),
+        # What the answer depends on: one word is the whole of it, and all units hold the last word of a direction.
+        (({"Show": "depends"},), {"all": "answer depends on it", "status": "It depends most on word"}),
+        ((said("happy"),), {"depends_on": 1, "held_forward": 32, "held_backward": 32}),
+        ((said("I am not sad but happy"),), lambda _, was, now: 0 < now["depends_on"] < 1),
+        (({"Words read": 2},), lambda _, was, now: now["words"]["depends_on"] != was["words"]["depends_on"]),
+        ((said(" "),), {"words": "–", "can": lambda names: "Read word by word" not in names}),
+        (({"Show": "moves"},), {"all": "moves the state"}),
         # The first example is read word by word once more; its twin has the same words and another answer.
         (("Reset",), as_at_first),
         (("I pretend to feel happy but deep down I feel lonely",), lambda _, was, now: now["control_at"] < 11),
@@ -202,3 +209,28 @@ def test_nothing_plays_for_who_asked_for_less_motion(
     widget = mount(tab, module, states[module])
     do(widget, *moves)
     assert shown(widget)["control_at"] == last
+
+
+def test_a_training_is_drawn_at_its_end_for_who_asked_for_less_motion(tab: Page, states: dict[str, Shown]) -> None:
+    tab.emulate_media(reduced_motion="reduce")
+    widget = mount(tab, "training_loop", states["training_loop"])
+    widget.evaluate("""w => {
+      w.drawn = 0;
+      new MutationObserver(() => w.drawn += 1).observe(w.querySelector(".rnn-train-loss"), {childList: true});
+    }""")
+    do(widget, "Start")
+    assert until(tab, lambda: shown(widget)["updates"] == 1000, 30)
+    assert widget.evaluate("w => w.drawn") <= 2
+
+
+def test_a_training_rests_while_it_is_out_of_sight(tab: Page, states: dict[str, Shown]) -> None:
+    widget = mount(tab, "training_loop", states["training_loop"])
+    widget.evaluate("w => { w.style.marginTop = '3000px'; scrollTo(0, 0); }")
+    tab.wait_for_timeout(300)
+    widget.get_by_role("button", name="Start", exact=True).evaluate("start => start.click()")
+    tab.wait_for_timeout(300)
+    made = shown(widget)["updates"]
+    tab.wait_for_timeout(500)
+    assert shown(widget)["updates"] == made < 30
+    widget.evaluate("w => w.scrollIntoView()")
+    assert until(tab, lambda: shown(widget)["updates"] > made + 30)
