@@ -99,7 +99,7 @@ def test_the_budgets_are_what_the_instrument_and_torch_count() -> None:
     given = exercises()["half-the-work"].given
     assert hw5(32, 64, 512) == (given["needed"], pytest.approx(2 * given["limit"], abs=1))
     parameters, flops = hw5(16, 32, 1100)
-    assert f"{parameters:,} parameters, {flops:,} FLOPs" in check("half-the-work", (16, 32, 1100)).message
+    assert f"{parameters:,} parameters and needs {flops:,} FLOPs" in check("half-the-work", (16, 32, 1100)).message
     emotion = nn.Embedding(5_000, 100), nn.GRU(100, 128, bidirectional=True), nn.BatchNorm1d(256), nn.Linear(256, 64)
     assert f"{size(*emotion, nn.Linear(64, 6)):,} parameters" in check("smaller-embedding", (5_000, 100)).message
 
