@@ -300,6 +300,7 @@ textarea:focus-visible, .rnn-read-scroll:focus-visible { outline: 3px solid var(
 .rnn-depends { color: var(--rnn-violet); }
 .rnn-read-words td.rnn-share { padding-right: .3rem; color: var(--rnn-text); font-size: .9em; }
 .rnn-read-words tbody .rnn-held { padding: .15rem .35rem; border-left: 1px solid var(--rnn-line); }
+.rnn-read-words thead .rnn-held { text-align: center; }
 .rnn-held svg { display: block; width: 100%; height: 1.3rem; fill: currentColor; }
 .rnn-read-steps { margin-bottom: .7rem; }
 .rnn-read-steps output { white-space: normal; }
@@ -480,7 +481,7 @@ function dependsRow(size) {
 /** One row per word: how much the answer depends on it, and which units of either direction still hold what they read there. */
 function dependsTable(size) {
   const head = (text, kind = "") => tag("th", { scope: "col", class: kind }, text);
-  const heads = [tag("th", { scope: "col" }, "word"), tag("th", { scope: "colgroup", colspan: 2, class: "rnn-depends" }, "answer depends on it"), head("← held by", "rnn-backward"), head("→ held by", "rnn-forward")];
+  const heads = [tag("th", { scope: "col" }, "word"), tag("th", { scope: "colgroup", colspan: 2, class: "rnn-depends" }, "answer depends on it"), head("← held by", "rnn-backward rnn-held"), head("→ held by", "rnn-forward rnn-held")];
   const widths = ["26%", "12%", "22%", "20%", "20%"].map((width) => tag("col", { style: `width: ${width}` }));
   const body = tag("tbody");
   const caption = tag("caption", { class: "rnn-unseen" }, "Each word read, how much the answer depends on it, and how many units of either direction hold it");
@@ -503,7 +504,7 @@ function dependsTable(size) {
     root.hidden = !inSight;
     const { words, count, held } = reading;
     if (!inSight || !count) {
-      cells.forEach((cell) => writeNumber(cell, "–", ""));
+      cells.forEach((cell) => writeNumber(cell, "–", 0));
       if (inSight) body.replaceChildren();
       return "";
     }
@@ -527,8 +528,8 @@ function dependsTable(size) {
 function follow(frame, row) {
   if (!row || frame.scrollHeight <= frame.clientHeight) return;
   const [top, bottom] = [row.offsetTop, row.offsetTop + row.offsetHeight];
-  if (bottom > frame.scrollTop + frame.clientHeight) frame.scrollTop = bottom - frame.clientHeight;
-  else if (top - 90 < frame.scrollTop) frame.scrollTop = Math.max(top - 90, 0);
+  const beyond = bottom > frame.scrollTop + frame.clientHeight || top - 90 < frame.scrollTop;
+  if (beyond) frame.scrollTop = Math.max(bottom - frame.clientHeight, 0); // with the words before it
 }
 
 /** The two changes of the last word read, as numbers. */

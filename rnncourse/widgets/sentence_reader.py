@@ -77,7 +77,7 @@ class SentenceReader(PageWidget):
 
     text = Unicode("I am not happy")  #: what is read, up to its 64th word
     at = Int(0, min=0, max=MOST_WORDS)  #: how many words are read; 0, or more than there are, for all
-    #: what the table shows: how each word moves the states, or what the answer depends on and which units hold it
+    #: whether the table shows how each word moves the states, or what the answer depends on and which units hold it
     view = Enum(("moves", "depends"), "moves")
     #: texts on buttons
     examples = List(Unicode(), ["you are not sad, i am", "i am not sad, you are"], maxlen=8)
