@@ -1,8 +1,9 @@
-"""Two studies for *Looking back*.
+"""Three studies for *Looking back*.
 
 ``ninety-minutes`` is a positive control for windows of 30, 60 and 120 minutes: a generated series whose next value is
-settled by what happened 80 to 100 minutes before. ``lags`` forecasts the household's next minute by least squares on
-more and more minutes, on the task of ``next-minute``.
+settled by what happened 80 to 100 minutes before. ``half-started`` asks of the same series which gate's start lets an
+LSTM remember. ``lags`` forecasts the household's next minute by least squares on more and more minutes, on the task of
+``next-minute``.
 """
 
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from book.experiments.ch32_next_minute import Source, by_day, influence, minutes, shorter, split_of
@@ -117,8 +119,15 @@ def looking(model: str, seed: int) -> Forecaster:
 
 
 def learned(config: LookConfig, train: Windows, validation: Windows, device: str) -> tuple[Forecaster, dict[str, Any]]:
-    """Train a network; it ends with the weights of the pass that validation finds best, whose losses are returned."""
+    """Train a network of `looking`; it ends with the weights of the pass that validation finds best."""
     net = looking(config.model, config.seed)
+    return net, trained(net, config, train, validation, device)
+
+
+def trained(
+    net: Forecaster, config: "LookConfig | HalfConfig", train: Windows, validation: Windows, device: str
+) -> dict[str, Any]:
+    """Train a network in place, and say how large it is and how its losses went."""
     windows = FreshWindows(train, min(DRAWN, len(train)), 32)
     history = fit(
         net,
@@ -131,7 +140,7 @@ def learned(config: LookConfig, train: Windows, validation: Windows, device: str
         device=device,
         progress=False,
     )
-    return net, {
+    return {
         "parameters": sum(weights.numel() for weights in net.parameters()),
         "train_loss": history.train_loss,
         "validation_loss": history.validation_loss,
@@ -154,13 +163,14 @@ def run_look(config: LookConfig, device: str) -> dict[str, Any]:
         plain = {"mean": Mean(), "persistence": Persistence(), "ar": LinearAutoregression()}[config.model]
         return {"mse": float(np.mean((plain.fit(train).predict(test) - test.targets) ** 2))}  # type: ignore[attr-defined]
     net, measured = learned(config, train, validation, device)
+    return measured | scored(net, runs, test, device) | {"influence": influence(net, test)}
+
+
+def scored(net: Forecaster, runs: Runs, test: Windows, device: str) -> dict[str, Any]:
+    """Test ``mse`` in kW², and the ``answer`` in kW of `run_look`."""
     cold, hot = (predict(net, restarted(runs, test, kw), device=device) for kw in PROGRAMMES)
     error = predict(net, test.every[test.starts], device=device) - test.targets
-    return measured | {
-        "mse": float(np.mean(error**2)),
-        "answer": float(np.mean(hot - cold)),
-        "influence": influence(net, test),
-    }
+    return {"mse": float(np.mean(error**2)), "answer": float(np.mean(hot - cold))}
 
 
 def restarted(runs: Runs, test: Windows, level: float) -> Floats:
@@ -201,6 +211,55 @@ def look_grid(scale: Scale, seeds: int) -> list[LookConfig]:
 
 
 SMALL_LOOK: dict[str, Any] = {"runs": 140, "passes": 1}
+
+
+# ---- Which gate's start does it.
+
+STARTS = {"input": 0, "forget": 1}  # the gate that is started to keep, by its place among torch's gates
+
+
+@dataclass(frozen=True, kw_only=True)
+class HalfConfig:
+    """One run of ``half-started``: an LSTM that reads 120 minutes.
+
+    Attributes:
+        start: of `STARTS`, the one gate whose biases are spread; the others keep those that torch draws.
+        seed: of the initial weights, of the spread and of the order of the windows.
+        runs: of the washing machine: four sevenths train, one validates, two test.
+        passes: over `DRAWN` training windows.
+        lr: highest rate of the cycle.
+    """
+
+    start: str
+    seed: int
+    runs: int = 7000
+    passes: int = PASSES
+    lr: float = 1e-2
+
+
+@torch.no_grad()
+def half_started(start: str, seed: int) -> Forecaster:
+    """The untrained LSTM of `looking` in which one gate of `STARTS` begins with the biases of `chrono_`."""
+    plain, spread = looking("lstm", seed), looking("lstm-chrono", seed)
+    rows = slice(STARTS[start] * plain.rnn.hidden_size, (STARTS[start] + 1) * plain.rnn.hidden_size)
+    for name, bias in plain.rnn.named_parameters():
+        if name.startswith("bias"):
+            bias[rows] = spread.rnn.get_parameter(name)[rows]
+    return plain
+
+
+def run_half(config: HalfConfig, device: str) -> dict[str, Any]:
+    """Train and score one LSTM: its size, its losses, test ``mse`` in kW² and ``answer`` in kW, as in `run_look`."""
+    runs = washing_machine(config.runs)
+    train, validation, test = last_minutes(runs, max(LOOKS))
+    net = half_started(config.start, config.seed)
+    return trained(net, config, train, validation, device) | scored(net, runs, test, device)
+
+
+def half_grid(scale: Scale, seeds: int) -> list[HalfConfig]:
+    """Each start once per seed."""
+    how = SMALL_LOOK if scale == "small" else {}
+    return [HalfConfig(start=start, seed=seed, **how) for seed in range(seeds) for start in STARTS]
 
 
 # ---- The household, by least squares.
@@ -256,6 +315,16 @@ LOOK = Study(
     "many passes.",
 )
 
+HALF = Study(
+    name="half-started",
+    about="is it the start of the input gate or that of the forget gate that lets an LSTM remember for 90 steps?",
+    seeds=5,
+    grid=half_grid,
+    run=run_half,
+    notes="Data, windows of 120 minutes and training are those of ninety-minutes. There stands the LSTM with the start "
+    "of both gates, and the one with that of neither.",
+)
+
 LAGS_STUDY = Study(
     name="lags",
     about="does a linear forecast of the household's next minute gain by reading further back?",
@@ -266,4 +335,4 @@ LAGS_STUDY = Study(
     notes="The task of next-minute: the same training and test minutes for all, each with 120 known minutes before it.",
 )
 
-STUDIES = (LOOK, LAGS_STUDY)
+STUDIES = (LOOK, HALF, LAGS_STUDY)

@@ -171,6 +171,7 @@ RUNS: dict[str, list[Any]] = {
     "ninety-minutes": [
         back.LookConfig(model=model, window=120, seed=0, runs=70, passes=1) for model in ("told", "ar", "gru-chrono")
     ],
+    "half-started": [back.HalfConfig(start=start, seed=0, runs=70, passes=1) for start in ("input", "forget")],
     "lags": [back.LagConfig(lags=2, **HERE)],
     "imputation": [both.ImputationConfig(model=model, **HERE) for model in ("ar-both", "lstm-both")],
     "gate-reader": [reader.ReaderConfig(seed=3, source="synthetic", passes=1, share=0.02, hidden_size=4)],
