@@ -24,6 +24,7 @@ from rnncourse.widgets import (
     GateExplorer,
     GateScrubber,
     GradientExplorer,
+    LSTMWalk,
     PaddingExplorer,
     PageWidget,
     ParameterCalculator,
@@ -32,6 +33,8 @@ from rnncourse.widgets import (
     StatePath,
 )
 from rnncourse.widgets.causality_explorer import BACKWARD, FORWARD, INPUTS, NETWORKS, STEPS, WINDOW
+from rnncourse.widgets.gate_explorer import TASKS
+from rnncourse.widgets.lstm_walk import STAGES
 from rnncourse.widgets.padding_explorer import NETWORKS as READERS
 from tests.closeness import assert_close_ulp
 
@@ -78,6 +81,41 @@ def test_the_gate_explorer_is_lstm_step_repeated(sequence: Any, c_0: float) -> N
             near(getattr(shown, name), getattr(step, name))
         assert read(row[1:]) == pytest.approx([getattr(step, name)[0] for name in names], abs=5.1e-4)
         c = step.c
+
+
+# What does each task: the sequence to start from, and the pre-activations that a reader changes.
+WRITE, KEEP, CLEAR = (8, 8, 8, 8), (-8, 8, 1, 8), (-8, -8, 1, 8)
+SECRET = (-8, 8, 1, -8)
+DONE = {
+    "none": [KEEP] * 8,
+    "overwrite": [(8, 8, 1, 8), *[KEEP] * 3, (8, -8, -1, 8), *[KEEP] * 3],
+    "count": [WRITE, WRITE, WRITE, CLEAR, WRITE, KEEP, KEEP, KEEP],
+    "hide": [(8, 8, 1, -8), *[SECRET] * 6, KEEP],
+}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_each_task_of_the_gate_explorer_can_be_done(task: str) -> None:
+    assert max(GateExplorer(task=task, sequence=DONE[task]).off, default=0) < 0.05
+    assert max(GateExplorer(task=task).off, default=1) > 0.5
+    explorer = GateExplorer(task=task, sequence=DONE[task])
+    wanted = [abs(getattr(explorer.run, name)[t - 1, 0] - target) for name, t, target in TASKS[task]]
+    assert explorer.off == wanted
+
+
+@few
+@given(x=NUMBER, h_prev=PAIR, c_prev=PAIR, bias=st.lists(NUMBER, min_size=8, max_size=8), at=st.integers(1, 11))
+def test_every_stage_of_the_walk_is_lstm_step(x: float, h_prev: Any, c_prev: Any, bias: Any, at: int) -> None:
+    walk = LSTMWalk(x=[x], h_prev=h_prev, c_prev=c_prev, b=bias, at=at)
+    step = lstm_step([x], h_prev, c_prev, walk.W_ih, walk.W_hh, bias)
+    stages = [name for _, name in STAGES.values()]
+    for name, row in zip(stages, table(walk), strict=False):
+        assert read(row[1:]) == pytest.approx(getattr(step, name), abs=5.1e-5)
+    numbers = re.findall(r">(\u2212?\d+\.\d{4})</text>", walk.fallback_html())
+    order = ("c_prev", "h_prev", "x", "f", "kept", "i", "g", "written", "o", "c", "h")
+    assert read(numbers) == pytest.approx(np.concatenate([getattr(step, name) for name in order]), abs=5.1e-5)
+    shown = read(re.findall(r"-?\d+\.\d{4}", repr(walk).replace("−", "-")))
+    assert shown == pytest.approx(getattr(step, stages[at - 1]), abs=5.1e-5)
 
 
 # --- sequences of states

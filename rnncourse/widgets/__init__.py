@@ -7,6 +7,7 @@ from rnncourse.widgets.forecast_explorer import ForecastExplorer
 from rnncourse.widgets.gate_explorer import GateExplorer
 from rnncourse.widgets.gate_scrubber import GateScrubber
 from rnncourse.widgets.gradient_explorer import GradientExplorer
+from rnncourse.widgets.lstm_walk import LSTMWalk
 from rnncourse.widgets.padding_explorer import PaddingExplorer
 from rnncourse.widgets.panel import Panel, panel
 from rnncourse.widgets.parameter_calculator import ParameterCalculator
@@ -23,6 +24,7 @@ __all__ = [
     "GateExplorer",
     "GateScrubber",
     "GradientExplorer",
+    "LSTMWalk",
     "PaddingExplorer",
     "PageWidget",
     "Panel",

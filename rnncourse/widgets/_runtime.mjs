@@ -228,6 +228,23 @@ function writeStyle(node, name, value) {
   if (node.style[name] !== value) node.style[name] = value;
 }
 
+/**
+ * Lets a picture be dragged: `grab(mark)`, for the mark under the pointer, returns a function of the way since then in
+ * pixels, or null. The picture may be drawn anew while it is dragged. Every drag needs a native control beside it.
+ */
+function dragged(drawing, grab) {
+  let [move, from] = [null, null];
+  drawing.addEventListener("pointerdown", (event) => {
+    move = event.isPrimary && event.button === 0 ? grab(event.target) : null;
+    if (!move) return;
+    from = event;
+    drawing.setPointerCapture(event.pointerId);
+    event.preventDefault();
+  });
+  drawing.addEventListener("pointermove", (event) => move?.(event.clientX - from.clientX, event.clientY - from.clientY));
+  for (const end of ["pointerup", "pointercancel"]) drawing.addEventListener(end, () => (move = null));
+}
+
 /** JupyterLab takes arrow keys for itself unless they stop here. */
 function keepKeys(node) {
   node.addEventListener("keydown", (event) => event.stopPropagation());

@@ -2,7 +2,7 @@
 
 const STEPS = 8;
 const LARGEST = 1e6;
-const KEYS = ["sequence", "c_0", "at"];
+const KEYS = ["sequence", "c_0", "at", "task"];
 const GATE_ORDER = ["i", "f", "g", "o"];
 
 // ---- Arithmetic: no element is touched here.
@@ -16,21 +16,34 @@ function cellStep([a_i, a_f, a_g, a_o], c_prev) {
   return { a_i, a_f, a_g, a_o, i, f, g, o, c_prev, kept, written, c, tanh_c, h: o * tanh_c };
 }
 
-/** Every step of the sequence, each cell state handed to the next. */
-function compute({ sequence, c_0 }) {
+// Each task is a state to reach: what must have which value after which step.
+const TASKS = {
+  none: [],
+  overwrite: [["c", 4, 0.76], ["c", 5, -0.76], ["c", 8, -0.76]],
+  count: [["c", 3, 3], ["c", 4, 0], ["c", 8, 1]],
+  hide: [["c", 4, 0.76], ["h", 4, 0], ["h", 7, 0], ["h", 8, 0.64]],
+};
+const CLOSE = 0.05;
+
+/** The marks of a task, each with its distance from what is there. */
+const marksOf = (task, steps) => TASKS[task].map(([name, at, target]) => ({ name, at, target, off: Math.abs(steps[at - 1][name] - target) }));
+
+/** Every step of the sequence, each cell state handed to the next, and the marks of the task. */
+function compute({ sequence, c_0, task }) {
   const steps = [];
   let c = c_0[0];
   for (const preactivations of sequence) {
     steps.push(cellStep(preactivations, c));
     c = steps.at(-1).c;
   }
-  return steps;
+  return { steps, marks: marksOf(task, steps) };
 }
 
 function check(state) {
   needMatrix(state, "sequence", STEPS, 4);
   needVector(state, "c_0", 1);
   needInteger(state, "at", 1, STEPS);
+  needChoice(state, "task", Object.keys(TASKS));
   if (Math.abs(state.c_0[0]) > LARGEST) {
     throw new StateProblem(`c_0 is ${state.c_0[0]}, too large to draw; set c_0 nearer to 0.`);
   }
@@ -60,6 +73,12 @@ const CHOICES = [
   ["count", "count: add a little at each step"],
   ["read once", "read once: show the cell at step 6"],
   ["own", "your own"],
+];
+const TASK_CHOICES = [
+  ["none", "none"],
+  ["overwrite", "overwrite: 0.76 at step 4, −0.76 from step 5"],
+  ["count", "count, clear, count: 3 at step 3, 0 at 4, 1 at 8"],
+  ["hide", "hide: hold 0.76, show it at step 8 alone"],
 ];
 
 /** The name of the sequence, or "own". */
@@ -138,11 +157,16 @@ function valves(step, limit) {
     word(`o ${fixed(step.o, 2)}`, 282, MIDDLE - 24, "rnn-shown rnn-name"),
     word("h", 338, MIDDLE - 6, "rnn-shown rnn-name"),
     word(fixed(step.h, 2), 338, MIDDLE + 9, "rnn-shown"),
+    ...[["f", 60, 20, 64, 84], ["i", 142, 96, 46, 34], ["g", 130, 150, 70, 24], ["o", 240, 20, 78, 84]].map(([gate, ...sides]) => {
+      const handle = box("rnn-ground rnn-handle", ...sides);
+      handle.dataset.gate = gate;
+      return handle;
+    }),
   ];
 }
 
 /** Bars for c after each step, dots for h, a frame around the step that is shown. */
-function levels(steps, at, c_0, limit) {
+function levels(steps, at, c_0, limit, task) {
   const [left, zero, half] = [44, 244, 52];
   const pitch = (WIDTH - left - 8) / (STEPS + 1);
   const center = (t) => left + pitch * (t + 0.5);
@@ -157,6 +181,16 @@ function levels(steps, at, c_0, limit) {
     bar(c_0, 0, "rnn-level rnn-start"),
     ...steps.map((step, index) => bar(step.c, index + 1, "rnn-level")),
     ...steps.map((step, index) => svg("circle", { class: "rnn-shown", cx: center(index + 1), cy: y(step.h), r: 4.2 })),
+    ...TASKS[task].map(([name, t, target]) =>
+      (name === "c"
+        ? svg("line", { class: "rnn-target", x1: center(t) - 0.45 * pitch, x2: center(t) + 0.45 * pitch, y1: y(target), y2: y(target) })
+        : svg("circle", { class: "rnn-target", cx: center(t), cy: y(target), r: 7 }))),
+    ...steps.map((step, index) => {
+      const column = box("rnn-column rnn-handle", center(index + 1) - pitch / 2, zero - half - 6, pitch, 2 * half + 30);
+      column.dataset.at = index + 1;
+      return column;
+    }),
+    ...(TASKS[task].length ? [word("thick lines and rings: the task", WIDTH - 8, 184, "rnn-tick", "end")] : []),
     word("step", left - 6, HEIGHT - 6, "rnn-tick", "end"),
     ...Array.from({ length: STEPS + 1 }, (_, t) => word(String(t), center(t), HEIGHT - 6, "rnn-tick")),
     word("bars: c", 44, 184, "rnn-strong-level", "start"),
@@ -165,17 +199,24 @@ function levels(steps, at, c_0, limit) {
 }
 
 function picture(state, steps) {
-  const size = Math.max(...steps.map((step) => Math.abs(step.c)), Math.abs(state.c_0[0]));
+  const size = Math.max(...steps.map((step) => Math.abs(step.c)), Math.abs(state.c_0[0]), ...TASKS[state.task].map(([, , target]) => Math.abs(target)));
   const limit = Math.max(Math.ceil(size), 1);
-  return [...valves(steps[state.at - 1], limit), ...levels(steps, state.at, state.c_0[0], limit)];
+  return [...valves(steps[state.at - 1], limit), ...levels(steps, state.at, state.c_0[0], limit, state.task)];
 }
 
-function inWords({ at }, step) {
+/** What is said of the task; an empty text without one. */
+function progress(marks) {
+  const missed = marks.find(({ off }) => off > CLOSE);
+  if (missed) return `Not yet: ${missed.name} after step ${missed.at} should be ${fixed(missed.target, 2)}.`;
+  return marks.length ? `Reached: every mark is met to within ${fixed(CLOSE, 2)}.` : "";
+}
+
+function inWords({ at }, step, marks) {
   const [c_prev, f, kept, i, g, written, c, o, h] = ["c_prev", "f", "kept", "i", "g", "written", "c", "o", "h"].map((key) => fixed(step[key], 2));
   return (
     `Step ${at} of the cell as pipes with valves. The cell held ${c_prev}; the forget gate, open by ${f}, keeps ${kept}. ` +
     `The input gate, open by ${i}, lets ${written} of the candidate ${g} in. The cell now holds ${c}; ` +
-    `the output gate, open by ${o}, shows ${h}. Below, the level of the cell after each of the eight steps.`
+    `the output gate, open by ${o}, shows ${h}. Below, the level of the cell after each of the eight steps. ${progress(marks)}`.trim()
   );
 }
 
@@ -203,8 +244,13 @@ const STYLE = `
 .rnn-valves circle.rnn-shown { fill: currentColor; stroke: var(--rnn-surface); stroke-width: 1.2; }
 .rnn-gates tr.rnn-total > * { border-top: 2px solid var(--rnn-muted); font-weight: 700; }
 .rnn-gates th .rnn-word { color: var(--rnn-muted); font-weight: 400; }
-.rnn-gate-steps { margin-bottom: .9rem; }
-.rnn-gate-choice { margin-bottom: .9rem; }
+.rnn-valves .rnn-target { fill: none; stroke: var(--rnn-text); stroke-width: 3; }
+.rnn-valves .rnn-handle { fill: transparent; }
+.rnn-valves [data-gate] { cursor: ns-resize; touch-action: none; }
+.rnn-valves [data-at] { cursor: pointer; }
+.rnn-gate-steps, .rnn-gate-choice, .rnn-gate-task { margin-bottom: .9rem; }
+.rnn-gate-task { padding: .5rem .7rem; border-left: 3px solid var(--rnn-muted); }
+.rnn-gate-task.rnn-gate-done { border-color: var(--rnn-green); }
 `;
 
 const NUMBERS = [
@@ -242,14 +288,31 @@ const SLIDERS = [
   ["o", "a_o", "output gate"],
 ];
 
-function gateSlider([letter, symbol, meaning], change, read) {
-  const column = GATE_ORDER.indexOf(letter);
-  const write = (value) => {
+/** Sets one pre-activation of the step that is shown. */
+function setter(letter, change, read) {
+  return (value) => {
     const { sequence, at } = read();
     const next = structuredClone(sequence);
-    next[at - 1][column] = value;
+    next[at - 1][GATE_ORDER.indexOf(letter)] = value;
     change({ sequence: next });
   };
+}
+
+/** A valve follows the pointer up and down; a bar of the lower picture is the step to show. */
+function followPointer(drawing, change, read) {
+  dragged(drawing, ({ dataset }) => {
+    if (dataset.at) change({ at: Number(dataset.at) });
+    if (!dataset.gate) return null;
+    const { sequence, at } = read();
+    const start = sequence[at - 1][GATE_ORDER.indexOf(dataset.gate)];
+    const write = setter(dataset.gate, change, read);
+    return (across, down) => write(Math.min(Math.max(Math.round(4 * (start - down / 8)) / 4, -8), 8));
+  });
+}
+
+function gateSlider([letter, symbol, meaning], change, read) {
+  const column = GATE_ORDER.indexOf(letter);
+  const write = setter(letter, change, read);
   const label = tag("span", {}, math(symbol), `, ${meaning}`);
   const field = sliderField({ label, name: `control_${symbol}`, min: -8, max: 8, step: 0.25, change: write });
   return { root: field.root, show: ({ sequence, at }) => field.show(sequence[at - 1][column]) };
@@ -280,6 +343,22 @@ function controls(change, read) {
   return { root, show };
 }
 
+function taskField(change) {
+  const choice = selectField({ label: "Task: reach a state", choices: TASK_CHOICES, change: (task) => change({ task }) });
+  choice.root.classList.add("rnn-gate-choice");
+  const [off, said] = [output("off"), tag("span", {})];
+  const result = tag("p", { class: "rnn-gate-task" }, said, " Largest distance: ", off, ".");
+  const show = ({ task }, marks) => {
+    const far = marks.length ? Math.max(...marks.map((mark) => mark.off)) : NaN;
+    choice.show(task);
+    said.textContent = progress(marks);
+    showText(off, marks.length ? fixed(far, 2) : "–", far);
+    result.hidden = !marks.length;
+    result.classList.toggle("rnn-gate-done", far <= CLOSE);
+  };
+  return { nodes: [choice.root, result], show };
+}
+
 function stepButtons(change, read) {
   const first = structuredClone(read());
   const back = button("Previous step", () => change({ at: read().at - 1 }));
@@ -298,22 +377,25 @@ function stepButtons(change, read) {
 function build(change, read) {
   const board = controls(change, read);
   const buttons = stepButtons(change, read);
+  const task = taskField(change);
   const table = numbersTable();
   const drawing = svg("svg", { class: "rnn-valves", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
-  const hint = tag("p", { class: "rnn-note" }, "In a trained cell weights compute the four pre-activations from x and h. Here you set them yourself, one step at a time.");
+  const hint = tag("p", { class: "rnn-note" }, "In a trained cell weights compute the four pre-activations from x and h. Here you set them yourself, one step at a time: move a slider, or drag a valve up and down.");
+  followPointer(drawing, change, read);
   const show = (state) => {
-    const steps = compute(state);
+    const { steps, marks } = compute(state);
     const step = steps[state.at - 1];
     board.show(state);
     buttons.show(state);
+    task.show(state, marks);
     table.show(step, steps.at(-1).c);
-    const words = inWords(state, step);
+    const words = inWords(state, step, marks);
     drawing.setAttribute("aria-label", words);
     drawing.replaceChildren(...picture(state, steps));
     return words;
   };
   board.root.append(table.root);
-  return { nodes: [tag("div", { class: "rnn-columns" }, tag("div", {}, drawing, buttons.root, hint), board.root)], show };
+  return { nodes: [tag("div", { class: "rnn-columns" }, tag("div", {}, drawing, buttons.root, ...task.nodes, hint), board.root)], show };
 }
 
 const render = widget({ name: "gate_explorer", label: "Gate explorer", style: STYLE, keys: KEYS, check, build });

@@ -27,6 +27,7 @@ from rnncourse.widgets.forecast_explorer import ForecastExplorer
 from rnncourse.widgets.gate_explorer import GateExplorer
 from rnncourse.widgets.gate_scrubber import GateScrubber
 from rnncourse.widgets.gradient_explorer import GradientExplorer
+from rnncourse.widgets.lstm_walk import STAGES, LSTMWalk
 from rnncourse.widgets.padding_explorer import MOST_PADS, PLACES
 from rnncourse.widgets.padding_explorer import NETWORKS as READERS
 from rnncourse.widgets.parameter_calculator import ParameterCalculator
@@ -94,7 +95,23 @@ def one_step(state: State) -> Any:
 
 def gate_steps(state: State) -> Any:
     names = ("i", "f", "g", "o", "c_prev", "kept", "written", "c", "tanh_c", "h")
-    return [{name: float(getattr(step, name)[0]) for name in names} for step in GateExplorer(**state).run.steps]
+    explorer = GateExplorer(**state)
+    steps = [{name: float(getattr(step, name)[0]) for name in names} for step in explorer.run.steps]
+    return {"steps": steps, "marks": [{"off": off} for off in explorer.off]}
+
+
+def walked(state: State) -> Any:
+    step, unit = LSTMWalk(**state).step, state["unit"] - 1
+    stage = [*STAGES][state["at"] - 1]
+    part = {"network": "f", "inputs": "f", "product": "kept"}.get(stage, stage)
+    vectors = of(step, *(f"a_{gate}" for gate in "ifgo"), *"ifgo", "kept", "written", "c", "tanh_c", "h")
+    inside = {"part": part, "value": float(getattr(step, part)[unit])}
+    if part in "ifgo":
+        row = 2 * "ifgo".index(part) + unit
+        terms = [step.input_term[row], *step.W_hh[row] * step.h_prev, step.b[row]]
+        return {"step": vectors, "inside": {**inside, "terms": np.array(terms), "sum": float(sum(terms))}}
+    joined = {"kept": "f c_prev", "written": "i g", "c": "kept written", "h": "o tanh_c"}[part].split()
+    return {"step": vectors, "inside": {**inside, "terms": np.array([getattr(step, one)[unit] for one in joined])}}
 
 
 def a_scrubbed_series(rng: random.Random) -> State:
@@ -273,6 +290,7 @@ ARITHMETIC = {
     "cell_explorer": Arithmetic(partial(any_state, CellExplorer), one_step),
     "parameter_calculator": Arithmetic(a_stack, counted),
     "gate_explorer": Arithmetic(partial(any_state, GateExplorer), gate_steps),
+    "lstm_walk": Arithmetic(partial(any_state, LSTMWalk), walked),
     "gate_scrubber": Arithmetic(a_scrubbed_series, both_readings, SOME, rel=1e-9, abs=1e-10),
     "gradient_explorer": Arithmetic(a_recurrence, flow, SOME, rel=1e-9, abs=0),
     # A path can double a last-digit difference of two machines' tanh at each of its first turns.
@@ -325,8 +343,8 @@ def test_the_calculators_layers_add_up(tab: Page) -> None:
 
 def test_each_gate_sequence_does_what_its_name_says(tab: Page) -> None:
     sequences = ask(tab, "gate_explorer", None, "module.sequences")
-    states = [{"sequence": steps, "c_0": [0.0], "at": 1} for steps in sequences.values()]
-    runs = dict(zip(sequences, ask(tab, "gate_explorer", states), strict=True))
+    states = [{"sequence": steps, "c_0": [0.0], "at": 1, "task": "none"} for steps in sequences.values()]
+    runs = dict(zip(sequences, (found["steps"] for found in ask(tab, "gate_explorer", states)), strict=True))
     cells = {name: np.array([step["c"] for step in run]).ravel() for name, run in runs.items()}
     assert list(cells) == ["hold", "fade", "clear", "count", "read once"]
     assert np.all(np.abs(cells["hold"] - cells["hold"][0]) < 0.02 * cells["hold"][0])

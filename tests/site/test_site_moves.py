@@ -35,6 +35,9 @@ def sorted_words(first: Shown, was: Shown, now: Shown) -> bool:
     return sorted(old) == sorted(new) and old != new
 
 
+OVERWRITE = {"ai, input gate": 8, "af, forget gate": -8, "ag, candidate": -1}
+
+
 # For each widget its moves, in their order, and after each what it shows: numbers, parts of its words, or a rule for
 # what it showed at first, before the move, and now.
 STORIES: dict[str, list[tuple[tuple[str | dict[str, Any], ...], Wanted]]] = {
@@ -63,6 +66,20 @@ STORIES: dict[str, list[tuple[tuple[str | dict[str, Any], ...], Wanted]]] = {
         (("Next step", {"ag, candidate": 0.75}), {"at": 2, "Sequence": "own", "control_a_g": 0.75}),
         (("Next step", "Previous step"), {"at": 2, "control_a_g": 0.75}),
         (("Reset",), as_at_first),
+        (({"Task: reach a state": "overwrite"},), {"off": 1.5213, "all": "Not yet: c after step 5 should be −0.76."}),
+        (
+            (*["Next step"] * 4, OVERWRITE),
+            lambda _, was, now: now["off"] < 0.01 and "Reached: every mark" in now["all"],
+        ),
+        (("Reset",), as_at_first),
+    ],
+    "lstm_walk": [
+        (("Next",), {"control_at": 2, "Zoom": "cell"}),
+        (({"Stage": 11},), {"control_at": 11, "Zoom": "product", "can": lambda names: "Next" not in names}),
+        (({"Unit looked into": "2"},), changed),
+        (("Back", {"Input x": 1}), {"h_h_1": 0.547912, "h_h_2": 0.130216, "control_at": 10, "Zoom": "cell"}),
+        (({"Zoom": "network"},), {"control_at": 10, "Zoom": "network"}),
+        (({"Input x": 2, "Stage": 1, "Unit looked into": "1"},), as_at_first),
     ],
     "state_path": [
         (("Step",), {"control_at": 61}),

@@ -1,0 +1,119 @@
+"""The walk through one LSTM step: every stage by keys and by scrolling, its numbers, and axe in every state."""
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import pytest
+from _access import AXE, SCENERY
+from _server import TELEPHONE, WIDE, probe, settle
+from _visit import EXCESS, SCHEMES, Scheme, in_scheme
+from _widgets import READY, SET, mount, until
+from playwright.sync_api import Locator, Page
+
+from rnncourse.widgets import LSTMWalk
+from rnncourse.widgets.gate_explorer import TASKS
+from rnncourse.widgets.lstm_walk import STAGES, ZOOMS
+
+CHAPTER = "book/notebooks/12-lstm-and-gru.html"
+NUMERALS = (
+    "svg => [...svg.querySelectorAll('text[data-name]')].map(t => [t.dataset.name, t.dataset.value, t.textContent])"
+)
+RUN = """async (widget) => (await axe.run(widget, { resultTypes: ["violations"] })).violations.map(({ id, nodes }) =>
+  `${id}: ${nodes[0].html.slice(0, 160)}`)"""
+TO_LINE = """(item, k) => {
+  const line = parseFloat(getComputedStyle(item.closest(".rnn-walk-layout")).getPropertyValue("--rnn-reading"));
+  scrollBy({ top: item.getBoundingClientRect().top - line, behavior: "instant" });
+}"""
+
+
+def stage_of(widget: Locator) -> int:
+    return int(widget.get_by_label("Stage", exact=True).input_value())
+
+
+def test_keys_lead_through_every_stage_and_all_numbers_are_those_of_the_cell(tab: Page, states: dict[str, Any]) -> None:
+    tab.emulate_media(reduced_motion="reduce")
+    widget, step = mount(tab, "lstm_walk", states["lstm_walk"]), LSTMWalk(**states["lstm_walk"]).step
+    slider, seen = widget.get_by_label("Stage", exact=True), set()
+    slider.press("Home")
+    for at, stage in enumerate(STAGES, 1):
+        assert stage_of(widget) == at
+        assert widget.locator("[aria-current=step]").count() == 1
+        for zoom, unit in product(ZOOMS, (1, 2)):
+            widget.get_by_label("Zoom").evaluate(SET, zoom)
+            widget.get_by_label("Unit looked into").evaluate(SET, str(unit))
+            for name, value, text in widget.locator(".rnn-walk").evaluate(NUMERALS):
+                quantity, _, row = name.rpartition("_")
+                if quantity != "inside" and not name.startswith("inside_"):
+                    assert float(value) == pytest.approx(getattr(step, quantity)[int(row) - 1], abs=1e-12), (
+                        stage,
+                        name,
+                    )
+                    seen.add(quantity)
+                assert float(text.replace("−", "-")) == pytest.approx(float(value), abs=5.1e-5)
+        slider.press("ArrowRight")
+    assert seen == {"x", "h_prev", "c_prev", *"ifgo", "kept", "written", "c", "h"}
+    slider.press("End")
+    assert stage_of(widget) == len(STAGES)
+    slider.press("ArrowLeft")
+    assert stage_of(widget) == len(STAGES) - 1
+    for name, value in widget.locator(".rnn-tale output").evaluate_all(
+        "all => all.map(o => [o.dataset.name, o.dataset.value])"
+    ):
+        _, quantity, row = name.split("_", 1)[0], *name.split("_", 1)[1].rsplit("_", 1)
+        index = 1 if row == "chosen" else int(row) - 1  # the second unit is chosen by now
+        assert float(value) == pytest.approx(getattr(step, quantity)[index], abs=1e-12)
+
+
+@pytest.fixture
+def chapter(tab: Page, server: str) -> Page:
+    """The chapter that holds the walk and the gate explorer."""
+    tab.emulate_media(reduced_motion="reduce")
+    tab.goto(f"{server}/{CHAPTER}")
+    settle(tab)
+    return tab
+
+
+@pytest.mark.parametrize("width", [TELEPHONE, WIDE["width"]])
+def test_the_picture_follows_the_text_that_is_scrolled_to_and_stays_in_sight(chapter: Page, width: int) -> None:
+    chapter.set_viewport_size({"width": width, "height": 844})
+    widget = chapter.locator(f"{READY}[data-module=lstm_walk]")
+    items = widget.locator(".rnn-tale li")
+    widget.scroll_into_view_if_needed()
+    chapter.wait_for_timeout(200)
+    for k in [*range(1, len(STAGES)), *reversed(range(len(STAGES)))]:
+        items.nth(k).evaluate(TO_LINE)
+        assert until(chapter, lambda k=k: stage_of(widget) == k + 1, 2), (k + 1, stage_of(widget))
+        box, text = widget.locator(".rnn-walk").bounding_box(), items.nth(k).bounding_box()
+        assert box is not None
+        assert text is not None
+        assert 0 <= box["y"] < box["y"] + box["height"] <= 844
+        assert text["x"] > box["x"] + box["width"] or text["y"] >= box["y"] + box["height"]
+
+
+def states_of(module: str, widget: Locator) -> Iterator[str]:
+    """Bring a widget into every state that changes what is there, and name it."""
+    if module == "gate_explorer":
+        for task in TASKS:
+            widget.get_by_label("Task: reach a state").evaluate(SET, task)
+            yield task
+        return
+    for at, zoom in product(range(1, len(STAGES) + 1), ZOOMS):
+        widget.get_by_label("Stage", exact=True).evaluate(SET, str(at))
+        widget.get_by_label("Zoom").evaluate(SET, zoom)
+        yield f"stage {at}, {zoom}"
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("module", ["lstm_walk", "gate_explorer"])
+def test_axe_finds_nothing_in_any_state_and_a_telephone_does_not_scroll_sideways(
+    chapter: Page, module: str, scheme: Scheme
+) -> None:
+    chapter.set_viewport_size({"width": TELEPHONE, "height": 844})
+    in_scheme(chapter, scheme)
+    chapter.evaluate(AXE)
+    widget = chapter.locator(f"{READY}[data-module={module}]")
+    for state in states_of(module, widget):
+        assert widget.evaluate(RUN) == [], state
+        assert probe(chapter, "faint", SCENERY) == [], state
+        assert chapter.evaluate(EXCESS) <= 0, state
