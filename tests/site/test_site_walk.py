@@ -44,7 +44,7 @@ def test_keys_lead_through_every_stage_and_all_numbers_are_those_of_the_cell(tab
             widget.get_by_label("Unit looked into").evaluate(SET, str(unit))
             for name, value, text in widget.locator(".rnn-walk").evaluate(NUMERALS):
                 quantity, _, row = name.rpartition("_")
-                if quantity != "inside" and not name.startswith("inside_"):
+                if not name.startswith("inside_"):
                     assert float(value) == pytest.approx(getattr(step, quantity)[int(row) - 1], abs=1e-12), (
                         stage,
                         name,
@@ -60,7 +60,7 @@ def test_keys_lead_through_every_stage_and_all_numbers_are_those_of_the_cell(tab
     for name, value in widget.locator(".rnn-tale output").evaluate_all(
         "all => all.map(o => [o.dataset.name, o.dataset.value])"
     ):
-        _, quantity, row = name.split("_", 1)[0], *name.split("_", 1)[1].rsplit("_", 1)
+        quantity, _, row = name.partition("_")[2].rpartition("_")
         index = 1 if row == "chosen" else int(row) - 1  # the second unit is chosen by now
         assert float(value) == pytest.approx(getattr(step, quantity)[index], abs=1e-12)
 
