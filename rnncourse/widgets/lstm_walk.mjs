@@ -275,18 +275,18 @@ const SHARES = [[0.1, "almost nothing"], [0.4, "a small part"], [0.6, "about hal
 
 function paragraphs() {
   const filled = [];
-  const fillIn = (part, code) => {
+  const placeFor = (part, code) => {
     const [, name, sort, which] = code.match(/^(\w+?)([*?]?)(\d?)$/);
     const place = sort === "?" ? tag("span") : output(`${part}_${name}_${which || "chosen"}`);
     place.classList.add(`rnn-in-${name}`); // a number has the colour of its wire
     filled.push({ place, name, sort, which: Number(which) });
     return place;
   };
-  const vector = (part, name) => ["(", fillIn(part, `${name}1`), ", ", fillIn(part, `${name}2`), ")"];
+  const vector = (part, name) => ["(", placeFor(part, `${name}1`), ", ", placeFor(part, `${name}2`), ")"];
   const pieces = (part, text) => text.split(/[{}]/).flatMap((piece, k) => {
     if (k % 2 === 0) return [piece];
-    if (piece === "x") return [fillIn(part, "x1")];
-    return /[*?]/.test(piece) ? [fillIn(part, piece)] : vector(part, piece);
+    if (piece === "x") return [placeFor(part, "x1")];
+    return /[*?]/.test(piece) ? [placeFor(part, piece)] : vector(part, piece);
   });
   const items = TALE.map(([title, text], k) => tag("li", {}, tag("b", {}, title), tag("p", {}, ...pieces(PARTS[k], text))));
   const show = ({ at, unit }, step) => {
