@@ -339,6 +339,7 @@ const STYLE = `
 .rnn-walk text.rnn-now { font-weight: 700; }
 .rnn-walk .rnn-ground { fill: color-mix(in srgb, var(--rnn-muted) 7%, var(--rnn-surface)); }
 .rnn-walk [data-part] { cursor: pointer; }
+.rnn-walk [data-name="x_1"] { cursor: ew-resize; touch-action: none; text-decoration: underline dotted; }
 :is(.rnn-walk, .rnn-tale) :is(.rnn-in-f, .rnn-in-kept):not(.rnn-edge) { color: var(--rnn-accent); }
 :is(.rnn-walk, .rnn-tale) :is(.rnn-in-i, .rnn-in-written):not(.rnn-edge) { color: var(--rnn-warm); }
 :is(.rnn-walk, .rnn-tale) .rnn-in-g:not(.rnn-edge) { color: var(--rnn-green); }
@@ -404,6 +405,11 @@ function build(change, read) {
   drawing.addEventListener("click", ({ target }) => {
     const part = target.closest("[data-part]")?.dataset.part;
     if (part) go(PARTS.indexOf(part) + 1);
+  });
+  dragged(drawing, ({ dataset }) => {
+    if (dataset.name !== "x_1") return null;
+    const [start] = read().x;
+    return (way) => change({ x: [Math.min(Math.max(Math.round(4 * (start + way / 40)) / 4, -2), 2)] });
   });
   const lookAt = camera(drawing);
   const result = output("result");

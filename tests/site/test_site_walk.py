@@ -65,6 +65,30 @@ def test_keys_lead_through_every_stage_and_all_numbers_are_those_of_the_cell(tab
         assert float(value) == pytest.approx(getattr(step, quantity)[index], abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("module", "mark", "way", "label", "moved"),
+    [
+        ("lstm_walk", "[data-name=x_1]", (-40, 0), "Input x", -1.0),
+        ("gate_explorer", "[data-gate=o]", (0, 32), "ao, output gate", -4.0),
+        ("gate_explorer", "[data-gate=g]", (0, -16), "ag, candidate", 2.0),
+    ],
+)
+def test_what_is_dragged_moves_its_control(
+    tab: Page, states: dict[str, Any], module: str, mark: str, way: tuple[int, int], label: str, moved: float
+) -> None:
+    widget = mount(tab, module, states[module])
+    control, box = widget.get_by_label(label, exact=True), widget.locator(mark).bounding_box()
+    before = float(control.input_value())
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    tab.mouse.move(x, y)
+    tab.mouse.down()
+    tab.mouse.move(x + way[0], y + way[1], steps=4)
+    tab.mouse.up()
+    tab.mouse.move(x, y)
+    assert float(control.input_value()) == before + moved
+
+
 @pytest.fixture
 def chapter(tab: Page, server: str) -> Page:
     """The chapter that holds the walk and the gate explorer."""
