@@ -383,24 +383,8 @@ function resultOf({ at, zoom, unit }, { step, inside }) {
 
 const distance = (at) => (at === 1 ? "network" : at === PARTS.length ? "product" : "cell");
 
-function build(change, read) {
-  const tale = paragraphs();
-  const reach = (at) => read().at !== at && change({ at, zoom: distance(at) });
-  /** A move by a control also brings its text in sight, which a move by scrolling has done. */
-  const go = (at) => {
-    reach(at);
-    if (getComputedStyle(view).position !== "sticky") return; // the window is too low for both
-    const { top, bottom } = tale.items[at - 1].getBoundingClientRect();
-    const above = isBelow(tale.root, view) ? view.getBoundingClientRect().bottom : 0;
-    if (top < above || bottom > innerHeight) tale.items[at - 1].scrollIntoView({ block: "start", behavior: "instant" });
-  };
-  const stage = sliderField({ label: "Stage", name: "control_at", min: 1, max: PARTS.length, step: 1, digits: 0, change: go });
-  const back = button("Back", () => go(read().at - 1));
-  const next = button("Next", () => go(read().at + 1));
-  const zoom = selectField({ label: "Zoom", choices: [["network", "network"], ["cell", "cell"], ["product", "inside"]], change: (value) => change({ zoom: value }) });
-  const unit = selectField({ label: "Unit looked into", choices: [["1", UNITS[0]], ["2", UNITS[1]]], change: (value) => change({ unit: Number(value) }) });
-  const x = sliderField({ label: "Input x", name: "control_x", min: -2, max: 2, step: 0.25, change: (value) => change({ x: [value] }) });
-  zoom.root.classList.add("rnn-walk-zoom");
+/** The picture: a part that is pressed leads to its stage, and x can be dragged. */
+function board(change, read, go) {
   const drawing = svg("svg", { class: "rnn-walk", role: "img" });
   drawing.addEventListener("click", ({ target }) => {
     const part = target.closest("[data-part]")?.dataset.part;
@@ -412,24 +396,57 @@ function build(change, read) {
     return (way) => change({ x: [Math.min(Math.max(Math.round(4 * (start + way / 40)) / 4, -2), 2)] });
   });
   const lookAt = camera(drawing);
-  const result = output("result");
-  const view = tag("div", { class: "rnn-walk-view" }, drawing, tag("p", { class: "rnn-walk-result" }, result), stage.root, tag("div", { class: "rnn-buttons" }, back, next, zoom.root));
-  const yours = group("Now change the step", x.root, unit.root);
-  const layout = tag("div", { class: "rnn-columns rnn-walk-layout" }, view, tag("div", {}, tale.root, yours));
+  const show = (state, numbers, words) => {
+    drawing.setAttribute("aria-label", words);
+    drawing.replaceChildren(...picture(state, numbers));
+    lookAt(sight(state.zoom, numbers.inside.part));
+  };
+  return { root: drawing, show };
+}
+
+function controls(change, read, go) {
+  const stage = sliderField({ label: "Stage", name: "control_at", min: 1, max: PARTS.length, step: 1, digits: 0, change: go });
+  const back = button("Back", () => go(read().at - 1));
+  const next = button("Next", () => go(read().at + 1));
+  const zoom = selectField({ label: "Zoom", choices: [["network", "network"], ["cell", "cell"], ["product", "inside"]], change: (value) => change({ zoom: value }) });
+  const unit = selectField({ label: "Unit looked into", choices: [["1", UNITS[0]], ["2", UNITS[1]]], change: (value) => change({ unit: Number(value) }) });
+  const x = sliderField({ label: "Input x", name: "control_x", min: -2, max: 2, step: 0.25, change: (value) => change({ x: [value] }) });
+  zoom.root.classList.add("rnn-walk-zoom");
   const show = (state) => {
-    const numbers = compute(state);
     stage.show(state.at);
     zoom.show(state.zoom);
     unit.show(String(state.unit));
     x.show(state.x[0]);
     back.disabled = state.at === 1;
     next.disabled = state.at === PARTS.length;
+  };
+  const along = [stage.root, tag("div", { class: "rnn-buttons" }, back, next, zoom.root)];
+  return { along, step: group("Now change the step", x.root, unit.root), show };
+}
+
+function build(change, read) {
+  const tale = paragraphs();
+  const reach = (at) => read().at !== at && change({ at, zoom: distance(at) });
+  /** A move by a control also brings its text in sight, which a move by scrolling has done. */
+  const go = (at) => {
+    reach(at);
+    if (getComputedStyle(view).position !== "sticky") return; // the window is too low for both
+    const { top, bottom } = tale.items[at - 1].getBoundingClientRect();
+    const above = isBelow(tale.root, view) ? view.getBoundingClientRect().bottom : 0;
+    if (top < above || bottom > innerHeight) tale.items[at - 1].scrollIntoView({ block: "start", behavior: "instant" });
+  };
+  const drawing = board(change, read, go);
+  const fields = controls(change, read, go);
+  const result = output("result");
+  const view = tag("div", { class: "rnn-walk-view" }, drawing.root, tag("p", { class: "rnn-walk-result" }, result), ...fields.along);
+  const layout = tag("div", { class: "rnn-columns rnn-walk-layout" }, view, tag("div", {}, tale.root, fields.step));
+  const show = (state) => {
+    const numbers = compute(state);
+    const words = inWords(state, numbers);
+    fields.show(state);
     tale.show(state, numbers.step);
     showText(result, resultOf(state, numbers), numbers.inside.value);
-    const words = inWords(state, numbers);
-    drawing.setAttribute("aria-label", words);
-    drawing.replaceChildren(...picture(state, numbers));
-    lookAt(sight(state.zoom, numbers.inside.part));
+    drawing.show(state, numbers, words);
     return words;
   };
   followScroll(layout, tale.items, view, (k) => reach(k + 1));
