@@ -349,7 +349,7 @@ function taskField(change) {
   const [off, said] = [output("off"), tag("span", {})];
   const result = tag("p", { class: "rnn-gate-task" }, said, " Largest distance: ", off, ".");
   const show = ({ task }, marks) => {
-    const far = marks.length ? Math.max(...marks.map((mark) => mark.off)) : NaN;
+    const far = Math.max(0, ...marks.map(({ off: distance }) => distance));
     choice.show(task);
     said.textContent = progress(marks);
     showText(off, marks.length ? fixed(far, 2) : "–", far);

@@ -213,7 +213,7 @@ const centre = (part) => [...SCENE.signs, ...SCENE.blocks].find(([name]) => name
 function card(inside, unit) {
   const [x, y] = centre(inside.part);
   return svg("g", { class: "rnn-inside", transform: `translate(${x - 200 * CARD} ${y - 160 * CARD}) scale(${CARD})` },
-    svg("rect", { class: "rnn-paper", x: -20, y: -20, width: 440, height: 360 }),
+    svg("rect", { class: "rnn-ground rnn-paper", x: -20, y: -20, width: 440, height: 360 }),
     word(`${NAMES[inside.part]}, ${UNITS[unit - 1]}`, 200, 26, "rnn-letter"),
     ...(inside.pairs ? gateCard(inside) : productCard(inside)));
 }
@@ -282,7 +282,7 @@ function paragraphs() {
     filled.push({ place, name, sort, which: Number(which) });
     return place;
   };
-  const vector = (part, name) => ["(", placeFor(part, `${name}1`), ", ", placeFor(part, `${name}2`), ")"];
+  const vector = (part, name) => [tag("span", { class: "rnn-vector" }, "(", placeFor(part, `${name}1`), ", ", placeFor(part, `${name}2`), ")")];
   const pieces = (part, text) => text.split(/[{}]/).flatMap((piece, k) => {
     if (k % 2 === 0) return [piece];
     if (piece === "x") return [placeFor(part, "x1")];
@@ -355,11 +355,13 @@ const STYLE = `
 .rnn-walk-view .rnn-buttons { margin: .3rem 0 .6rem; }
 .rnn-walk-zoom { flex-direction: row !important; align-items: center; margin-left: auto; }
 .rnn-walk-result { min-height: 1.5em; font-weight: 600; }
+.rnn-tale output { unicode-bidi: normal; } /* else a full stop may begin the next line */
+.rnn-vector { white-space: nowrap; }
 .rnn-tale { margin: 0; padding: 0; list-style: none; }
 .rnn-tale li { margin: 0; padding: .4rem 0 1.6rem .8rem; border-left: 3px solid var(--rnn-line); color: var(--rnn-muted); scroll-margin-top: var(--rnn-reading, 30vh); }
 .rnn-tale li[aria-current] { border-color: var(--rnn-accent); color: var(--rnn-text); }
 .rnn-walk-layout { grid-template-columns: minmax(0, 1fr) !important; }
-.rnn-walk-view { position: sticky; top: var(--pst-header-article-height, 0px); z-index: 1; align-self: start; background: var(--rnn-surface); }
+.rnn-walk-view { position: sticky; top: var(--pst-header-article-height, 0px); z-index: 1; align-self: start; padding-top: 1rem; background: var(--rnn-surface); }
 @container (min-width: 34rem) {
   .rnn-walk-layout { grid-template-columns: minmax(0, 1.35fr) minmax(0, 1fr) !important; }
   .rnn-tale li { padding-bottom: 2.4rem; }
@@ -378,7 +380,8 @@ function inWords({ at, zoom, unit }, { step, inside }) {
 function resultOf({ at, zoom, unit }, { step, inside }) {
   if (zoom === "product") return `${NAMES[inside.part]}, ${UNITS[unit - 1]}: ${brief(inside.value)}`;
   const name = { network: "x", inputs: "c_prev", product: "kept" }[PARTS[at - 1]] ?? PARTS[at - 1];
-  return `${zoom === "network" ? "network: " : ""}${NAMES[name]}, ${name === "x" ? brief(step.x[0]) : `${UNITS[unit - 1]}: ${brief(step[name][unit - 1])}`}`;
+  const said = name === "x" ? `input x: ${brief(step.x[0])}` : `${NAMES[name]}, ${UNITS[unit - 1]}: ${brief(step[name][unit - 1])}`;
+  return `${zoom === "network" ? "network: " : ""}${said}`;
 }
 
 const distance = (at) => (at === 1 ? "network" : at === PARTS.length ? "product" : "cell");
@@ -427,9 +430,16 @@ function controls(change, read, go) {
 function build(change, read) {
   const tale = paragraphs();
   const reach = (at) => read().at !== at && change({ at, zoom: distance(at) });
+  const height = () => Math.round(tale.root.getBoundingClientRect().top);
+  let resting; // where the text lay after the last move by a control: until it lies elsewhere nobody has scrolled
+  const scrolledTo = (at) => height() !== resting && reach(at);
   /** A move by a control also brings its text in sight, which a move by scrolling has done. */
   const go = (at) => {
     reach(at);
+    bringInSight(at);
+    resting = height();
+  };
+  const bringInSight = (at) => {
     if (getComputedStyle(view).position !== "sticky") return; // the window is too low for both
     const { top, bottom } = tale.items[at - 1].getBoundingClientRect();
     const above = isBelow(tale.root, view) ? view.getBoundingClientRect().bottom : 0;
@@ -449,7 +459,7 @@ function build(change, read) {
     drawing.show(state, numbers, words);
     return words;
   };
-  followScroll(layout, tale.items, view, (k) => reach(k + 1));
+  followScroll(layout, tale.items, view, (k) => scrolledTo(k + 1));
   return { nodes: [layout], show };
 }
 
