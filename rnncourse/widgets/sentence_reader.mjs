@@ -502,6 +502,7 @@ function dependsTable(size) {
   /** Draws the table if it is in sight, and returns what is said of it. */
   const show = (reading, inSight) => {
     root.hidden = !inSight;
+    reachable(frame, inSight);
     const { words, count, held } = reading;
     if (!inSight || !count) {
       cells.forEach((cell) => writeNumber(cell, "–", 0));
@@ -522,6 +523,12 @@ function dependsTable(size) {
     return ` It depends most on word ${name}.`;
   };
   return { root, show };
+}
+
+/** Only a frame that is in sight can be reached by keys, to scroll it. */
+function reachable(frame, inSight) {
+  if (inSight) frame.setAttribute("tabindex", "0");
+  else frame.removeAttribute("tabindex");
 }
 
 /** Keep a row in sight inside its scrolling frame; the page itself stays where it is. */
@@ -610,6 +617,7 @@ function build(change, read) {
     steps.show(reading);
     views.show(state.view);
     moving.hidden = state.view !== "moves";
+    reachable(table.root, !moving.hidden);
     if (!moving.hidden) table.show(reading);
     changes.show(reading);
     const rests = depends.show(reading, moving.hidden);
