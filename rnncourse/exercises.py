@@ -199,8 +199,9 @@ def _read(exercise: Exercise, names: Names) -> Any:
     yours = names["yours"]  # words become a tuple, numbers an array, code stays as it is
     try:
         if exercise.kind in ("choice", "word"):
-            words = tuple(str(word) if isinstance(word, str) else float(word) for word in yours)
-            if isinstance(yours, str) or len(words) != len(exercise.answer):
+            given = (yours,) if isinstance(yours, str) else yours  # one word needs no list
+            words = tuple(str(word) if isinstance(word, str) else float(word) for word in given)
+            if len(words) != len(exercise.answer):
                 raise Unreadable
             return words
         if exercise.kind == "code" and not exercise.read:

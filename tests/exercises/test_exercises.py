@@ -106,6 +106,13 @@ def test_feedback_is_a_sentence_and_an_answer_may_be_an_array_or_a_tensor() -> N
     assert "type Tensor" in check("rows-behind-bar", torch.ones(2, requires_grad=True)).message
 
 
+def test_one_word_needs_no_list_and_several_do() -> None:
+    assert check("no-gate-order", "most").passed
+    assert check("no-gate-order", ["most"]).passed
+    assert "all 500" in check("no-gate-order", "half").message
+    assert "three names in a tuple" in check("table-order", "full").message
+
+
 def test_an_unknown_name_is_told_its_neighbours() -> None:
     with pytest.raises(ValueError, match="'hold-100'"):
         check("hold-10", 1)
