@@ -409,8 +409,9 @@ function board(change, read, go) {
 
 function controls(change, read, go) {
   const stage = sliderField({ label: "Stage", name: "control_at", min: 1, max: PARTS.length, step: 1, digits: 0, change: go });
-  const back = button("Back", () => go(read().at - 1));
-  const next = button("Next", () => go(read().at + 1));
+  // Never disabled: scrolling would take a stop from under the reader who goes by keys.
+  const back = button("Back", () => go(read().at - 1 || PARTS.length));
+  const next = button("Next", () => go((read().at % PARTS.length) + 1));
   const zoom = selectField({ label: "Zoom", choices: [["network", "network"], ["cell", "cell"], ["product", "inside"]], change: (value) => change({ zoom: value }) });
   const unit = selectField({ label: "Unit looked into", choices: [["1", UNITS[0]], ["2", UNITS[1]]], change: (value) => change({ unit: Number(value) }) });
   const x = sliderField({ label: "Input x", name: "control_x", min: -2, max: 2, step: 0.25, change: (value) => change({ x: [value] }) });
@@ -420,8 +421,8 @@ function controls(change, read, go) {
     zoom.show(state.zoom);
     unit.show(String(state.unit));
     x.show(state.x[0]);
-    back.disabled = state.at === 1;
-    next.disabled = state.at === PARTS.length;
+    back.textContent = state.at === 1 ? "To the end" : "Back";
+    next.textContent = state.at === PARTS.length ? "Start again" : "Next";
   };
   const along = [stage.root, tag("div", { class: "rnn-buttons" }, back, next, zoom.root)];
   return { along, step: group("Now change the step", x.root, unit.root), show };
