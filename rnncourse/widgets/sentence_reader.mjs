@@ -481,7 +481,7 @@ function dependsRow(size) {
 /** One row per word: how much the answer depends on it, and which units of either direction still hold what they read there. */
 function dependsTable(size) {
   const head = (text, kind = "") => tag("th", { scope: "col", class: kind }, text);
-  const heads = [tag("th", { scope: "col" }, "word"), tag("th", { scope: "colgroup", colspan: 2, class: "rnn-depends" }, "answer depends on it"), head("← held by", "rnn-backward rnn-held"), head("→ held by", "rnn-forward rnn-held")];
+  const heads = [tag("th", { scope: "col" }, "word"), tag("th", { scope: "colgroup", colspan: 2, class: "rnn-depends" }, "depends on it"), head("← held by", "rnn-backward rnn-held"), head("→ held by", "rnn-forward rnn-held")];
   const widths = ["26%", "12%", "22%", "20%", "20%"].map((width) => tag("col", { style: `width: ${width}` }));
   const body = tag("tbody");
   const caption = tag("caption", { class: "rnn-unseen" }, "Each word read, how much the answer depends on it, and how many units of either direction hold it");

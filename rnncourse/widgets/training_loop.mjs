@@ -234,7 +234,7 @@ const STYLE = `
 .rnn-train-said[data-alarm] { border-color: var(--rnn-alarm); }
 .rnn-train-weights { table-layout: fixed; margin-bottom: .9rem; }
 .rnn-train-weights :is(th, td) { padding: .2rem .1rem; }
-.rnn-train-weights th:first-child { width: 3.4em; }
+.rnn-train-weights th:first-child { width: 3.7em; font-size: .9em; white-space: nowrap; }
 .rnn-train-weights td output { font-size: .88em; }
 .rnn-train-bar { display: flex; height: .3rem; justify-content: flex-end; }
 .rnn-train-bar span { background: var(--rnn-accent); } .rnn-train-bar .rnn-minus { background: var(--rnn-warm); }
@@ -359,7 +359,7 @@ function build(change, read) {
     if (busy()) ask();
   };
   const title = (text) => tag("p", { class: "rnn-train-title" }, text);
-  const figures = tag("div", { class: "rnn-columns" }, tag("div", {}, title("Loss; dashed: the training before"), pictures[0]), tag("div", {}, title("Gradient dL/dh by time step; dashed: before training"), pictures[1]));
+  const figures = tag("div", { class: "rnn-columns" }, tag("div", {}, title("Loss; dashed: the training before"), pictures[0]), tag("div", {}, title("Gradient by time step; dashed: untrained"), pictures[1]));
   const ask = frames(figures, more);
 
   const show = (state) => {

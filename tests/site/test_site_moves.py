@@ -162,7 +162,7 @@ STORIES: dict[str, list[tuple[tuple[str | dict[str, Any], ...], Wanted]]] = {
         (({"Words read": 1},), {"last_word": 1, "all": "after 1 of 4 words"}),
         ((said("I am not sad but"),), {"last_word": 5}),
         # What the answer depends on: one word is the whole of it, and all units hold the last word of a direction.
-        (({"Show": "depends"},), {"all": "answer depends on it", "status": "It depends most on word"}),
+        (({"Show": "depends"},), {"all": "depends most on", "status": "It depends most on word"}),
         ((said("happy"),), {"depends_on": 1, "held_forward": 32, "held_backward": 32}),
         ((said("I am not sad but happy"),), lambda _, was, now: 0 < now["depends_on"] < 1),
         (({"Words read": 2},), lambda _, was, now: now["words"]["depends_on"] != was["words"]["depends_on"]),
