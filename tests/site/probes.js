@@ -150,7 +150,7 @@ const runAxe = async (only) => {
 const cut = (onPaper) => [...document.querySelectorAll("main *")].filter((box) => {
   if (box.closest("math *, svg *, .rnn-unseen, .visually-hidden")) return false;
   if (box.matches("math[display=block]") && box.scrollWidth > box.clientWidth + 1) return true;
-  if (box.matches(".cell_input pre, .figure-frame") && innerWidth <= 600 && box.scrollWidth > box.clientWidth + 1) return true;
+  if (box.matches(".cell_input pre, .figure-frame") && innerWidth <= 650 && box.scrollWidth > box.clientWidth + 1) return true;
   if (box.getBoundingClientRect().right <= innerWidth + 1) return false;
   if (!box.checkVisibility({ visibilityProperty: true })) return false;
   for (let frame = onPaper ? null : box.parentElement; frame; frame = frame.parentElement) {
