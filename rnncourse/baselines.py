@@ -50,43 +50,6 @@ class Persistence:
 
 
 @dataclass(frozen=True)
-class SeasonalNaive:
-    """The value ``season`` steps before the target, such as the same minute yesterday.
-
-    It looks further back than the window where it has to. Where that row is missing or lies before the series,
-    an earlier season stands in, and where there is none, the last value does.
-    """
-
-    season: int
-
-    def __post_init__(self) -> None:
-        if self.season < 1:
-            raise ValueError(f"season must be at least 1 step, got {self.season}.")
-
-    @property
-    def name(self) -> str:
-        """What to call it in a table."""
-        return f"seasonal naive ({self.season})"
-
-    def fit(self, train: Windows) -> Fitted:
-        """Learn nothing."""
-        return Fitted(self.name, 0, self._predict)
-
-    def _predict(self, windows: Windows) -> Floats:
-        values = windows.series.values[:, windows.target]
-        # Whole seasons, as many as it takes to reach back to what is known when the forecast is made.
-        rows = windows.target_rows - self.season * -(-windows.horizon // self.season)
-        prediction = np.full((len(windows), len(windows.target)), np.nan)
-        open_ = np.isnan(prediction)
-        while (open_.any(axis=1) & (rows >= 0)).any():
-            seen = np.where(rows[:, None] >= 0, values[np.maximum(rows, 0)], np.nan)
-            prediction = np.where(open_, seen, prediction)
-            open_ = np.isnan(prediction)
-            rows = rows - self.season
-        return np.where(open_, _last(windows), prediction)
-
-
-@dataclass(frozen=True)
 class LinearAutoregression:
     """A linear function of the last ``lags`` rows, fitted by least squares, with an intercept; 0: the whole window."""
 
@@ -142,7 +105,7 @@ class HarmonicRegression:
         return np.hstack((_lagged(windows, self.lags), np.sin(angles), np.cos(angles)))
 
 
-Baseline: TypeAlias = Mean | Persistence | SeasonalNaive | LinearAutoregression | HarmonicRegression
+Baseline: TypeAlias = Mean | Persistence | LinearAutoregression | HarmonicRegression
 
 
 def _some(train: Windows) -> Windows:

@@ -33,27 +33,6 @@ def rmse(prediction: ArrayLike, target: ArrayLike) -> float:
     return float(np.sqrt(mse(prediction, target)))
 
 
-def naive_mae(train: ArrayLike, *, season: int = 1) -> float:
-    """Mean absolute error of "as it was ``season`` steps ago" on the training series: the denominator of MASE.
-
-    Pairs of the series ``(time,)`` with a NaN do not count.
-
-    Source: Hyndman & Koehler (2006), Another look at measures of forecast accuracy, eq. for scaled errors.
-    """
-    values = np.asarray(train, dtype=np.float64)
-    if season < 1:
-        raise ValueError(f"season must be at least 1 step, got {season}.")
-    if values.ndim != 1 or len(values) <= season:
-        raise ValueError(f"train must be one series of more than {season} values, got shape {values.shape}.")
-    steps = np.abs(values[season:] - values[:-season])
-    steps = steps[np.isfinite(steps)]
-    if not len(steps):
-        raise ValueError(f"train holds no two values {season} steps apart: all such pairs are missing.")
-    if not (scale := float(steps.mean())):
-        raise ValueError(f"train never changes over {season} steps: there is no scale to divide by.")
-    return scale
-
-
 def skill(prediction: ArrayLike, target: ArrayLike, *, reference: ArrayLike) -> float:
     """Skill against another forecast, ``1 - RMSE / RMSE(reference)``: 1 is perfect, 0 as good as the reference."""
     if not (base := rmse(reference, target)):

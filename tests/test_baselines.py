@@ -7,15 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnncourse.baselines import Baseline, HarmonicRegression, LinearAutoregression, Mean, Persistence, SeasonalNaive
+from rnncourse.baselines import Baseline, HarmonicRegression, LinearAutoregression, Mean, Persistence
 from rnncourse.data import Series, Windows, make_windows
-from rnncourse.statistics import mae, rmse
+from rnncourse.statistics import rmse
 from tests.closeness import assert_close_ulp
 
 ALL: tuple[Baseline, ...] = (
     Mean(),
     Persistence(),
-    SeasonalNaive(5),
     LinearAutoregression(3),
     LinearAutoregression(),
     HarmonicRegression(7.5, 2),
@@ -70,20 +69,6 @@ def test_mean_and_persistence_by_hand() -> None:
     assert (Mean().fit(data).parameters, Persistence().fit(data).parameters) == (1, 0)
 
 
-def test_seasonal_naive_is_exact_on_a_season_and_knows_what_to_do_without_one() -> None:
-    season = np.tile([1.0, 5.0, 2.0, 8.0, 3.0], 6)
-    data = windows(season, window=2, horizon=7)  # further ahead than a season: it looks two seasons back
-    assert mae(SeasonalNaive(5).fit(data).predict(data)[4:], data.targets[4:]) == 0
-    holes = np.tile([1.0, 5.0, 2.0, 8.0, 3.0], 6)
-    holes[11] = np.nan
-    data = windows(holes, window=2)
-    predicted = SeasonalNaive(5).fit(data).predict(data)[:, 0]
-    by_target = dict(zip(data.target_rows.tolist(), predicted.tolist(), strict=True))
-    assert by_target[16] == 5.0  # row 11 is missing; row 6 stands in
-    assert by_target[2] == 5.0  # no season before the series: the last value
-    assert by_target[22] == 2.0
-
-
 def test_autoregression_finds_the_rule_that_made_the_series() -> None:
     values = [1.0, 0.5]
     for _ in range(200):
@@ -112,7 +97,6 @@ def test_harmonics_find_the_season_and_keep_its_phase() -> None:
 @pytest.mark.parametrize(
     ("make", "named"),
     [
-        (lambda: SeasonalNaive(0), "season"),
         (lambda: LinearAutoregression(-1), "lags"),
         *((lambda p=p: HarmonicRegression(p), "period") for p in (1.0, float("nan"))),
         (lambda: HarmonicRegression(7.0, 0), "harmonics"),

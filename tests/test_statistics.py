@@ -16,7 +16,6 @@ from rnncourse.statistics import (
     holm,
     mae,
     mse,
-    naive_mae,
     rmse,
     sign_flip_test,
     skill,
@@ -36,12 +35,6 @@ def test_errors_by_hand() -> None:
     assert (mse(prediction, target), mae(prediction, target)) == (20 / 3, 2.0)
     assert_close_ulp([rmse(prediction, target)], [(20 / 3) ** 0.5], 1)
     assert skill([1.0, 1.0], [0.0, 0.0], reference=[2.0, 2.0]) == 0.5
-
-
-def test_the_scale_is_that_of_training() -> None:
-    train = np.array([0.0, 2.0, np.nan, 2.0, 6.0, 9.0])
-    assert naive_mae(train) == 3.0  # of 2, 4 and 3; the two pairs with a hole do not count
-    assert naive_mae(train, season=2) == 3.5  # of 0 and 7
 
 
 # --- intervals
@@ -174,8 +167,6 @@ SEEDED: Any = (bootstrap_over_seeds, t_over_seeds, sign_flip_test)
     [
         *((lambda f=f: f(np.zeros(3), np.zeros((3, 1))), "prediction and target") for f in (mse, mae, rmse)),
         *((lambda p=p: mae(p, np.ones(len(p))), "prediction and target") for p in ([], [1.0, np.nan])),
-        *((lambda t=t: naive_mae(t), "train") for t in ([1.0], np.zeros((3, 1)), [2.0, 2.0], [1.0, np.nan, 2.0])),
-        (lambda: naive_mae([1.0, 2.0], season=0), "season must"),
         (lambda: skill([1.0], [1.0], reference=[1.0]), "reference makes"),
         (lambda: skill_over_blocks([1.0, 2.0], [0.0, 0.0], block=1), "reference makes"),
         *((lambda b=b: bootstrap_over_blocks([1, 2], [1, 2], block=b), "block must") for b in (0, 3)),

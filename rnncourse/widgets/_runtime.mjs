@@ -206,22 +206,18 @@ function output(name) {
   return tag("output", { "data-name": name, "aria-live": "off" });
 }
 
+/** Texts, numbers and styles are written where they change: the page then has little to draw again at a keystroke. */
 function showText(node, text, value) {
-  node.value = text;
-  node.dataset.value = value;
+  if (node.value !== text) node.value = text;
+  if (node.dataset.value !== String(value)) node.dataset.value = value;
 }
 
 function group(legend, ...fields) {
   return tag("fieldset", {}, tag("legend", {}, legend), ...fields);
 }
 
-/** Texts, numbers and styles are written where they change: the page then has little to draw again at a keystroke. */
 function writeText(node, text) {
   if (node.textContent !== text) node.textContent = text;
-}
-
-function writeNumber(node, text, value) {
-  if (node.value !== text || node.dataset.value !== String(value)) showText(node, text, value);
 }
 
 function writeStyle(node, name, value) {

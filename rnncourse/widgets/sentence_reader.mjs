@@ -375,11 +375,11 @@ function verdict(classes) {
   const show = (reading) => {
     const belief = reading.beliefs.at(-1);
     const best = belief ? bestOf(belief) : -1;
-    writeNumber(answer, belief ? `${classes[best]}, ${percent(belief[best])}` : "–", belief ? belief[best] : "");
+    showText(answer, belief ? `${classes[best]}, ${percent(belief[best])}` : "–", belief ? belief[best] : "");
     answer.dataset.class = belief ? classes[best] : "";
     writeText(where, stand(reading));
     rows.forEach(({ number, bar, name }, k) => {
-      writeNumber(number, belief ? percent(belief[k]) : "–", belief ? belief[k] : "");
+      showText(number, belief ? percent(belief[k]) : "–", belief ? belief[k] : "");
       writeStyle(bar, "width", `${belief ? (100 * belief[k]).toFixed(1) : 0}%`);
       for (const node of [name, number]) node.classList.toggle("rnn-best", k === best);
     });
@@ -505,7 +505,7 @@ function dependsTable(size) {
     reachable(frame, inSight);
     const { words, count, held } = reading;
     if (!inSight || !count) {
-      cells.forEach((cell) => writeNumber(cell, "–", 0));
+      cells.forEach((cell) => showText(cell, "–", 0));
       if (inSight) body.replaceChildren();
       return "";
     }
@@ -517,9 +517,9 @@ function dependsTable(size) {
     if (body.childElementCount !== words.length) body.replaceChildren(...rows.slice(0, words.length).map((each) => each.root));
     follow(frame, rows[count - 1].root);
     const name = `${words[top]} (${top + 1}), ${percent(parts[top], 0)}`;
-    writeNumber(cells[0], name, parts[top]);
-    writeNumber(cells[1], listed(held.backward[top]), holding(held.backward[top]).length);
-    writeNumber(cells[2], listed(held.forward[top]), holding(held.forward[top]).length);
+    showText(cells[0], name, parts[top]);
+    showText(cells[1], listed(held.backward[top]), holding(held.backward[top]).length);
+    showText(cells[2], listed(held.forward[top]), holding(held.forward[top]).length);
     return ` It depends most on word ${name}.`;
   };
   return { root, show };
@@ -546,9 +546,9 @@ function changesTable() {
   const rows = [row("last word read", "", word), row("← backward state moved by", "rnn-backward", backward), row("→ forward state moved by", "rnn-forward", forward)];
   const root = tag("table", { class: "rnn-read-steps" }, tag("tbody", {}, ...rows));
   const show = ({ words, count, forward: there, backward: back }) => {
-    writeNumber(word, count ? `${words[count - 1]} (${count})` : "–", count);
-    writeNumber(forward, count ? fixed(there[count - 1], 4) : "–", count ? there[count - 1] : "");
-    writeNumber(backward, count ? fixed(back[count - 1], 4) : "–", count ? back[count - 1] : "");
+    showText(word, count ? `${words[count - 1]} (${count})` : "–", count);
+    showText(forward, count ? fixed(there[count - 1], 4) : "–", count ? there[count - 1] : "");
+    showText(backward, count ? fixed(back[count - 1], 4) : "–", count ? back[count - 1] : "");
   };
   return { root, show };
 }

@@ -253,9 +253,9 @@ function readingsTable() {
   const rows = READINGS.map(([name, text, kind]) => tag("tr", {}, tag("th", { scope: "row", class: kind }, text), tag("td", {}, cells[name])));
   const show = (run) => {
     const [ratio, step, right] = [ratioOf(run), Math.hypot(...run.step), Math.round(BATCH * run.right)];
-    writeNumber(cells.updates, String(run.done), run.done);
-    writeNumber(cells.right, String(right), right);
-    for (const [name, value] of Object.entries({ loss: run.loss, ratio, step })) writeNumber(cells[name], scientific(value), value);
+    showText(cells.updates, String(run.done), run.done);
+    showText(cells.right, String(right), right);
+    for (const [name, value] of Object.entries({ loss: run.loss, ratio, step })) showText(cells[name], scientific(value), value);
   };
   return { root: tag("table", {}, tag("tbody", {}, ...rows)), show };
 }
@@ -284,7 +284,7 @@ function weightsTable() {
     const largest = Math.max(...weights.map(Math.abs), 1e-9);
     weights.forEach((weight, k) => {
       const { number, bar } = cells[k];
-      writeNumber(number, Math.abs(weight) < 100 ? fixed(weight, 2) : scientific(weight, 2), weight);
+      showText(number, Math.abs(weight) < 100 ? fixed(weight, 2) : scientific(weight, 2), weight);
       writeStyle(bar, "width", `${((100 * Math.abs(weight)) / largest).toFixed(1)}%`);
       bar.classList.toggle("rnn-minus", weight < 0);
     });
