@@ -4,7 +4,7 @@
 ``emotion`` sets networks against counts of words, with and without the order of the words. Everything is chosen on the
 validation part; the test part is scored after every epoch too, to measure what choosing on it would have gained.
 ``emotion-padding`` trains the coursework's network as Keras would, on a quarter of the messages: padded on either side
-and packed, with and without dropout, to the plateau, and by the recipe of the small networks at their rates.
+and packed, with and without dropout, four times as long, and by the recipe of the small networks at their rates.
 ``sentence-reader`` is a classifier of generated sentences, small enough to read in the page, its weights on record in
 one byte each.
 """
@@ -28,7 +28,6 @@ from torch.nn.functional import cross_entropy
 
 from book.experiments.final_states import final_states
 from book.experiments.text_training import (
-    Course,
     Floats,
     Labels,
     Recipe,
@@ -553,7 +552,7 @@ Layouts = Literal["left", "right", "packed"]
 How = Literal["report", "cycle"]
 
 QUARTER = 4_000  # messages to learn from, drawn once
-REPORTED_EPOCHS, PATIENCE, MOST_EPOCHS = 5, 3, 16
+BLIND_EPOCHS = 20  # four times as many as the report's
 RATES = (1e-3, 3e-3)
 
 
@@ -564,8 +563,8 @@ class PaddingConfig:
     Attributes:
         model: ``report``, or a network of the study ``emotion``: ``small``, ``one-way`` or ``bag``.
         layout: where the padding stands, up to the longest message of a batch; ``packed`` for none.
-        how: ``report`` is Adam at a constant rate in batches drawn blindly, to the plateau of the validation loss;
-            ``cycle`` is the recipe of the small networks.
+        how: ``report`` is Keras's Adam at a constant rate in batches drawn blindly; ``cycle`` is the recipe of the
+            small networks.
         lr: the rate, or the highest one of the cycle.
         dropout: False leaves out both dropout layers of the report's network.
         seed: of the initial weights, the order of the batches and the dropout.
@@ -669,24 +668,26 @@ def run_padding(config: PaddingConfig, device: str) -> dict[str, Any]:
     """Train one network, choose its epoch on the validation part, and score it on the test part.
 
     Returns:
-        What `run` returns of a network; ``epochs`` is the number that were run. Of the report's network also
-        ``spread``, the standard deviation of the states over the test texts, its mean over the units of the forward
-        and of the backward direction, and ``spread_padded`` with every text padded to 79 tokens.
+        What `run` returns of a network. Of the report's network also ``spread``, the standard deviation of the states
+        over the test texts, its mean over the units of the forward and of the backward direction, and
+        ``spread_padded`` with every text padded to 79 tokens. By the report's recipe also loss and accuracy of each
+        epoch with the statistics `settled`: ``settled_validation_loss``, ``settled_test_accuracy`` and so on.
     """
-    parts = _quarter(config.source)
+    parts, blindly = _quarter(config.source), config.how == "report"
     set_seed(config.seed)
-    net = _padding_network(config, parts)
-
-    def logits(part: _Part) -> Floats:
-        if config.layout == "packed":
-            return class_logits(net, part.encoded, device=device).astype(np.float64)
-        batches = TextBatches(part.encoded, part.labels, recipe.batch_size, config.layout)
-        return predict(net, batches, device=device).astype(np.float64)
-
-    recipe, blindly = replace(RECIPES["small"], lr=config.lr), config.how == "report"
+    net, recipe = _padding_network(config, parts), _padding_recipe(config)
     train = TextBatches(parts.train.encoded, parts.train.labels, recipe.batch_size, config.layout, bucket=not blindly)
-    learn = to_the_plateau if blindly else train_and_judge
-    course = learn(net, train, lambda: _judged(parts, logits), recipe, seed=config.seed, device=device)
+
+    def logits(part: _Part, of: nn.Module = net) -> Floats:
+        if config.layout == "packed":
+            return class_logits(of, part.encoded, device=device).astype(np.float64)
+        batches = TextBatches(part.encoded, part.labels, recipe.batch_size, config.layout)
+        return predict(of, batches, device=device).astype(np.float64)
+
+    def judge() -> dict[str, float]:
+        return _judged(parts, logits) | (_settled_scores(net, train, parts, logits) if blindly else {})
+
+    course = train_and_judge(net, train, judge, recipe, seed=config.seed, device=device)
     return {
         **_outcome(parts, lambda part: logits(part).argmax(axis=1)),
         **_confidence(logits(parts.validation), parts.validation.labels, logits(parts.test), parts.test.labels),
@@ -721,44 +722,43 @@ def _spreads(net: ReportNetwork, part: _Part, layout: Layout) -> dict[str, list[
     return spreads
 
 
-def to_the_plateau(
-    net: nn.Module,
-    train: TextBatches,
-    judge: Callable[[], Mapping[str, float]],
-    recipe: Recipe,
-    *,
-    seed: int,
-    device: str,
-) -> Course:
-    """Adam as Keras has it, until the validation loss has not fallen for some epochs, and for those of the report.
+@dataclass(frozen=True)
+class KerasAdam(Recipe):
+    """Adam as Keras has it: a constant rate, and another epsilon than torch's."""
 
-    Of the recipe only the rate counts. The epoch is chosen as by `train_and_judge`.
+    def optimiser(self, parameters: Iterable[nn.Parameter], steps: int) -> torch.optim.Optimizer:
+        """Adam for these parameters."""
+        return torch.optim.Adam(parameters, lr=self.lr, eps=1e-7, fused=True)
+
+
+def _padding_recipe(config: PaddingConfig) -> Recipe:
+    if config.how == "cycle":
+        return replace(RECIPES["small"], lr=config.lr)
+    epochs = BLIND_EPOCHS if config.source == "messages" else 2
+    return KerasAdam(epochs=epochs, batch_size=32, lr=config.lr, cycle=False, clip_norm=None)
+
+
+def _settled_scores(
+    net: nn.Module, train: TextBatches, parts: _Parts, logits: Callable[[_Part, nn.Module], Floats]
+) -> dict[str, float]:
+    twin = settled(net, train)
+    return {f"settled_{name}": value for name, value in _judged(parts, lambda part: logits(part, twin)).items()}
+
+
+@torch.no_grad()
+def settled(net: nn.Module, train: TextBatches) -> nn.Module:
+    """The same weights with the statistics that they have over all training batches, in place of moving averages.
+
+    Source: Wu & Johnson (2021), Rethinking "Batch" in BatchNorm, section 3.
     """
-    optimiser = torch.optim.Adam(net.parameters(), lr=recipe.lr, eps=1e-7, fused=True)
-    curves: defaultdict[str, list[float]] = defaultdict(list)
-    merits, kept = list[tuple[float, float]](), dict[str, Tensor]()
-    for epoch in range(1, MOST_EPOCHS + 1):
-        history = fit(
-            net,
-            train,
-            epochs=1,
-            loss=cross_entropy,
-            optimiser=lambda parameters: optimiser,
-            seed=1000 * seed + epoch,
-            device=device,
-            progress=False,
-        )
-        judged = judge()
-        for name, value in {"train_loss": history.train_loss[0], **judged}.items():
-            curves[name].append(value)
-        merits.append((judged["validation_accuracy"], -judged["validation_loss"]))
-        if merits[-1] == max(merits):
-            kept = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-        losses = curves["validation_loss"]
-        if epoch >= REPORTED_EPOCHS and epoch - 1 - int(np.argmin(losses)) >= PATIENCE:
-            break
-    net.load_state_dict(kept)
-    return Course(dict(curves), merits.index(max(merits)) + 1)
+    twin = copy.deepcopy(net).eval()
+    assert isinstance(twin.norm, nn.BatchNorm1d)
+    twin.norm.reset_running_stats()
+    twin.norm.momentum = None  # every batch counts alike
+    twin.norm.train()
+    for inputs, _ in train.batches(torch.Generator().manual_seed(0)):
+        twin(*inputs)
+    return twin.eval()
 
 
 TRAIN, VALIDATION, TEST = 8_000, 2_000, 4_000  # sentences
@@ -980,8 +980,8 @@ PADDED_STUDY = Study(
     data=_fingerprint,
     notes=f"Learned from {QUARTER:,} messages of the training part, drawn once; the other parts whole. Padded "
     "rows have the length of the longest message of the batch. The epoch is chosen by the accuracy on the validation "
-    f"part. The report's own recipe runs for {REPORTED_EPOCHS} epochs or "
-    f"more, until the validation loss has not fallen for {PATIENCE}.",
+    f"part. The report's own recipe runs for {BLIND_EPOCHS} epochs; after each the network is also scored with the "
+    "statistics of batch normalisation that its weights have over the whole training part.",
 )
 
 
