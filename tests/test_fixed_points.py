@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from rnncourse.fixed_points import FixedPoints, fixed_points
 from tests.layer_zoo import READABLE, SIZE, Build
+from tests.refusals import refusing
 from tests.test_gates import assert_remembered, remember
 
 pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.filterwarnings("ignore:.*deprecated.*")]
@@ -22,13 +23,20 @@ def scalar_rnn(weight: float, bias: float) -> nn.RNN:
     return rnn
 
 
-def wild(kind: Any, **options: int) -> nn.Module:
+def wild(kind: Any, **options: Any) -> nn.Module:
     """With weights so large that there are several points."""
     torch.manual_seed(1)
     rnn = kind(2, 4, **options).double()
     for weight in rnn.parameters():
         weight.detach().mul_(5)
     return rnn
+
+
+WILD = [
+    *(wild(kind, num_layers=layers) for kind in (nn.RNN, nn.GRU, nn.LSTM) for layers in (1, 2)),
+    wild(nn.LSTM, proj_size=3),
+    wild(nn.LSTM, bias=False),
+]
 
 
 def full_states(points: FixedPoints) -> np.ndarray:
@@ -66,20 +74,7 @@ def test_a_pair_of_latches_rests_in_nine_points() -> None:
     np.testing.assert_allclose(points.eigenvalues.numpy(), np.array(exact), atol=1e-9)
 
 
-@pytest.mark.parametrize(
-    "rnn",
-    [
-        wild(nn.RNN),
-        wild(nn.RNN, num_layers=2),
-        wild(nn.GRU),
-        wild(nn.GRU, num_layers=2),
-        wild(nn.LSTM),
-        wild(nn.LSTM, num_layers=2),
-        wild(nn.LSTM, proj_size=3),
-        wild(nn.LSTM, bias=False),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("rnn", WILD, ids=str)
 def test_every_point_is_one_of_an_independent_solver_and_none_of_its_is_missed(rnn: Any) -> None:
     x = torch.tensor([0.3, -0.5], dtype=torch.float64)
     points = fixed_points(rnn, x)
@@ -127,19 +122,12 @@ def test_the_weights_of_the_moment_are_read_and_nothing_changes(kind: Any, build
     torch.testing.assert_close(points.hidden, fixed_points(plain, x, starts=32).hidden, rtol=0, atol=1e-6)
 
 
-X = torch.zeros(2)
-BAD: dict[str, tuple[Any, Any, dict[str, int], type[Exception], str]] = {
-    "wrapped": (nn.Sequential(nn.GRU(2, 3)), X, {}, TypeError, r"rnn\[0\]"),
-    "a linear layer": (nn.Linear(2, 3), X, {}, TypeError, "rnn must be .*, got Linear"),
-    "both ways": (nn.GRU(2, 3, bidirectional=True), X, {}, ValueError, "rnn is bidirectional"),
-    "a list": (nn.GRU(2, 3), [0.0, 0.0], {}, TypeError, "x must be a tensor, got list"),
-    "a sequence": (nn.GRU(2, 3), torch.zeros(5, 1, 2), {}, ValueError, r"x has shape \(5, 1, 2\).*\(2,\)"),
-    "no starts": (nn.GRU(2, 3), X, {"starts": 0}, ValueError, "starts is 0"),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_named(case: str) -> None:
-    rnn, x, options, error, message = BAD[case]
-    with pytest.raises(error, match=message):
-        fixed_points(rnn, x, **options)
+X, GRU = torch.zeros(2), nn.GRU(2, 3)
+test_bad_input_is_named = refusing(
+    (lambda: fixed_points(nn.Sequential(GRU), X), TypeError, r"rnn\[0\]"),
+    (lambda: fixed_points(nn.Linear(2, 3), X), TypeError, "rnn must be .*, got Linear"),
+    (lambda: fixed_points(nn.GRU(2, 3, bidirectional=True), X), "rnn is bidirectional"),
+    (lambda: fixed_points(GRU, [0.0, 0.0]), TypeError, "x must be a tensor, got list"),
+    (lambda: fixed_points(GRU, torch.zeros(5, 1, 2)), r"x has shape \(5, 1, 2\).*\(2,\)"),
+    (lambda: fixed_points(GRU, X, starts=0), "starts is 0"),
+)

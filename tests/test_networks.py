@@ -25,6 +25,7 @@ from rnncourse.networks import (
 from rnncourse.text import PADDING, UNKNOWN, Encoded, TextBatches, pad
 from rnncourse.training import fit, predict, set_seed
 from tests.closeness import assert_close_ulp
+from tests.refusals import refusing
 
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 BLIND = ("packed", "max", "mean")  # reads that see no padding in any direction
@@ -64,6 +65,7 @@ def test_instruments_attach_to_the_recurrent_layers() -> None:
     net.rnn = ablate(net.rnn, "forget_only")  # type: ignore[arg-type, assignment]
     assert net(x).shape == full.shape
     assert not torch.allclose(net(x), full)
+    assert (trace_gates(net.rnn, x)["input"] == 1).all()  # type: ignore[arg-type]
     text, (ids, _) = classifier("lstm", embedding_dropout=0.5), pad(SENTENCES)
     assert trace_gates(text.rnn, text.vectors(ids))["forget"].shape == (1, 1, 5, 6, 4)  # type: ignore[arg-type]
 
@@ -262,25 +264,19 @@ def build(**options: Any) -> TextClassifier:
     return TextClassifier(**({"kind": "gru", "vocabulary_size": 9, "hidden_size": 4, "classes": 2} | options))
 
 
-@pytest.mark.parametrize(
-    ("call", "named"),
-    [
-        *((lambda f=f: f("transformer"), "kind is") for f in (Forecaster, power_network, weather_network)),
-        (lambda: Forecaster("lstm", read="first"), "read is"),  # type: ignore[arg-type]
-        *((lambda n=n, v=v: Forecaster("lstm", **{n: v}), f"{n} is") for n, v in BAD_SIZES),  # type: ignore[arg-type]
-        *((lambda n=n: build(**{n: 0}), f"{n} is 0") for n in ("vocabulary_size", "hidden_size", "embedding_dim")),
-        *((lambda v=v: Forecaster("lstm", dropout=v), "dropout is") for v in (1.0, float("nan"))),
-        *((lambda d=d: CausalConvolutions(2, 3, kernel_size=2, dilations=d), "dilations") for d in ((), (1, 0))),
-        (lambda: CausalConvolutions(2, 3, kernel_size=2, dilations=(1,))(torch.zeros(4, 5, 3)), "x has shape"),
-        *((lambda s=s: power_network("rnn")(torch.zeros(s)), "x has shape") for s in ((5, 1), (2, 5, 3), (2, 0, 1))),
-        (lambda: power_network("rnn")(torch.zeros(2, 5, 1, dtype=torch.long)), "x has dtype"),
-        *((lambda i=i: build()(i), "ids have shape") for i in (IDS[0], IDS.float(), IDS[:, :0])),
-        *((lambda i=i: build()(i), "ids go from") for i in (IDS + 7, -IDS)),
-        *((lambda n=n: build()(IDS, torch.tensor(n)), "lengths have shape") for n in ([2], [2.0, 1.0])),
-        *((lambda n=n: build(read="mean")(IDS, torch.tensor(n)), "lengths go from") for n in ([2, 0], [3, 1])),
-        (lambda: build()(IDS.flip(1), torch.tensor([2, 1])), "row 1 of ids begins with padding"),
-    ],
+test_what_does_not_fit_is_named = refusing(
+    *((lambda f=f: f("transformer"), "kind is") for f in (Forecaster, power_network, weather_network)),
+    (lambda: Forecaster("lstm", read="first"), "read is"),  # type: ignore[arg-type]
+    *((lambda n=n, v=v: Forecaster("lstm", **{n: v}), f"{n} is") for n, v in BAD_SIZES),  # type: ignore[arg-type]
+    *((lambda n=n: build(**{n: 0}), f"{n} is 0") for n in ("vocabulary_size", "hidden_size", "embedding_dim")),
+    *((lambda v=v: Forecaster("lstm", dropout=v), "dropout is") for v in (1.0, float("nan"))),
+    *((lambda d=d: CausalConvolutions(2, 3, kernel_size=2, dilations=d), "dilations") for d in ((), (1, 0))),
+    (lambda: CausalConvolutions(2, 3, kernel_size=2, dilations=(1,))(torch.zeros(4, 5, 3)), "x has shape"),
+    *((lambda s=s: power_network("rnn")(torch.zeros(s)), "x has shape") for s in ((5, 1), (2, 5, 3), (2, 0, 1))),
+    (lambda: power_network("rnn")(torch.zeros(2, 5, 1, dtype=torch.long)), "x has dtype"),
+    *((lambda i=i: build()(i), "ids have shape") for i in (IDS[0], IDS.float(), IDS[:, :0])),
+    *((lambda i=i: build()(i), "ids go from") for i in (IDS + 7, -IDS)),
+    *((lambda n=n: build()(IDS, torch.tensor(n)), "lengths have shape") for n in ([2], [2.0, 1.0])),
+    *((lambda n=n: build(read="mean")(IDS, torch.tensor(n)), "lengths go from") for n in ([2, 0], [3, 1])),
+    (lambda: build()(IDS.flip(1), torch.tensor([2, 1])), "row 1 of ids begins with padding"),
 )
-def test_what_does_not_fit_is_named(call: Any, named: str) -> None:
-    with pytest.raises(ValueError, match=named):
-        call()

@@ -11,6 +11,8 @@ from torch import nn
 
 from rnncourse.networks import CausalConvolutions
 from rnncourse.receptive_field import effective_width, input_influence, stacked_field
+from tests.refusals import refusing
+from tests.unfused import Lambda
 
 
 def convolutions(kernel: int, dilations: list[int]) -> CausalConvolutions:
@@ -45,21 +47,13 @@ def test_a_recurrent_layer_sees_everything(kind: Any) -> None:
     assert all(parameter.grad is None and parameter.requires_grad for parameter in layer.parameters())
 
 
-def test_the_influence_of_a_linear_map_is_its_norm() -> None:
-    class Sums(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = nn.Parameter(torch.tensor([3.0, 4.0]))
+def test_the_influence_of_a_linear_map_is_its_norm_and_what_is_read_can_be_chosen() -> None:
+    def sums(module: Any, x: torch.Tensor) -> torch.Tensor:
+        return torch.stack([(x[:, 0] * module.weight).sum(1), 2 * x[:, 2, 0]], dim=1)
 
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return torch.stack([(x[:, 0] * self.weight).sum(1), 2 * x[:, 2, 0]], dim=1)
-
-    assert input_influence(Sums(), torch.ones(4, 3, 2)).tolist() == pytest.approx([5.0, 0.0, 2.0])
-
-
-def test_what_is_read_can_be_chosen() -> None:
-    network = convolutions(3, [1])
-    influence = input_influence(network, torch.randn(2, 9, 2), read=lambda output: output[:, 4])
+    linear = Lambda(sums, weight=torch.tensor([3.0, 4.0]))
+    assert input_influence(linear, torch.ones(4, 3, 2)).tolist() == pytest.approx([5.0, 0.0, 2.0])
+    influence = input_influence(convolutions(3, [1]), torch.randn(2, 9, 2), read=lambda output: output[:, 4])
     assert torch.nonzero(influence).flatten().tolist() == [2, 3, 4]
 
 
@@ -72,17 +66,11 @@ def test_the_effective_width_counts_back_from_the_end() -> None:
     assert effective_width(torch.tensor([3.0, 5.0]), share=0.63) == 2
 
 
-@pytest.mark.parametrize(
-    ("call", "named"),
-    [
-        (lambda: stacked_field(0, [1]), "kernel_size and dilations"),
-        (lambda: stacked_field(2, [1, 0]), "kernel_size and dilations"),
-        (lambda: input_influence(nn.RNN(2, 3, batch_first=True), torch.zeros(3, 2)), r"x has shape \(3, 2\)"),
-        (lambda: input_influence(convolutions(2, [1]), torch.zeros(2, 5, 2), read=lambda y: y), "read gave shape"),
-        (lambda: effective_width(torch.ones(3), share=0.0), "share must"),
-        (lambda: effective_width(torch.zeros(3)), "influence must"),
-    ],
+test_what_does_not_fit_is_named = refusing(
+    (lambda: stacked_field(0, [1]), "kernel_size and dilations"),
+    (lambda: stacked_field(2, [1, 0]), "kernel_size and dilations"),
+    (lambda: input_influence(nn.RNN(2, 3, batch_first=True), torch.zeros(3, 2)), r"x has shape \(3, 2\)"),
+    (lambda: input_influence(convolutions(2, [1]), torch.zeros(2, 5, 2), read=lambda y: y), "read gave shape"),
+    (lambda: effective_width(torch.ones(3), share=0.0), "share must"),
+    (lambda: effective_width(torch.zeros(3)), "influence must"),
 )
-def test_what_does_not_fit_is_named(call: Any, named: str) -> None:
-    with pytest.raises(ValueError, match=named):
-        call()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from rnncourse.variants import ConvLSTM, SkipGRU, straight_through_step
 from tests.closeness import assert_close_ulp
+from tests.refusals import refusing
 
 sizes = st.integers(1, 4)
 few = settings(max_examples=30)
@@ -250,16 +251,10 @@ def test_an_input_or_a_state_that_does_not_fit_is_named(make: Any) -> None:
             layer(x, given_state)
 
 
-@pytest.mark.parametrize(
-    ("make", "error", "words"),
-    [
-        (lambda: ConvLSTM(1, 2, 4), ValueError, "kernel_size is 4"),
-        (lambda: ConvLSTM(0, 2, 3), ValueError, "in_channels is 0"),
-        (lambda: SkipGRU(1, 2.5), TypeError, "hidden_size is 2.5"),  # type: ignore[arg-type]
-        (lambda: SkipGRU(1, 2, True), TypeError, "num_layers is True"),
-        (lambda: SkipGRU(2, 3).run(torch.randn(5, 4, 2), probability=torch.ones(3)), ValueError, "probability has"),
-    ],
+test_what_makes_no_layer_is_named = refusing(
+    (lambda: ConvLSTM(1, 2, 4), "kernel_size is 4"),
+    (lambda: ConvLSTM(0, 2, 3), "in_channels is 0"),
+    (lambda: SkipGRU(1, 2.5), TypeError, "hidden_size is 2.5"),  # type: ignore[arg-type]
+    (lambda: SkipGRU(1, 2, True), TypeError, "num_layers is True"),
+    (lambda: SkipGRU(2, 3).run(torch.randn(5, 4, 2), probability=torch.ones(3)), "probability has"),
 )
-def test_what_makes_no_layer_is_named(make: Any, error: type[Exception], words: str) -> None:
-    with pytest.raises(error, match=words):
-        make()

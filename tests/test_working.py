@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
-
-import pytest
+from functools import partial
 
 from rnncourse import cells
 from rnncourse.working import rnn_working
-
-# HW5 Q3(b), the numbers given.
-GIVEN: dict[str, Any] = {
-    "x": [0.8, -0.5],
-    "h_prev": [-0.2, 0.4],
-    "W_xh": [[0.5, -0.2], [-1.0, 0.9]],
-    "W_hh": [[0.3, 0.1], [-0.4, 0.2]],
-    "b_h": [0.1, -0.1],
-}
+from tests.refusals import refusing
 
 
 def column(*entries: str) -> str:
@@ -44,37 +34,23 @@ def written(value: float, digits: int = 4) -> str:
     return re.findall(r"begin\{bmatrix\} (.*?) \\end", line.sides[1][1])[2]
 
 
-@pytest.mark.parametrize(
-    ("value", "digits", "text"),
-    [
-        (0.5, 4, "0.5"),
-        (-1.0, 4, "-1"),
-        (100.0, 4, "100"),
-        (0.52004, 4, "0.5200"),
-        (1 / 3, 2, "0.33"),
-        (0.125, 2, "0.12"),
-        (0.135, 2, "0.14"),
-        (0.145, 2, "0.14"),
-        (0.155, 2, "0.16"),
-        (-0.125, 2, "-0.12"),
-        (2.5, 1, "2.5"),
-        (0.0, 4, "0"),
-        (-0.0, 4, "0"),
-        (0.1 + 0.2, 10, "0.3"),
-        (0.0001, 4, "0.0001"),
-        (0.00014, 4, "0.0001"),
-        (0.00004, 4, r"4 \times 10^{-5}"),
-        (-0.000012345678, 4, r"-1.235 \times 10^{-5}"),
-        (0.0000999996, 4, r"1.000 \times 10^{-4}"),
-        (9999999.0, 4, "9999999"),
-        (12345678.9, 4, r"1.235 \times 10^{7}"),
-        (1e300, 4, r"1 \times 10^{300}"),
-        (6.195e-14, 2, r"6.2 \times 10^{-14}"),
-        (5e-324, 4, "0"),
-    ],
-)
-def test_how_a_number_is_written(value: float, digits: int, text: str) -> None:
-    assert written(value, digits) == text
+WRITTEN = {
+    **{(0.5, 4): "0.5", (-1.0, 4): "-1", (100.0, 4): "100", (0.52004, 4): "0.5200", (1 / 3, 2): "0.33"},
+    **{(0.125, 2): "0.12", (0.135, 2): "0.14", (0.145, 2): "0.14", (0.155, 2): "0.16", (-0.125, 2): "-0.12"},
+    **{(2.5, 1): "2.5", (0.0, 4): "0", (-0.0, 5): "0", (0.1 + 0.2, 10): "0.3", (5e-324, 4): "0"},
+    **{(0.0001, 4): "0.0001", (0.00014, 4): "0.0001", (9999999.0, 4): "9999999", (0.00004, 4): r"4 \times 10^{-5}"},
+    **{(-0.000012345678, 4): r"-1.235 \times 10^{-5}", (0.0000999996, 4): r"1.000 \times 10^{-4}"},
+    **{
+        (12345678.9, 4): r"1.235 \times 10^{7}",
+        (1e300, 4): r"1 \times 10^{300}",
+        (6.195e-14, 2): r"6.2 \times 10^{-14}",
+    },
+}
+
+
+def test_how_a_number_is_written() -> None:
+    for (value, digits), text in WRITTEN.items():
+        assert written(value, digits) == text, (value, digits)
 
 
 def test_float_noise_is_not_printed() -> None:
@@ -91,9 +67,8 @@ def test_a_saturated_state_is_not_called_exact() -> None:
     assert line.sides[-1] == (r"\approx", column("1.0000"))
 
 
-@pytest.mark.parametrize("digits", [0, 11, 2.5])
-def test_bad_input_is_named(digits: Any) -> None:
-    with pytest.raises(ValueError, match=f"^digits is {digits}; "):
-        rnn_working(cells.rnn_step(**GIVEN), digits=digits)
-    with pytest.raises(ValueError, match="^part is 'f'; .* recurrent_term, input"):
-        rnn_working(cells.rnn_step(**GIVEN)).part("f")
+STEP = cells.rnn_step([0.0], [0.0], [[0.0]], [[0.0]], [0.5])
+test_bad_input_is_named = refusing(
+    *((partial(rnn_working, STEP, digits=n), f"^digits is {n}; ") for n in (0, 11, 2.5)),
+    (lambda: rnn_working(STEP).part("f"), "^part is 'f'; .* recurrent_term, input"),
+)
