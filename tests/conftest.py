@@ -24,9 +24,15 @@ settings.load_profile("fuzz" if FUZZ else "same")
 providers._get_local_constants = providers.Constants
 
 
-@pytest.hookimpl(trylast=True)  # after Hypothesis has marked its tests
+# Files with few tests that take long begin first, or one of them would run alone at the end.
+LONG = ("test_site.py", "test_lab.py", "test_site_widgets.py", "test_experiments.py", "test_wheel.py", "test_killed.py")
+
+
+@pytest.hookimpl(trylast=True)  # after Hypothesis has marked its tests, and nbval's cells stand in their order
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """When fuzzing, let each drawn test draw more cases, and give it the time."""
+    """Long files first, then the notebooks; when fuzzing, each drawn test draws more cases, and has the time."""
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONG) + (item.path.suffix != ".ipynb")))
     if not FUZZ:
         return
     drawn = {item.obj for item in items if item.get_closest_marker("hypothesis")}
@@ -46,11 +52,3 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many mutations were tried, also when the tests ran on several workers."""
-    for report in terminalreporter.getreports("passed"):
-        for name, value in report.user_properties:
-            if name == "mutations":
-                terminalreporter.write_line(f"mutations, all caught: {value}")

@@ -155,10 +155,10 @@ def test_links_and_encryption_are_refused(tmp_path: Path) -> None:
             read_file(write(tmp_path / "a.zip", content))
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
-def test_what_follows_the_end_is_refused(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
-    with pytest.raises(DataError):
-        read_file(write(tmp_path / "a", pack(TEXT) + b"more"))
+def test_what_follows_the_end_is_refused(tmp_path: Path) -> None:
+    for pack in (gzip.compress, lzma.compress):
+        with pytest.raises(DataError):
+            read_file(write(tmp_path / "a", pack(TEXT) + b"more"))
 
 
 def test_a_checksum(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The generated house, sentences and reviews: the same for a seed everywhere, with the properties they are made for."""
 
 from collections import Counter, defaultdict
+from functools import partial
 
 import numpy as np
 import pytest
@@ -20,20 +21,17 @@ from rnncourse.data import (
 from rnncourse.data.reviews import NEGATIVE, PADDING, POSITIVE, synthetic_reviews
 from rnncourse.data.sentences import BIGRAM_CEILING, EMOTION_WORDS, MAX_WORDS, PARTS, WORD_CEILING
 from rnncourse.statistics import mae, mse
+from tests.refusals import refusing
 
 
-def test_the_weather_is_the_same_everywhere() -> None:
+def test_the_weather_and_the_house_of_a_seed_are_the_same_everywhere() -> None:
     assert seattle_weather().fingerprint.startswith("a8eea0d4cc43e0b2")
-
-
-def test_a_seed_gives_one_house_and_another_gives_another() -> None:
     house = synthetic_power(days=2, seed=4, start="2007-02-27")
     assert house.fingerprint.startswith("29c52e82f31debc4")
     assert not np.array_equal(house.values, synthetic_power(days=2, seed=5, start="2007-02-27").values)
     assert (len(house), house.times[-1]) == (2880, np.datetime64("2007-02-28T23:59"))
     assert "synthetic" in house.name
-    assert house.values.min() > 0
-    assert house.values.max() < 25
+    assert 0 < house.values.min() < house.values.max() < 25
 
 
 # One minute ahead on the real half year (first 70 % for training, standardised by it, gaps drawn through).
@@ -169,12 +167,11 @@ def test_reviews_are_balanced_and_those_of_their_seed() -> None:
     one, other = (synthetic_reviews(4000, seed=seed) for seed in (0, 1))
     assert one.labels.mean() == pytest.approx(0.5, abs=0.03)
     assert one.words == synthetic_reviews(4000, seed=0).words != other.words
-    for wrong in (0, -1, 1.5):
-        with pytest.raises(DataError, match="count"):
-            synthetic_reviews(wrong, seed=0)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("wrong", [{"days": 0}, {"days": -1}, {"days": 1.5}, {"start": "spring"}])
-def test_a_house_refuses(wrong: dict[str, object]) -> None:
-    with pytest.raises(DataError, match=next(iter(wrong))):
-        synthetic_power(**wrong)  # type: ignore[arg-type]
+test_a_house_and_reviews_refuse = refusing(
+    *((partial(synthetic_power, days=days), "days") for days in (0, -1, 1.5)),
+    (partial(synthetic_power, start="spring"), "start"),
+    *((partial(synthetic_reviews, count, seed=0), "count") for count in (0, -1, 1.5)),
+    error=DataError,
+)

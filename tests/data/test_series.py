@@ -1,6 +1,5 @@
 """Series, their gaps, their windows and splits: views, and nothing from the future."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnncourse.data import DataError, Series, chronological, fill_short_gaps, fit_scaler, gaps, make_windows
+from tests.refusals import refusing
 
 NAN, MINUTE = np.nan, np.timedelta64(1, "m")
 
@@ -155,23 +155,18 @@ TEN, FIFTY = series(np.arange(10)), series(np.arange(50))
 SHARES = ((0.0, 0.1), (1.0, 0.0), (0.7, 0.3), (0.5, -0.1))
 
 
-@pytest.mark.parametrize(
-    ("make", "culprit"),
-    [
-        *((lambda v=v: replace(TEN, values=np.zeros(v)), "values must be") for v in ((3,), (0, 1), (2, 2))),
-        (lambda: series([1.0, np.inf]), "infinite value in row 1"),
-        (lambda: TEN.select("z"), "no column 'z': choose from a"),
-        (lambda: fill_short_gaps(TEN, limit=0), "limit"),
-        (lambda: fill_short_gaps(TEN, limit=1, method="cubic"), "method"),  # type: ignore[arg-type]
-        *((lambda w=w: make_windows(TEN, window=w), "window must") for w in (0, 2.5)),  # type: ignore[misc]
-        *((lambda h=h: make_windows(TEN, window=3, horizon=h), "horizon must") for h in (0, -1)),  # type: ignore[misc]
-        *((lambda w=w, h=h: make_windows(TEN, window=w, horizon=h), "need 11") for w, h in ((10, 1), (3, 8))),  # type: ignore[misc]
-        *((lambda s=s: chronological(FIFTY, window=3, train=s[0], validation=s[1]), "shares") for s in SHARES),  # type: ignore[misc]
-        (lambda: chronological(FIFTY, window=40), "in the train part"),
-        (lambda: chronological(FLAT, window=3), "a does not vary in the first 35 rows"),
-        (lambda: fit_scaler(FLAT, rows=51), "rows must"),
-    ],
+test_it_refuses = refusing(
+    *((lambda v=v: replace(TEN, values=np.zeros(v)), "values must be") for v in ((3,), (0, 1), (2, 2))),
+    (lambda: series([1.0, np.inf]), "infinite value in row 1"),
+    (lambda: TEN.select("z"), "no column 'z': choose from a"),
+    (lambda: fill_short_gaps(TEN, limit=0), "limit"),
+    (lambda: fill_short_gaps(TEN, limit=1, method="cubic"), "method"),
+    *((lambda w=w: make_windows(TEN, window=w), "window must") for w in (0, 2.5)),
+    *((lambda h=h: make_windows(TEN, window=3, horizon=h), "horizon must") for h in (0, -1)),
+    *((lambda w=w, h=h: make_windows(TEN, window=w, horizon=h), "need 11") for w, h in ((10, 1), (3, 8))),
+    *((lambda s=s: chronological(FIFTY, window=3, train=s[0], validation=s[1]), "shares") for s in SHARES),
+    (lambda: chronological(FIFTY, window=40), "in the train part"),
+    (lambda: chronological(FLAT, window=3), "a does not vary in the first 35 rows"),
+    (lambda: fit_scaler(FLAT, rows=51), "rows must"),
+    error=DataError,
 )
-def test_it_refuses(make: Callable[[], object], culprit: str) -> None:
-    with pytest.raises(DataError, match=culprit):
-        make()
