@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from rnncourse import _exercise_trials, cells, working
 from rnncourse._exercise_trials import Stopped, Unreadable
 from rnncourse._expressions import Evaluator
+from rnncourse._misuse import Misuse
 
 __all__ = ["Exercise", "Feedback", "Sheet", "check", "draw", "exercises"]
 
@@ -97,7 +98,7 @@ def exercises() -> Mapping[str, Exercise]:
 def _find(name: str, known: Mapping[str, Exercise]) -> Exercise:
     if name not in known:
         near = get_close_matches(str(name), known, n=3, cutoff=0.4) or list(known)[:3]
-        raise ValueError(f"there is no exercise {name!r}; did you mean {' or '.join(map(repr, near))}?")
+        raise Misuse(f"there is no exercise {name!r}; did you mean {' or '.join(map(repr, near))}?")
     return known[name]
 
 
@@ -111,7 +112,7 @@ def check(name: str, answer: Any, **given: Any) -> Feedback:
     needed = exercise.draw.keys() - exercise.given.keys()
     if needed - given.keys() or given.keys() - needed - exercise.given.keys():
         wanted = ", ".join(f"{word}=…" for word in exercise.draw if word in needed) or "no numbers of yours"
-        raise ValueError(f"{name} takes {wanted} beside the answer; given are {', '.join(given) or 'none'}.")
+        raise Misuse(f"{name} takes {wanted} beside the answer; given are {', '.join(given) or 'none'}.")
     if answer is None or answer is ...:
         return Feedback(False, "Put your answer in place of the dots, then run the cell again.")
     names = Names(exercise, exercise.given | given)
@@ -129,7 +130,7 @@ def draw(name: str, *, seed: int) -> Sheet:
     """Draw the numbers of an exercise that has a ``sheet``; the same seed gives the same sheet on every machine."""
     exercise = _find(name, {known: one for known, one in exercises().items() if one.sheet})
     if seed < 0:
-        raise ValueError(f"seed is {seed}; expected a whole number of at least 0.")
+        raise Misuse(f"seed is {seed}; expected a whole number of at least 0.")
     names = _drawn(exercise, seed)
     printed = {"title": exercise.title, "ask": exercise.ask} | exercise.sheet
     title, ask, work, shown = (names.fill(printed[part]) for part in ("title", "ask", "working", "shown"))

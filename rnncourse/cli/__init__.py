@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from rnncourse import __version__
+from rnncourse._misuse import Misuse
 from rnncourse.cli import count, data, exercise, study
 from rnncourse.cli.common import Parser
 
@@ -32,9 +33,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("interrupted; what is finished is kept, call again to go on", 1)
     except (ValueError, OSError, RuntimeError) as error:
-        # What was asked for wrongly is a ValueError. So is what is wrong with a data set, which is nobody's misuse.
-        misused = isinstance(error, ValueError) and not type(error).__module__.startswith("rnncourse.data")
-        return _complain(str(error), 1 + misused)
+        return _complain(str(error), 2 if isinstance(error, Misuse) else 1)
     return 0
 
 

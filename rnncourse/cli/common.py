@@ -8,19 +8,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from rnncourse._misuse import Misuse
+
 LOG_SECONDS = 30.0  # between two lines of progress where no terminal is
 Commands = Any  # what `add_subparsers` returns, whose class argparse keeps to itself
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that raises a `ValueError` in place of printing usage, and takes no abbreviations."""
+    """A parser that raises a `Misuse` in place of printing usage, and takes no abbreviations."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 
     def error(self, message: str) -> NoReturn:
         """Raise the complaint."""
-        raise ValueError(f"{message.removeprefix('argument ')}; see `{self.prog} --help`")
+        raise Misuse(f"{message.removeprefix('argument ')}; see `{self.prog} --help`")
 
 
 def add_command(commands: Commands, name: str, do: Callable[[argparse.Namespace], None]) -> Parser:

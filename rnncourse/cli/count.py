@@ -3,6 +3,7 @@
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
+from rnncourse._misuse import Misuse
 from rnncourse.cli.common import Commands, add_command
 
 if TYPE_CHECKING:
@@ -40,11 +41,14 @@ def count(given: Namespace) -> None:
 
     sizes = _sizes(given.input)
     dtype = torch.long if given.dtype == "long" else torch.float32
-    module = counting.module_from_text(given.layer)
+    try:
+        module = counting.module_from_text(given.layer)
+    except ValueError as error:
+        raise Misuse(str(error)) from error
     try:
         counted = counting.count(module, sizes, dtype=dtype)
     except ValueError as error:
-        raise ValueError(_as_options(str(error))) from error
+        raise Misuse(_as_options(str(error))) from error
     if given.json:
         print(_as_json(counted, given, sizes))
     else:
@@ -63,7 +67,7 @@ def _sizes(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.strip("() ").split(","))
     except ValueError:
-        raise ValueError(f"--input must be whole numbers joined by commas, such as 1,60,1, got {text!r}") from None
+        raise Misuse(f"--input must be whole numbers joined by commas, such as 1,60,1, got {text!r}") from None
 
 
 def _as_json(counted: "Count", given: Namespace, sizes: tuple[int, ...]) -> str:

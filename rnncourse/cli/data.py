@@ -3,6 +3,7 @@
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
+from rnncourse._misuse import Misuse
 from rnncourse.cli.common import Commands, add_command, add_group, progress_line
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def _dataset(name: str) -> "Dataset":
     from rnncourse.data.registry import DATASETS
 
     if name not in DATASETS:
-        raise ValueError(f"unknown data set {name!r}: choose from {', '.join(DATASETS)}")
+        raise Misuse(f"unknown data set {name!r}: choose from {', '.join(DATASETS)}")
     return DATASETS[name]
 
 

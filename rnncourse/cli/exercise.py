@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rnncourse._files import write_whole
+from rnncourse._misuse import Misuse
 from rnncourse.cli.common import Commands, add_command
 
 
@@ -31,7 +32,7 @@ def exercise(given: Namespace) -> None:
             print(f"{one.name:15}  chapter {one.chapter}  {one.sheet.get('title', one.title)}")
         return
     if given.seed is not None and given.seed < 0:
-        raise ValueError(f"--seed must be at least 0, got {given.seed}")
+        raise Misuse(f"--seed must be at least 0, got {given.seed}")
     if given.answer is not None:
         numbers = {} if given.seed is None else draw(given.name, seed=given.seed).numbers
         print(check(given.name, _read(given.answer), **numbers))

@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rnncourse._misuse import Misuse
+
 
 class StudyError(RuntimeError):
     """A study cannot be run, a run cannot be stored, or a record cannot be read."""
 
 
-class StudyMisuse(StudyError, ValueError):
+class StudyMisuse(StudyError, Misuse):
     """A study was asked for something that it cannot do: an unknown name, device, scale or number of seeds."""
 
 
