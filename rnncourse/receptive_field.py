@@ -65,8 +65,12 @@ def effective_width(influence: Tensor, *, share: float = 0.95) -> int:
     """
     if not 0 < share <= 1:
         raise ValueError(f"share must lie in (0, 1], got {share}.")
-    last_first = influence.double().flip(0)
-    if influence.ndim != 1 or not last_first.sum() > 0:
+    if influence.ndim != 1 or not influence.sum() > 0:
         raise ValueError("influence must be (time,) with at least one entry above 0: nothing reaches the output.")
-    carried = last_first.cumsum(0) / last_first.sum()
-    return int((carried < share * (1 - 1e-12)).sum()) + 1
+    return influence_width(influence.double(), share * (1 - 1e-12))
+
+
+def influence_width(influence: Tensor, part: float = 0.95) -> int:
+    """As `effective_width`, for an influence that is known to be one."""
+    carried = influence.flip(0).cumsum(0) / influence.sum()
+    return int((carried < part).sum()) + 1

@@ -27,7 +27,7 @@ from book.experiments.ch22_sequence_tasks import (
 from book.experiments.memory_tasks import kept_value
 from rnncourse.initialisation import forget_bias_
 from rnncourse.networks import CausalConvolutions
-from rnncourse.receptive_field import input_influence
+from rnncourse.receptive_field import influence_width, input_influence
 from rnncourse.studies import Study
 from rnncourse.training import fit, set_seed
 
@@ -221,12 +221,6 @@ def retention_network(model: str) -> SequenceClassifier:
         return SequenceClassifier(body, width=12, num_classes=2)
     units = 40 if model == "rnn" else 20
     return SequenceClassifier(_recurrent(model, 2, units), width=units, num_classes=2)
-
-
-def influence_width(influence: Tensor, part: float = 0.95) -> int:
-    """The smallest number of last steps that carry a part of the influence ``(time,)``, which is not squared."""
-    carried = influence.flip(0).cumsum(0) / influence.sum()
-    return int((carried < part).sum()) + 1
 
 
 def flips(net: nn.Module, x: Tensor) -> Tensor:
