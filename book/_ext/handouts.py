@@ -48,8 +48,8 @@ def handout(chapter: NotebookNode, kind: Handout, settings: HandoutSettings) -> 
     """One handout of a chapter, a notebook without outputs.
 
     Raises:
-        ValueError: the chapter uses a directive or a work that this module does not know, or a solution whose check
-            cannot be found.
+        ValueError: the chapter uses a directive, a work or a figure that this module does not know, or a solution
+            whose check cannot be found.
     """
     typesetter = _Typesetter(kind, settings, _figure_numbers(chapter))
     cells = [cell for source in chapter.cells for cell in typesetter.cells_of(source)]
@@ -152,9 +152,14 @@ class _Typesetter:
 
     def _inline(self, text: str) -> str:
         text = _CITE.sub(self._cite, text)
-        text = _NUMREF.sub(lambda match: f"Figure {self.figures[match['name']]}", text)
+        text = _NUMREF.sub(self._figure, text)
         text = _ANCHOR_LINK.sub(r"\g<text>", text)  # ledger rows and boxes are on the site alone
         return _PAGE_LINK.sub(self._page, text)
+
+    def _figure(self, match: re.Match[str]) -> str:
+        if match["name"] not in self.figures:
+            raise ValueError(f"{match['name']!r} is no figure of this chapter: link to the page that has it")
+        return f"Figure {self.figures[match['name']]}"
 
     def _cite(self, match: re.Match[str]) -> str:
         works = []

@@ -103,6 +103,7 @@ def test_boxes_figures_and_citations_become_markdown_and_the_first_cell_installs
         (":::{tab} A\n:::", "teach book/_ext/handouts.py to draw it"),
         (":::{admonition} A\ntext", "is not closed"),
         ("{cite:t}`nobody`", "'nobody' is cited and not in the bibliography"),
+        ("{numref}`fig-elsewhere`", "'fig-elsewhere' is no figure of this chapter"),
     ],
 )
 def test_what_cannot_be_shown_is_refused(text: str, complaint: str) -> None:
