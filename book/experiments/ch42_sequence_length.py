@@ -411,8 +411,6 @@ SEQUENCE_LENGTH = Study(
     notes=f"At full scale, {TRAINED:,} of the 25,000 training reviews, half of each class, to keep the study short; "
     f"{CHOSEN:,} others of them choose the epoch. All 25,000 test reviews are scored, once. The same reviews, "
     f"{VOCABULARY:,} ids and settings for every length, layout and seed. "
-    "Five seeds in the cells on which a verdict rests, three in the others; the seeds 0 to 2 ran on another processor "
-    "than 3 and 4. "
     "The network of a packed text reads no padding: its state is taken at the text's last token, which in one "
     "direction is what packing computes.",
 )
