@@ -93,17 +93,22 @@ lock: $(VENV)/.book ## resolve every dependency again and write constraints.txt
 
 # --- checking ---------------------------------------------------------------------------------------------------------
 
-# Installing, building the book and checking types keep one core busy each, so that two of them go on at a time.
+# A file stays with one worker, whose fixtures it shares. The order is that of tests/conftest.py: long files first.
+SHARE = -n $(JOBS) --dist loadfile --no-loadscope-reorder -p no:cacheprovider
+NOTEBOOKS = --nbval book/notebooks tests/notebooks --nbval-cell-timeout=600
+BROWSER = CHROMIUM="$$($(BIN)/python -m tools.chromium)"
+
+# Installing, building the book and checking types keep one core busy each, so that two of them go on at a time. The
+# tests run as one, so that modules are read once, and no core is idle where one part ends and the next begins.
 .PHONY: test
 test: ## check everything
 	$(MAKE) --jobs 2 book lint
-	$(MAKE) unit notebooks
-	$(BROWSE)
+	$(BROWSER) $(BIN)/pytest $(NOTEBOOKS) tests $(SHARE)
 
 .PHONY: check
 check: $(FULL) ## a change of prose, in under a minute: links, ledger, spelling, notation, and the page ONLY=NN in the browser
 	$(MAKE) --jobs 2 words pages
-	$(if $(ONLY),$(BROWSE) -k "notebooks/$(ONLY)")
+	$(if $(ONLY),$(BROWSER) $(BIN)/pytest tests/site $(SHARE) -k "notebooks/$(ONLY)")
 
 .PHONY: words
 words: $(FULL)
@@ -121,21 +126,19 @@ lint: $(FULL) ## style and types
 
 .PHONY: unit
 unit: $(FULL) ## the package, the ledger, the prose
-	$(BIN)/pytest -n $(JOBS) --dist loadfile --ignore tests/site --ignore tests/notebooks
+	$(BIN)/pytest $(SHARE) --ignore tests/site --ignore tests/notebooks
 
 .PHONY: notebooks
 notebooks: $(FULL) ## run every chapter, compare each output with the committed one, and run its student notebook
-	$(BIN)/pytest --nbval book/notebooks tests/notebooks -n $(JOBS) --dist loadfile --nbval-cell-timeout=600 -p no:cacheprovider
+	$(BIN)/pytest $(NOTEBOOKS) $(SHARE)
 
 .PHONY: fuzz
 fuzz: $(FULL) ## draw fresh cases, twenty times as many, for every property that is tested with drawn ones
 	RNNCOURSE_FUZZ=1 $(BIN)/pytest -n $(JOBS) -m hypothesis --ignore tests/site --ignore tests/notebooks
 
-BROWSE = CHROMIUM="$$($(BIN)/python -m tools.chromium)" $(BIN)/pytest tests/site -n $(JOBS) --dist loadfile
-
 .PHONY: site
 site: book $(FULL) ## the built pages, in a real browser
-	$(BROWSE)
+	$(BROWSER) $(BIN)/pytest tests/site $(SHARE)
 
 .PHONY: bench
 bench: $(FULL) ## measure the instruments' speed on this machine (RECORD=1 keeps it as the book's record)

@@ -25,7 +25,8 @@ providers._get_local_constants = providers.Constants
 
 
 # Files with few tests that take long begin first, or one of them would run alone at the end.
-LONG = ("test_site.py", "test_lab.py", "test_site_widgets.py", "test_experiments.py", "test_wheel.py", "test_killed.py")
+LONG = ("test_site.py", "test_lab.py", "test_site_widgets.py", "test_experiments.py", "test_wheel.py")
+LONG += ("test_answer_sheets.py", "test_killed.py")
 
 
 @pytest.hookimpl(trylast=True)  # after Hypothesis has marked its tests, and nbval's cells stand in their order

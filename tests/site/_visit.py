@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -79,10 +80,30 @@ def in_scheme(page: Page, scheme: Scheme) -> None:
     page.locator(f'html[data-theme="{scheme}"]').wait_for(state="attached")
 
 
+def show(page: Page, scheme: Scheme, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": WIDE["height"]})
+    in_scheme(page, scheme)
+
+
+def through_axe(page: Page, audits: dict[tuple[Scheme, int], Audit], first: Scheme = "light") -> Iterator[str]:
+    """What axe finds on a page that has been thinned, in both schemes at two widths.
+
+    What the rules look at depends on the width, which hides, folds and moves things, but not on the theme, which only
+    has other colours. So all rules run once at each width, and in the other scheme those that look at colours.
+    """
+    for width in (TELEPHONE, WIDE["width"]):
+        for scheme in sorted(SCHEMES, key=lambda one: one != first):
+            show(page, scheme, width)
+            audit = audits.setdefault((scheme, width), Audit())
+            found = audit.look(page) if scheme == first else audit.look_at_colours(page)
+            yield from (f"{scheme} at {width}: {fault}" for fault in found)
+
+
+@cache
 def sent(path: Path) -> int:
-    """Bytes that a web server sends for a file: text compressed, the rest as it is."""
-    data = path.read_bytes()
-    return len(gzip.compress(data, 6)) if path.suffix in COMPRESSIBLE else len(data)
+    """Bytes that a web server sends for a file: text compressed, the rest as it is; nothing where there is none."""
+    data = path.read_bytes() if path.is_file() else b""
+    return len(gzip.compress(data, 6)) if path.suffix in COMPRESSIBLE and data else len(data)
 
 
 class Desk:
@@ -116,37 +137,19 @@ class Desk:
         yield from on_screen(page)
         yield from on_paper(page)
         for width in NARROW if is_close(seen.name, self.pages) else NARROW[-1:]:
-            self._show("light", width)
+            show(page, "light", width)
             if (excess := page.evaluate(EXCESS)) > 0:
                 yield f"at {width}: scrolls by {excess}"
             yield from (f"at {width}: cut {box}" for box in probe(page, "cut", False))
-        weight = sum(sent(self.site / path) for path in self.asked if (self.site / path).is_file())
+        weight = sum(sent(self.site / path) for path in self.asked)
         if not sent(self.site / seen.name) <= weight <= HEAVIEST:
             yield f"{weight} bytes are sent, {HEAVIEST} may"
         if is_close(seen.name, self.pages):
             thin(page)  # nothing but axe can use the page from here on
             if probe(page, "longestMotion") >= 0.001:
                 yield "something moves for who asked for less motion"
-            yield from self._through_axe(seen.name)
+            yield from through_axe(page, self.audits, SCHEMES[self.pages.index(seen.name) % len(SCHEMES)])
         yield from self.watch.take()
-
-    def _show(self, scheme: Scheme, width: int) -> None:
-        self.page.set_viewport_size({"width": width, "height": WIDE["height"]})
-        in_scheme(self.page, scheme)
-
-    def _through_axe(self, name: str) -> Iterator[str]:
-        """Both schemes at two widths.
-
-        What the rules look at depends on the width, which hides, folds and moves things, but not on the theme, which
-        only has other colours. So all rules run once at each width, and in the other scheme those that look at colours.
-        """
-        first = SCHEMES[self.pages.index(name) % len(SCHEMES)]
-        for width in (TELEPHONE, WIDE["width"]):
-            for scheme in sorted(SCHEMES, key=lambda one: one != first):
-                self._show(scheme, width)
-                audit = self.audits.setdefault((scheme, width), Audit())
-                found = audit.look(self.page) if scheme == first else audit.look_at_colours(self.page)
-                yield from (f"{scheme} at {width}: {fault}" for fault in found)
 
 
 @contextmanager

@@ -105,6 +105,7 @@ FAULTS = {
     "page error": "<script>throw new Error('a fault')</script>",
     "status 404": '<img src="missing.png" alt="">',
     "policy violation": '<meta http-equiv="Content-Security-Policy" content="script-src \'self\'"><script>1</script>',
+    "": "",
 }
 
 
@@ -115,19 +116,16 @@ def watched(browser: Browser) -> Iterator[BrowserContext]:
     context.close()
 
 
-@pytest.mark.parametrize("fault", [*FAULTS, ""])
-def test_the_watch_sees_each_fault_and_none_in_a_clean_page(
-    fault: str, watched: BrowserContext, tmp_path: Path
-) -> None:
-    (tmp_path / "page.html").write_text(BLANK % (FAULTS.get(fault, ""), ""), encoding="utf-8")
+def test_the_watch_sees_each_fault_and_none_in_a_clean_page(watched: BrowserContext, tmp_path: Path) -> None:
     watched.route("http://192.0.2.1/**", lambda route: route.abort())  # no packet leaves this machine
     with serve(tmp_path) as address:
-        watch = Watch(address).attach(watched)
-        page = watched.new_page()
-        page.goto(f"{address}/page.html")
-        page.wait_for_timeout(50)
+        watch, page = Watch(address).attach(watched), watched.new_page()
+        for fault, html in FAULTS.items():
+            (tmp_path / "page.html").write_text(BLANK % (html, ""), encoding="utf-8")
+            page.goto(f"{address}/page.html")
+            page.wait_for_timeout(50)
+            assert any(problem.startswith(fault) for problem in watch.take()) == bool(fault), fault
         page.close()
-    assert any(problem.startswith(fault) for problem in watch.take()) == bool(fault)
 
 
 def test_a_formula_is_copied_as_its_source(tab: Page, server: str) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-import pytest
-from _access import Audit, faults_of_focus, thin
+from _access import faults_of_focus, thin
 from _server import TELEPHONE, WIDE
+from _visit import through_axe
 from bs4 import BeautifulSoup
 from playwright.sync_api import Page, expect
 
@@ -23,15 +23,14 @@ CHAPTER, QUIZ = "book/notebooks/12-lstm-and-gru.html", "book/quizzes/1-by-hand.h
 MODULE = (ROOT / "book" / "assets" / "answers.mjs").read_text(encoding="utf-8")
 URL = f"data:text/javascript;charset=utf-8,{quote(MODULE)}"
 DRAWN = 1000
-# Every case in one load: the verdict and the words of the module itself.
 JUDGE = """async ([address, text]) => {
   const page = await import(address);
-  return page.decode(text).map(([exercise, problem, typed]) => {
+  return [page.names, page.decode(text).map(([exercise, problem, typed]) => {
     const { value, hint } = page.read(typed, exercise);
     if (hint) return [false, `unread: ${hint}`];
     const { passed, message } = page.judge(exercise, problem, value);
     return [passed, message];
-  });
+  })];
 }"""
 
 
@@ -79,67 +78,39 @@ def cases() -> Iterator[tuple[str, dict[str, Any], dict[str, Any], str, tuple[bo
                 yield name, stated(exercise), program, text, (said.passed, said.message)
 
 
-def test_the_page_says_what_jupyter_says_of_every_answer(tab: Page) -> None:
+def test_the_page_says_what_jupyter_says_of_every_answer_and_knows_what_a_program_may_ask_for(tab: Page) -> None:
     asked = list(cases())
-    assert len([1 for *_, problem, _, _ in asked]) > DRAWN
+    assert len(asked) > DRAWN
     text = disguise(json.dumps([[stated, program, typed] for _, stated, program, typed, _ in asked]))
-    said = tab.evaluate(JUDGE, [URL, text])
-    wrong = [
-        (case[0], case[3], case[4], page) for case, page in zip(asked, map(tuple, said), strict=True) if case[4] != page
-    ]
+    known, said = tab.evaluate(JUDGE, [URL, text])
+    assert set(known) >= IN_PAGE
+    pairs = zip(asked, map(tuple, said), strict=True)
+    wrong = [(case[0], case[3], case[4], page) for case, page in pairs if case[4] != page]
     assert not wrong, (len(wrong), len(asked), wrong[:8])
 
 
-def test_the_page_computes_what_a_program_may_ask_for(tab: Page) -> None:
-    known = tab.evaluate(f"async () => (await import({json.dumps(URL)})).names")
-    assert set(known) >= IN_PAGE
+READ: dict[str, dict[str, Any]] = {
+    "number": {
+        **{"0.5": 0.5, "−1/3": -1 / 3, "۱٫۵": 1.5, "٢": 2, "1e-3": 0.001, "0,5": "point", "1,461": "point"},
+        **{"12 °C": "no number", "1 2": "One number", "": "first", "1/0x": "no number"},
+    },
+    "vector": {
+        **{"1 2": [1, 2], "1,2": [1, 2], "0.5، −2": [0.5, -2], "(1, 2)": [1, 2], "0,25 1,5": "point"},
+        **{"1 0; 0 1": [[1, 0], [0, 1]], "1 0\n0 1\n": [[1, 0], [0, 1]], "[[1,0],[0,1]]": [[1, 0], [0, 1]]},
+        **{"[[1], [2, 3]], [4]": [[[1], [2, 3]], [4]], "[1, 2": "bracket", "1 2]": [1, 2], "[[], []]": "first"},
+    },
+}
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("0.5", 0.5),
-        ("−1/3", -1 / 3),
-        ("۱٫۵", 1.5),
-        ("٢", 2),
-        ("1e-3", 0.001),
-        ("0,5", "point"),
-        ("1,461", "point"),
-        ("12 °C", "no number"),
-        ("1 2", "One number"),
-        ("", "first"),
-        ("1/0x", "no number"),
-    ],
-)
-def test_a_number_is_read_as_people_write_it(tab: Page, text: str, value: float | str) -> None:
-    assert_read(tab, text, "number", value)
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("1 2", [1, 2]),
-        ("1,2", [1, 2]),
-        ("0.5، −2", [0.5, -2]),
-        ("(1, 2)", [1, 2]),
-        ("0,25 1,5", "point"),
-        ("1 0; 0 1", [[1, 0], [0, 1]]),
-        ("1 0\n0 1\n", [[1, 0], [0, 1]]),
-        ("[[1,0],[0,1]]", [[1, 0], [0, 1]]),
-        ("[[1], [2, 3]], [4]", [[[1], [2, 3]], [4]]),
-        ("[1, 2", "bracket"),
-        ("1 2]", [1, 2]),
-        ("[[], []]", "first"),
-    ],
-)
-def test_a_vector_is_read_with_spaces_commas_rows_or_brackets(tab: Page, text: str, value: Any) -> None:
-    assert_read(tab, text, "vector", value)
-
-
-def assert_read(tab: Page, text: str, kind: str, value: Any) -> None:
-    read = f"async (given) => (await import({json.dumps(URL)})).read(...given)"
-    found = tab.evaluate(read, [text, {"kind": kind}])
-    assert value in found["hint"] if isinstance(value, str) else found["value"] == value, found
+def test_numbers_and_vectors_are_read_as_people_write_them(tab: Page) -> None:
+    asked = [(kind, text) for kind, texts in READ.items() for text in texts]
+    read = """async ([address, asked]) => {
+      const page = await import(address);
+      return asked.map(([kind, text]) => page.read(text, { kind }));
+    }"""
+    for (kind, text), found in zip(asked, tab.evaluate(read, [URL, asked]), strict=True):
+        value = READ[kind][text]
+        assert value in found["hint"] if isinstance(value, str) else found["value"] == value, (text, found)
 
 
 def test_an_answer_is_judged_kept_saved_and_deleted(page: Page, server: str) -> None:
@@ -265,6 +236,7 @@ def test_a_quiz_is_chosen_by_keyboard_checked_counted_and_kept(page: Page, serve
 
 
 def test_axe_finds_nothing_in_boxes_that_have_said_something(page: Page, server: str) -> None:
+    page.emulate_media(reduced_motion="reduce")
     for name in (CHAPTER, QUIZ):
         page.goto(f"{server}/{name}")
         for form in page.locator("article form:not(.row-filter)").all():
@@ -273,35 +245,24 @@ def test_axe_finds_nothing_in_boxes_that_have_said_something(page: Page, server:
             for radio in form.get_by_role("radio").all()[:1]:
                 radio.check()
             form.get_by_role("button", name="Check").click()
-        page.emulate_media(reduced_motion="reduce")
         focused = page.locator("article form").first.locator("input, button").first
         focused.focus()
         page.keyboard.press("Tab")
         page.keyboard.press("Shift+Tab")
         assert faults_of_focus(focused) == []
-        thin(page)
-        for scheme in ("light", "dark"):
-            for width in (WIDE["width"], TELEPHONE):
-                page.set_viewport_size({"width": width, "height": 900})
-                page.emulate_media(color_scheme=scheme)
-                page.locator(f'html[data-theme="{scheme}"]').wait_for(state="attached")
-                assert Audit().look(page) == [], (name, scheme, width)
         small = "all => all.filter(box => box.getBoundingClientRect().height < 44).map(box => box.outerHTML)"
         shown = page.locator("article form :is(button, select, textarea, input[type=text], fieldset label):visible")
-        assert shown.evaluate_all(small) == []
+        page.set_viewport_size({"width": TELEPHONE, "height": 900})
+        assert shown.evaluate_all(small) == [], name
+        thin(page)
+        assert list(through_axe(page, {})) == [], name
+        page.set_viewport_size(WIDE)
 
 
-def test_on_paper_a_box_is_empty(page: Page, server: str) -> None:
-    page.goto(f"{server}/{CHAPTER}")
-    page.emulate_media(media="print")
-    box = page.locator('[data-exercise="hold-100"]')
-    assert box.bounding_box()["height"] > 50
-    assert not box.locator("form").is_visible()
-
-
-def test_a_page_prints_without_its_solutions_with_them_or_its_exercises_alone(page: Page, server: str) -> None:
+def test_on_paper_a_box_is_empty_and_the_page_has_its_solutions_or_its_exercises_alone(page: Page, server: str) -> None:
     page.add_init_script("window.print = () => dispatchEvent(new Event('beforeprint'))")
     page.goto(f"{server}/{CHAPTER}")
+    box = page.locator('[data-exercise="hold-100"]')
     parts = {
         "title": page.locator("h1"),
         "goals": page.locator(".goals"),
@@ -314,6 +275,8 @@ def test_a_page_prints_without_its_solutions_with_them_or_its_exercises_alone(pa
     def printed(what: str) -> set[str]:
         page.locator(f".dropdown-download-buttons [data-print='{what}']").evaluate("line => line.click()")
         page.emulate_media(media="print")
+        assert box.bounding_box()["height"] > 50
+        assert not box.locator("form").is_visible()
         shown = {name for name, part in parts.items() if part.is_visible()}
         page.emulate_media(media="screen")
         page.evaluate("dispatchEvent(new Event('afterprint'))")
