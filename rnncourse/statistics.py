@@ -1,6 +1,6 @@
 """Errors of forecasts, their scale, and how far to trust a difference between two models.
 
-Over seeds, which are few: `t_over_seeds` with `sign_flip_test` beside it, and `holm` where several models are compared.
+Over seeds, which are few: `t_over_seeds` with `sign_flip_test` beside it.
 Over test items, whose neighbours are alike: `bootstrap_over_blocks`. The two answer different questions: how other
 seeds might have turned out on this test set, and how another stretch of the same series might have. Shapes that do not
 fit, entries that are not finite and numbers out of range are a ``ValueError``. Every interval is nominally one of 95 %.
@@ -83,21 +83,6 @@ def t_over_seeds(first: ArrayLike, second: ArrayLike) -> Interval:
     return Interval(estimate, estimate - half, estimate + half)
 
 
-def bootstrap_over_seeds(first: ArrayLike, second: ArrayLike) -> Interval:
-    """Percentile bootstrap of the mean difference of two models' scores, paired by seed.
-
-    The percentile interval of n scores is too narrow by a factor of about ``sqrt((n - 1) / n)``, so it is stretched by
-    its inverse. With 5 seeds it still covers about 88 %, with 10 about 92 % (normal scores).
-
-    Source: Efron & Tibshirani (1993); Hesterberg (2015) on the narrowness with few values.
-    """
-    one, two = _pair(first, second)
-    n, difference = len(one), one - two
-    estimate = float(difference.mean())
-    drawn = difference[np.random.default_rng(0).integers(n, size=(_DRAWS, n))].mean(axis=1)
-    return _percentiles(estimate, estimate + (drawn - estimate) * np.sqrt(n / (n - 1)))
-
-
 def bootstrap_over_blocks(first: ArrayLike, second: ArrayLike, *, block: int) -> Interval:
     """Percentile bootstrap of the difference of two mean losses over a test series, by blocks of time.
 
@@ -176,20 +161,6 @@ def sign_flip_test(first: ArrayLike, second: ArrayLike) -> float:
     # Equal differences in another order may sum to a little less.
     rounding = 1e-9 * np.abs(difference).sum()
     return float(np.mean(np.abs(sums) >= np.abs(difference.sum()) - rounding))
-
-
-def holm(p_values: ArrayLike) -> Floats:
-    """Holm's correction: p-values adjusted so that the chance of *any* false alarm among them keeps to the level.
-
-    Source: Holm (1979).
-    """
-    p = np.asarray(p_values, dtype=np.float64)
-    if p.ndim != 1 or not len(p) or not ((p >= 0) & (p <= 1)).all():
-        raise ValueError(f"p_values must be one list of probabilities from 0 to 1, got {p_values!r}.")
-    order = np.argsort(p, kind="stable")
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
-    return adjusted
 
 
 def _scores(scores: ArrayLike, name: str) -> Floats:
