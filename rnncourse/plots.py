@@ -1,14 +1,13 @@
 """One look for every figure: colours by model, direct labels, a style that stays readable on a dark page."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
-
-from rnncourse import _screens
 
 # After Okabe and Ito's palette (2008), which colour-blind readers can tell apart. Blue, vermilion and orange are darker
 # than theirs: each colour stands out from the page, and the three cells from each other also in grey. A model keeps its
@@ -58,10 +57,13 @@ STYLE: Mapping[str, Any] = {
 
 
 def use_style() -> None:
-    """Make the book's style the default of this session."""
+    """Make the book's style the default of this session; in a clone, a notebook shows figures as the pages do."""
     for key, setting in STYLE.items():
         mpl.rcParams[key] = setting  # type: ignore[index]
-    _screens.register()
+    with suppress(ImportError):  # an installed package comes without the book
+        from book._ext import screens
+
+        screens.register()
 
 
 def label_lines(axes: Axes) -> None:

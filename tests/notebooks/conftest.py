@@ -15,7 +15,7 @@ from nbval.plugin import IPyNbCell, IPyNbFile
 
 from book._ext.downloads import bibliography
 from book._ext.handouts import TODO, HandoutSettings, handout
-from rnncourse._screens import SVG
+from book._ext.screens import SVG
 from tests.pictures import differences
 from tools import pairs
 
@@ -110,4 +110,4 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if isinstance(item, IPyNbCell) and item.cell_num == 0:
         folder: Path = item.config._tmp_path_factory.mktemp("chapter")  # type: ignore[attr-defined]
         silently(item.parent, f"__import__('os').chdir({str(folder)!r})")
-        silently(item.parent, "__import__('rnncourse._screens')._screens.register = lambda: None")
+        silently(item.parent, "__import__('book._ext.screens')._ext.screens.register = lambda: None")

@@ -8,7 +8,8 @@ import matplotlib.pyplot as plt
 import pytest
 from matplotlib.figure import Figure
 
-from rnncourse import _screens, plots
+from book._ext import screens
+from rnncourse import plots
 
 
 @pytest.fixture(autouse=True)
@@ -36,33 +37,33 @@ def width(drawing: str) -> float:
 
 def test_panels_stand_below_each_other_and_each_says_what_its_axis_is() -> None:
     figure = two_panels()
-    again = _screens.copied(figure)
-    assert _screens.stack(again) == 2
+    again = screens.copied(figure)
+    assert screens.stack(again) == 2
     again.draw_without_rendering()
     first, second = (axes.get_window_extent() for axes in again.axes)
     assert second.y1 < first.y0
     assert first.x0 == pytest.approx(second.x0)
     assert [axes.get_ylabel() for axes in again.axes] == ["loss", "loss"]
-    _screens.break_labels(again)
+    screens.break_labels(again)
     assert "\n" in again.axes[0].get_title(loc="left")
     assert figure.axes[1].get_ylabel() == "", "the figure itself was changed"
     assert plt.get_fignums() == [figure.number]
 
 
 def test_both_drawings_fit_their_screens_and_are_the_same_on_every_run() -> None:
-    (wide, said), (again, said_again) = _screens.drawings(two_panels()), _screens.drawings(two_panels())
-    small = said[_screens.SVG]
-    assert (wide, small) == (again, said_again[_screens.SVG])
+    (wide, said), (again, said_again) = screens.drawings(two_panels()), screens.drawings(two_panels())
+    small = said[screens.SVG]
+    assert (wide, small) == (again, said_again[screens.SVG])
     assert small["beside"] == 2
-    assert width(small["narrow"]) <= 1.05 * 72 * _screens.WIDTH < width(wide[_screens.SVG])
-    for drawing in (small["narrow"], wide[_screens.SVG]):
+    assert width(small["narrow"]) <= 1.05 * 72 * screens.WIDTH < width(wide[screens.SVG])
+    for drawing in (small["narrow"], wide[screens.SVG]):
         assert not re.search(r"<metadata|<!--|\d{4}-\d\d-\d\d", drawing)
         assert not re.search(r'd="[^"]*\.\d{3}', drawing)
 
 
 def test_four_small_panels_stand_in_pairs() -> None:
     figure, _ = plt.subplots(1, 4, figsize=(8, 2.4))
-    assert _screens.stack(figure) == 4
+    assert screens.stack(figure) == 4
     figure.draw_without_rendering()
     assert len({round(axes.get_position().x0, 1) for axes in figure.axes}) == 2
 
@@ -72,17 +73,17 @@ def test_words_that_would_cover_each_other_have_no_narrow_drawing() -> None:
     axes.axis("off")
     for k in range(6):
         axes.text(k / 6, 0.5, "a word or two")
-    assert _screens.narrow(figure) is None
+    assert screens.narrow(figure) is None
 
 
 def test_a_figure_that_cannot_be_copied_is_shown_as_pixels_alone() -> None:
     figure, axes = plt.subplots()
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    assert _screens.drawings(figure) == ({}, {})
+    assert screens.drawings(figure) == ({}, {})
 
 
 def test_a_formula_is_not_broken() -> None:
-    assert _screens.broken("the norm of $a + b$ here", 9) == "the norm\nof\n$a + b$\nhere"
+    assert screens.broken("the norm of $a + b$ here", 9) == "the norm\nof\n$a + b$\nhere"
 
 
 def test_what_is_shown_as_pixels_is_not_moved_by_the_other_drawings() -> None:
@@ -92,5 +93,5 @@ def test_what_is_shown_as_pixels_is_not_moved_by_the_other_drawings() -> None:
         return stream.getvalue()
 
     alone, after = two_panels(), two_panels()
-    _screens.drawings(after)
+    screens.drawings(after)
     assert pixels(after) == pixels(alone)
