@@ -18,6 +18,14 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 }
 
 
+class Unreadable(Exception):
+    """An answer has not the form that its exercise asks for."""
+
+
+class Stopped(Exception):
+    """A function of the reader's failed; the message says how."""
+
+
 class ExpressionError(ValueError):
     """An expression holds something that is not allowed, or a name that nothing defines."""
 

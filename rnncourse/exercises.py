@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache, partial
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -16,12 +17,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rnncourse import _exercise_trials, cells, working
-from rnncourse._exercise_trials import Stopped, Unreadable
-from rnncourse._expressions import Evaluator
+from rnncourse import cells, working
+from rnncourse._expressions import Evaluator, Stopped, Unreadable
 from rnncourse._misuse import Misuse
 
 __all__ = ["Exercise", "Feedback", "Sheet", "check", "draw", "exercises"]
+
+_CLONE = Path(__file__).parents[1] / "book" / "exercises"
+_FOLDER = _CLONE if _CLONE.is_dir() else Path(__file__).parent / "exercise_data"
+_trials = import_module("book.exercises.trials" if _FOLDER == _CLONE else "rnncourse.exercise_data.trials")
 
 
 @dataclass(frozen=True)
@@ -83,10 +87,8 @@ class Sheet:
 @lru_cache(maxsize=1)
 def exercises() -> Mapping[str, Exercise]:
     """All exercises by name, in the order of the chapters."""
-    package = Path(__file__).parent
-    clone, wheel = package.parent / "book" / "exercises", package / "exercise_data"
     found = {}
-    for path in sorted((clone if clone.is_dir() else wheel).glob("*.toml")):
+    for path in sorted(_FOLDER.glob("*.toml")):
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
         shared = tables.pop("given", {})
         for name, table in tables.items():
@@ -235,7 +237,7 @@ _CALLED: dict[Any, str] = {  # what the expressions of an exercise may call, by 
     np.linalg: "eigvals norm",
     np.lib.stride_tricks: "sliding_window_view",
     cells: "gru_step lstm_step rnn_step sigmoid softmax",
-    _exercise_trials: """call call_masked call_on_weather cell_gradients first_wrong_cut lstm_cells masked moved_by
+    _trials: """call call_masked call_on_weather cell_gradients first_wrong_cut lstm_cells masked moved_by
         right_emotions rnn_states size_field_unreached""",
 }
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {

@@ -1,6 +1,6 @@
 """How an answer that is code is tried out: weights, a function or a torch module, each run on made-up input.
 
-The expressions of an exercise call these functions and judge what they return.
+The expressions of the exercises call these functions and judge what they return; ``rnncourse.exercises`` lists them.
 """
 
 from collections.abc import Iterator
@@ -10,18 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rnncourse._expressions import Stopped, Unreadable
 from rnncourse.cells import lstm_sequence, rnn_sequence
 
 Floats = NDArray[np.float64]
 H0 = np.array([0.5, -0.5])
-
-
-class Unreadable(Exception):
-    """The answer has not the form that the exercise asks for."""
-
-
-class Stopped(Exception):
-    """The reader's function failed; the message says how."""
 
 
 @contextmanager
