@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-from cycler import cycler
 from matplotlib.axes import Axes
 
 # After Okabe and Ito's palette (2008), which colour-blind readers can tell apart. Blue, vermilion and orange are darker
@@ -27,39 +26,13 @@ COLOURS: Mapping[str, str] = {
     "update": "#004C86",
     "new": "#009E73",
 }
-INK, PAPER, GRID = "#1f2933", "#ffffff", "#d8dee6"
-STYLE: Mapping[str, Any] = {
-    "figure.figsize": (7.2, 3.6),
-    "figure.dpi": 110,
-    "figure.facecolor": PAPER,
-    "figure.constrained_layout.use": True,
-    "savefig.facecolor": PAPER,
-    "axes.facecolor": PAPER,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": GRID,
-    "grid.linewidth": 0.7,
-    "lines.linewidth": 1.8,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "font.size": 10,
-    "legend.frameon": False,
-    "axes.prop_cycle": cycler(color=["#004C86", "#B84A00", "#009E73", "#CC79A7", "#C28700", "#3D97CC", "#595959"]),
-}
+STYLE = mpl.rc_params_from_file(Path(__file__).with_name("book.mplstyle"), use_default_template=False)
+INK, PAPER, GRID = STYLE["text.color"], STYLE["figure.facecolor"], STYLE["grid.color"]
 
 
 def use_style() -> None:
     """Make the book's style the default of this session; in a clone, a notebook shows figures as the pages do."""
-    for key, setting in STYLE.items():
-        mpl.rcParams[key] = setting  # type: ignore[index]
+    mpl.rcParams.update(STYLE)
     with suppress(ImportError):  # an installed package comes without the book
         from book._ext import screens
 
