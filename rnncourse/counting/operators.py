@@ -1,7 +1,9 @@
 """What one ATen operator costs when a module calls it."""
 
 import re
+import tomllib
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -33,53 +35,15 @@ _FUSED = {"addcmul": 2, "addcdiv": 2, "lerp": 3}
 _WINDOWS = {"max_pool2d_with_indices", "max_pool3d_with_indices", "avg_pool2d", "avg_pool3d"}
 
 
-def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
 def _base_name(name: str) -> str:
     """The name of an operator without marks of privacy, of work in place, and of the number of dimensions."""
     return re.sub("_?[123]d$", "", name.strip("_"))
 
 
-_FREE = _names(
-    # Creating and drawing.
-    "zeros ones full empty arange range linspace logspace eye scalar_tensor tril_indices triu_indices rand randn "
-    "randint randperm bernoulli uniform normal exponential random zeros_like ones_like full_like empty_like "
-    "rand_like randn_like randint_like new_zeros new_ones new_full new_empty new_empty_strided empty_strided "
-    "empty_permuted fill zero "
-    # Moving, looking up and changing the shape.
-    "clone copy to_copy cat stack unsafe_view unsafe_split unsafe_split_with_sizes unsafe_chunk reshape_copy "
-    "reshape_alias index index_select gather scatter take embedding flip roll rot90 repeat repeat_interleave tril "
-    "triu constant_pad_nd reflection_pad replication_pad slice_scatter select_scatter diagonal_scatter "
-    "as_strided_scatter index_put index_copy index_fill masked_fill masked_scatter masked_select where nonzero "
-    "squeeze unsqueeze transpose t as_strided detach resize resize_as set pixel_shuffle pixel_unshuffle "
-    "channel_shuffle im2col max_unpool diag_embed block_diag upsample_nearest upsample_nearest_exact "
-    "pack_padded_sequence unfold "
-    # Asking.
-    "local_scalar_dense assert_async assert_scalar assert_tensor_metadata is_same_size fused_sdp_choice"
-)
-# One operation per element of the input, also where a version of PyTorch lacks the tag.
-_REDUCTIONS = _names(
-    "cumsum cumprod cummax cummin cummax_helper cummin_helper logcumsumexp mean sum nansum prod max min amax amin "
-    "aminmax argmax argmin any all is_all_true is_any_true var std var_mean std_mean norm linalg_vector_norm "
-    "logsumexp count_nonzero trace adaptive_avg_pool adaptive_max_pool"
-)
-_POINTWISE = _names(
-    "softmax safe_softmax log_softmax prelu_kernel log_sigmoid_forward floor_divide rsub complex polar hardswish "
-    "native_dropout"
-)
-# Operators without a product inside that cost what they touch: the larger of input and output.
-_TOUCHED = _names(
-    "glu sort topk kthvalue median nanmedian mode unique_dim unique_consecutive unique2 searchsorted bucketize isin "
-    "histc bincount multinomial poisson binomial standard_gamma sample_dirichlet cauchy geometric log_normal renorm "
-    "index_add index_reduce scatter_add scatter_reduce index_put_impl put col2im embedding_bag "
-    "embedding_bag_forward_only grid_sampler affine_grid_generator upsample_linear upsample_bilinear "
-    "upsample_bicubic upsample_trilinear upsample_bilinear2d_aa upsample_bicubic2d_aa fractional_max_pool mse_loss "
-    "smooth_l1_loss huber_loss soft_margin_loss nll_loss_forward nll_loss2d_forward binary_cross_entropy "
-    "binary_cross_entropy_with_logits multi_margin_loss multilabel_margin_loss_forward dist linalg_cross "
-    "weight_norm_interface rrelu_with_noise threshold masked_softmax allclose equal"
-)
+_COSTS = {
+    cost: frozenset(names.split())
+    for cost, names in tomllib.loads(Path(__file__).with_name("operators.toml").read_text(encoding="utf-8")).items()
+}
 _POINTWISE_TAG, _REDUCTION_TAG = (getattr(torch.Tag, name, None) for name in ("pointwise", "reduction"))
 
 
@@ -137,7 +101,7 @@ def rms_norm_operations(
 
 def _elementwise(operator: Any, name: str, args: tuple[Any, ...], out: Tensor | None, output: Any) -> Operations | None:
     base, each = _base_name(name), 1
-    if operator.is_view or base in _FREE:
+    if operator.is_view or base in _COSTS["free"]:
         return NOTHING
     if out is None:
         return None
@@ -150,11 +114,11 @@ def _elementwise(operator: Any, name: str, args: tuple[Any, ...], out: Tensor | 
     elif name in _WINDOWS:
         dims = 3 if "3d" in name else 2
         each = prod(args[1]) if len(args[1]) == dims else args[1][0] ** dims
-    elif base in _REDUCTIONS or _REDUCTION_TAG in operator.tags:
+    elif base in _COSTS["reductions"] or _REDUCTION_TAG in operator.tags:
         return Operations(elementwise=args[0].numel(), backward_macs=0)
-    elif base in _TOUCHED:
+    elif base in _COSTS["touched"]:
         return Operations(elementwise=max(one.numel() for one in tensors_in([args, output])), backward_macs=0)
-    elif base not in _POINTWISE and _POINTWISE_TAG not in _base(operator, name).tags:
+    elif base not in _COSTS["pointwise"] and _POINTWISE_TAG not in _base(operator, name).tags:
         return None
     each *= _FUSED.get(name, 1)
     return Operations(elementwise=each * out.numel(), backward_macs=0)
