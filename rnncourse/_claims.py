@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 VERDICTS = {
     "holds": "Holds",
@@ -82,30 +82,6 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Item:
-    """One thing the reports ask or assert; the head of ``book/claims.toml`` says what its fields mean."""
-
-    id: str
-    question: str
-    what: str
-    claims: Sequence[str] = ()
-    measured: Sequence[str] = ()
-    numbers: Sequence[str] = ()
-
-    @property
-    def printed(self) -> dict[str, str]:
-        """Its numbers as printed, by the id of the entry, or of the claim, that answers for them."""
-        return dict(line.split(" = ") for line in self.numbers)
-
-
-class Coursework(NamedTuple):
-    """All claims by id, and all items in the order of the reports."""
-
-    claims: dict[str, Claim]
-    items: list[Item]
-
-
-@dataclass(frozen=True)
 class Judgement:
     """A claim, its verdict and how the ledger leads there."""
 
@@ -127,26 +103,25 @@ class Judgement:
         """Nothing: `judge` has displayed it already."""
 
 
-def load(path: Path) -> Coursework:
-    """Read the list of claims, or raise a `ClaimError` that says what is wrong with it."""
+def load(path: Path) -> dict[str, Claim]:
+    """Read the claims of a list by id, or raise a `ClaimError` that says what is wrong with it."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-        claims = {id: Claim(**{"id": id, **fields}) for id, fields in document.items() if id.startswith("claim-")}
-        return Coursework(claims, [Item(**{"id": id, **document[id]}) for id in document if id not in claims])
+        return {id: Claim(**{"id": id, **fields}) for id, fields in document.items() if id.startswith("claim-")}
     except (OSError, ValueError, TypeError) as error:
         raise ClaimError(f"the claims {path} cannot be read: {error}; mend or restore the file.") from error
 
 
-def judge(id: str, said: Coursework, entries: Entries) -> Judgement:
+def judge(id: str, claims: Mapping[str, Claim], entries: Entries) -> Judgement:
     """Judge a claim, and say how: each id of its rules is followed by its value."""
-    if id not in said.claims:
+    if id not in claims:
         raise ClaimError(f"'{id}' is not a claim; look it up in claims.toml, or add it there.")
 
     def show(name: str) -> str:
         entry = entries[name.removeprefix("reported.")]
         return f"<code>{name}</code> ({entry.reported if name.startswith('reported.') else entry.text})"
 
-    return Judgement(said.claims[id], said.claims[id].judged(entries), said.claims[id].why(show))
+    return Judgement(claims[id], claims[id].judged(entries), claims[id].why(show))
 
 
 def truth(rule: str, entries: Entries) -> bool | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from book._ext.report_card import coursework
 from rnncourse import ledger
 from rnncourse._claims import VERDICTS, Claim, ClaimError, judge, load, truth
 
@@ -100,7 +101,7 @@ def test_a_list_that_makes_no_sense_is_refused(tmp_path: Path, text: str) -> Non
     path.write_text(text, encoding="utf-8")
     for wrong in (path, tmp_path / "none.toml", tmp_path):
         with pytest.raises(ClaimError, match=wrong.name):
-            load(wrong)
+            coursework(wrong)
 
 
 def test_a_judgement_says_how_it_came_about() -> None:
@@ -114,7 +115,7 @@ def test_a_judgement_says_how_it_came_about() -> None:
 
 def test_why_names_the_argument_or_what_would_decide() -> None:
     said = load(ledger.ledger_path().with_name("claims.toml"))
-    for claim in said.claims.values():
+    for claim in said.values():
         why = judge(claim.id, said, ledger.current()).why
         assert why.startswith(("Holds if ", "Argued: ", "To decide it: ")), why
-    assert {claim.judged(ledger.current()) for claim in said.claims.values()} == set(VERDICTS)
+    assert {claim.judged(ledger.current()) for claim in said.values()} == set(VERDICTS)

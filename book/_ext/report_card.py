@@ -6,8 +6,9 @@
 """
 
 import re
+import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -21,7 +22,7 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from book._ext.ledger import BOOK, NUMBERS_PAGE, chapter_number, chapter_of, ledger_of, places_of, provenance, titles_of
 from book._ext.tables import CLOSE_TABLE, choice, filters, open_table, verdict_mark
-from rnncourse._claims import VERDICTS, Coursework, Item, load
+from rnncourse._claims import VERDICTS, Claim, ClaimError, load
 from rnncourse.ledger import PRINTED_VERDICTS, Entry
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,40 @@ BOX = re.compile(
     re.M | re.S,
 )
 MEASURED = re.compile(r"\*\*Measured\.\*\*\s*(?P<text>.*?)\s*\*\*Why\.\*\*", re.S)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing the reports ask or assert; the head of ``book/claims.toml`` says what its fields mean."""
+
+    id: str
+    question: str
+    what: str
+    claims: Sequence[str] = ()
+    measured: Sequence[str] = ()
+    numbers: Sequence[str] = ()
+
+    @property
+    def printed(self) -> dict[str, str]:
+        """Its numbers as printed, by the id of the entry, or of the claim, that answers for them."""
+        return dict(line.split(" = ") for line in self.numbers)
+
+
+class Coursework(NamedTuple):
+    """All claims by id, and all items in the order of the reports."""
+
+    claims: dict[str, Claim]
+    items: list[Item]
+
+
+def coursework(path: Path = BOOK / "claims.toml") -> Coursework:
+    """Read the list of claims with the items between them; a `ClaimError` says what is wrong with it."""
+    claims = load(path)
+    tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    try:
+        return Coursework(claims, [Item(**{"id": id, **tables[id]}) for id in tables if id not in claims])
+    except TypeError as error:
+        raise ClaimError(f"the items of {path} cannot be read: {error}; mend the file.") from error
 
 
 class Box(NamedTuple):
@@ -114,7 +149,7 @@ class Sources(NamedTuple):
 def sources(app: Sphinx) -> Sources:
     """Claims, boxes, and every item with its lines, read once per build."""
     if not hasattr(app, "rnncourse_card"):
-        said, drawn = load(BOOK / "claims.toml"), boxes()
+        said, drawn = coursework(), boxes()
         ledger, places = ledger_of(app), places_of(app)
         rows = [(item, list(rows_of(item, said, drawn, ledger, places))) for item in said.items]
         app.rnncourse_card = Sources(said, drawn, rows)  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ import pytest
 from book._ext import ledger as numbers_page
 from book._ext import report_card
 from book._ext.report_card import Box, Row
-from rnncourse._claims import NUMBER, VERDICTS, Claim, ClaimError, Coursework, load
+from rnncourse._claims import NUMBER, VERDICTS, Claim, ClaimError
 from rnncourse.ledger import load as load_ledger
 from tools import pairs
 
@@ -54,7 +54,7 @@ QUESTIONS = [
 class Sources:
     """All that the report card is drawn from, and the card."""
 
-    said: Coursework
+    said: report_card.Coursework
     boxes: Mapping[str, Box]
     entries: Mapping[str, Any]
     inventory: Mapping[str, tuple[str, list[str]]]
@@ -76,7 +76,7 @@ def read_inventory() -> dict[str, tuple[str, list[str]]]:
 
 @pytest.fixture(scope="module")
 def book() -> Sources:
-    said, boxes = load(pairs.BOOK / "claims.toml"), report_card.boxes()
+    said, boxes = report_card.coursework(), report_card.boxes()
     rows = [row for item in said.items for row in report_card.rows_of(item, said, boxes, ENTRIES, PLACES)]
     verdicts = {name: claim.judged(ENTRIES) for name, claim in said.claims.items()}
     return Sources(said, boxes, ENTRIES, read_inventory(), rows, verdicts)
