@@ -231,10 +231,9 @@ def _matrix(rows: ArrayLike) -> str:  # in TeX; a vector is a column
 
 
 _CALLED: dict[Any, str] = {  # what the expressions of an exercise may call, by module
-    np: """abs all any arange arccos argmin argwhere ceil clip concatenate cumsum degrees diag diff exp eye floor
+    np: """abs all any arange argmin argwhere ceil clip concatenate cumsum diag diff exp eye floor
         isclose isfinite isinf isnan log log10 max maximum mean median min minimum ones reshape shape sqrt sum tanh
         triu var zeros""",
-    np.linalg: "eigvals norm",
     np.lib.stride_tricks: "sliding_window_view",
     cells: "gru_step lstm_step rnn_step sigmoid softmax",
     _trials: """call call_masked call_on_weather cell_gradients first_wrong_cut lstm_cells masked moved_by
