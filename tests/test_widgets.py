@@ -1,21 +1,18 @@
-"""The widgets' Python side: state, errors, the HTML they leave behind, and panels."""
+"""The widgets' Python side: state, errors, and the HTML they leave behind."""
 
 import html
 import json
 import math
 import re
-import sys
-from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 import traitlets
-from matplotlib.figure import Figure
 
 from rnncourse import widgets
-from rnncourse.widgets import CellExplorer, ForecastExplorer, GateScrubber, PaddingExplorer, PageWidget, panel
+from rnncourse.widgets import CellExplorer, ForecastExplorer, GateScrubber, PaddingExplorer, PageWidget
 from rnncourse.widgets.base import HERE, Numbers, _html_table, module_source
 
 WIDGETS: list[type[PageWidget]] = [
@@ -115,39 +112,3 @@ def test_traits_are_values_that_can_be_observed_and_not_changed_in_place() -> No
     assert seen == [(1.0, 2.0)]
     with pytest.raises(TypeError, match=r"CellExplorer has no 'W_xx'; it takes W_hh, W_xh, b_h"):
         CellExplorer(W_xx=[[1, 0], [0, 1]])
-
-
-# --- panels
-
-
-def draw(size: int = 3, name: str = "a") -> Figure:
-    figure = Figure(figsize=(1, 1))
-    figure.subplots().plot(range(size), label=name)
-    return figure
-
-
-def test_a_panel_knows_its_controls_and_fails_where_its_function_does() -> None:
-    made = panel(draw, size=(1, 5), name=["a", "<b>"])
-    made.controls["name"].value = "<b>"
-    assert not made.controls["size"].continuous_update
-    assert "Needs Jupyter" in made.caption_html()
-    assert "name = &lt;b&gt;" in made.caption_html()
-    with pytest.raises(TypeError, match=r"must return a Matplotlib figure but returned int; end it with"):
-        panel(lambda size: size, size=(1, 5))
-    with pytest.raises(ZeroDivisionError):
-        panel(lambda size: size / 0, size=(1, 5))
-
-
-def test_a_panel_is_a_picture_and_a_caption_and_its_control_draws_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown: list[dict[str, Any]] = []
-    monkeypatch.setattr(sys.modules["rnncourse.widgets.panel"], "publish_display_data", shown.append)
-    made = panel(draw, size=(1, 5), needs="trains again")
-    made._ipython_display_()
-    made.controls["size"].value = 5
-    made._ipython_display_()
-    assert [set(data) for data in shown[:2]] == [{VIEW, "image/png", "text/plain"}, {VIEW, "text/html", "text/plain"}]
-    assert [data["text/plain"] for data in shown[::2]] == ["Panel: size = 3, name = a", "Panel: size = 5, name = a"]
-    before, after = (b64decode(data["image/png"]) for data in shown[::2])
-    assert before != after == made._picture.value
-    assert after.startswith(b"\x89PNG")
-    assert "(trains again). The picture shows size = 5, name = a." in shown[3]["text/html"]

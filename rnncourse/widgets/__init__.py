@@ -1,4 +1,4 @@
-"""Widgets that work in Jupyter and on the published page, and panels that need Jupyter."""
+"""Widgets that work in Jupyter and on the published page."""
 
 from rnncourse.widgets.base import PageWidget
 from rnncourse.widgets.causality_explorer import CausalityExplorer
@@ -9,7 +9,6 @@ from rnncourse.widgets.gate_scrubber import GateScrubber
 from rnncourse.widgets.gradient_explorer import GradientExplorer
 from rnncourse.widgets.lstm_walk import LSTMWalk
 from rnncourse.widgets.padding_explorer import PaddingExplorer
-from rnncourse.widgets.panel import Panel, panel
 from rnncourse.widgets.parameter_calculator import ParameterCalculator
 from rnncourse.widgets.receptive_field import ReceptiveField
 from rnncourse.widgets.sentence_reader import SentenceReader
@@ -27,12 +26,10 @@ __all__ = [
     "LSTMWalk",
     "PaddingExplorer",
     "PageWidget",
-    "Panel",
     "ParameterCalculator",
     "ReceptiveField",
     "SentenceReader",
     "SkipExplorer",
     "StatePath",
     "TrainingLoop",
-    "panel",
 ]

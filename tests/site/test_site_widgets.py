@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from _access import SCENERY, faults_of_focus
-from _server import TELEPHONE, WIDE, probe, widget_pages
+from _server import probe, widget_pages
 from _visit import SCHEMES, in_scheme
 from _widgets import READY, RENDER, WIDGETS, ask, mount
 from bs4 import BeautifulSoup
@@ -142,21 +142,6 @@ def test_without_scripts_every_widget_is_a_table(browser: Browser, server: str, 
     for host in page.locator(".rnn-widget-host").all():
         expect(host.locator(".rnn-widget-fallback table")).to_be_visible()
     context.close()
-
-
-def test_a_panel_is_a_picture_with_a_caption_and_no_live_control(tab: Page, server: str, site: Path) -> None:
-    pages = [path for path in sorted(site.rglob("*.html")) if 'class="rnn-panel-caption"' in path.read_text("utf-8")]
-    assert pages, "No page of the site holds a panel; a chapter with panel(…) must."
-    for path in pages:
-        tab.goto(f"{server}/{path.relative_to(site).as_posix()}")
-        for output in tab.locator(".cell_output").filter(has=tab.locator(".rnn-panel-caption")).all():
-            picture, said = output.locator("img"), output.locator(".rnn-panel-caption")
-            assert len(picture.get_attribute("alt") or "") > 40, f"{path}: the picture's alt text says too little"
-            assert output.locator("input, select, button, .jupyter-widgets").count() == 0
-            for width in (TELEPHONE, WIDE["width"]):
-                tab.set_viewport_size({"width": width, "height": 844})
-                expect(said).to_contain_text("Needs Jupyter")
-                assert picture.evaluate("i => i.naturalWidth > 0 && i.getBoundingClientRect().right <= innerWidth")
 
 
 # --- states that do not fit
