@@ -22,7 +22,6 @@ __all__ = [
     "LSTMSequence",
     "LSTMStep",
     "Nonlinearity",
-    "RNNGradients",
     "RNNStep",
     "StepSequence",
     "gru_sequence",
@@ -31,7 +30,6 @@ __all__ = [
     "lstm_step",
     "rnn_sequence",
     "rnn_step",
-    "rnn_step_backward",
     "sigmoid",
     "softmax",
 ]
@@ -135,44 +133,6 @@ def rnn_sequence(
     a = _read({"xs": xs, "h0": h0, "W_xh": W_xh, "W_hh": W_hh, "b_h": b_h}, _over_time(_RNN))
     kind = _nonlinearity(nonlinearity)
     return _repeated(lambda given: _rnn_step(given, kind), a, ("h",))
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class RNNGradients:
-    """The gradients of a loss ``L`` through one step of a plain RNN; each has the shape of its quantity."""
-
-    step: RNNStep  #: the step gone back through
-    dh: FloatArray  #: dL/dh, what arrives from above and from the future
-    slope: FloatArray  #: derivative of the nonlinearity at ``z``; ``1 - h²`` for tanh
-    dz: FloatArray  #: dL/dz
-    dx: FloatArray  #: dL/dx
-    dh_prev: FloatArray  #: dL/dh_prev by way of this step
-    dW_xh: FloatArray  #: this step's share of dL/dW_xh
-    dW_hh: FloatArray  #: this step's share of dL/dW_hh
-    db_h: FloatArray  #: this step's share of dL/db_h
-
-
-def rnn_step_backward(step: RNNStep, dh: ArrayLike) -> RNNGradients:
-    """The chain rule back through one step of a plain RNN.
-
-    Over a sequence, call it from the last step to the first: the ``dh`` of a step is the gradient its own
-    output receives plus ``dh_prev`` of the step after it; the weights' gradients add up over the steps.
-
-    Args:
-        step: a step from :func:`rnn_step` or :func:`rnn_sequence`.
-        dh: gradient of the loss by ``step.h``, shape ``(hidden,)``.
-
-    Source: Rumelhart, Hinton & Williams (1986); Werbos (1990).
-    """
-    error = _numbers("dh", dh)
-    if error.shape != step.h.shape:
-        raise ValueError(f"dh has shape {error.shape}; expected {step.h.shape}, the shape of step.h.")
-    slope = 1.0 - step.h**2 if step.nonlinearity == "tanh" else (step.z > 0).astype(np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):
-        dz = error * slope
-        inputs = {"dx": step.W_xh.T @ dz, "dh_prev": step.W_hh.T @ dz}
-        weights = {"dW_xh": np.outer(dz, step.x), "dW_hh": np.outer(dz, step.h_prev), "db_h": dz.copy()}
-        return _checked(RNNGradients(step=step, dh=error, slope=slope, dz=dz, **inputs, **weights))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

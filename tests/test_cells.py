@@ -117,22 +117,6 @@ def test_sequence_is_the_step_repeated(kind: str) -> None:
         state = {name: getattr(step, name[0]) for name in state}
 
 
-# --- gradients
-
-
-@settings(max_examples=30)
-@given(SEEDS, st.integers(1, 4), st.integers(1, 4), st.sampled_from(["tanh", "relu"]))
-def test_rnn_backward_equals_autograd(seed: int, d: int, h: int, kind: str) -> None:
-    a = draw("rnn", seed, d, h, 0.7)
-    dh = np.random.default_rng(seed + 1).normal(size=h)
-    gradients = cells.rnn_step_backward(cells.rnn_step(**a, nonlinearity=kind), dh)
-    leaves = {name: torch.tensor(value, requires_grad=True) for name, value in a.items()}
-    z = leaves["W_hh"] @ leaves["h_prev"] + leaves["W_xh"] @ leaves["x"] + leaves["b_h"]
-    (torch.tensor(dh) @ (z.tanh() if kind == "tanh" else z.relu())).backward()
-    for name, leaf in leaves.items():
-        np.testing.assert_allclose(getattr(gradients, f"d{name}"), leaf.grad, rtol=1e-12, atol=1e-13, err_msg=name)
-
-
 # --- functions of one array
 
 
@@ -218,10 +202,6 @@ test_bad_input_is_named = refusing(
         "^recurrent_term overflows float64",
     ),
     (lambda: cells.rnn_step(**RNN, nonlinearity="sine"), "^nonlinearity is 'sine'"),
-    *(
-        (lambda dh=dh: cells.rnn_step_backward(cells.rnn_step(**RNN), dh), "^dh has shape")
-        for dh in ([1.0], [[1.0, 2.0]])
-    ),
     (lambda: cells.softmax([[1.0, 2.0]]), r"^logits has shape \(1, 2\)"),
     (lambda: cells.softmax([1.0, math.nan]), r"^logits\[1\] is nan"),
 )
