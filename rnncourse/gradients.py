@@ -1,8 +1,5 @@
 """How the error flows back through time in an untouched ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU``.
 
-:func:`gradient_flow` measures one loss: the norm of its gradient at every state. :func:`spectral_bound` says how far
-the recurrence of an ``nn.RNN`` can stretch any gradient.
-
 All of it is computed in float64, whatever the module's dtype, and a long sequence leaves the range of float64 too:
 the logarithms are kept beside the norms, and an exact zero is no artefact of the format.
 """
@@ -14,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rnncourse._kernel_call import KernelCall, Layer, check_input, check_layer, watch
 from rnncourse._recurrence import TAPES, Adjoint, Scaled, Tape, added, adjoint, total
 
-__all__ = ["GradientFlow", "gradient_flow", "spectral_bound"]
+__all__ = ["GradientFlow", "gradient_flow"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,36 +98,6 @@ def gradient_flow(rnn: Layer, x: Tensor, loss: Callable[[Tensor], Tensor]) -> Gr
     return GradientFlow(value, dh, dc, log10_dh, log10_dc)
 
 
-def spectral_bound(rnn: nn.RNN, x: Tensor, *, layer: int = -1) -> Tensor:
-    """log10 of a bound on the spectral norm ``‖∂h_T / ∂h_t‖``, for every step t.
-
-    The Jacobian of a step is ``diag(φ') W_hh``, so its norm is at most ``max|φ'| · ‖W_hh‖₂``, and the product of
-    these over the steps t+1 to T bounds the whole. With a loss on the last step it also bounds the gradient:
-    ``‖dL/dh_t‖ ≤ bound · ‖dL/dh_T‖``. An LSTM or a GRU has paths around its weights and no bound of this form.
-
-    Args:
-        rnn: ``nn.RNN`` with tanh or relu that reads in one direction.
-        x: input as in :func:`gradient_flow`; of several sequences the largest bound counts.
-        layer: which layer; -1 is the last.
-
-    Returns:
-        log10 of the bound, float64, shape ``(time,)``; 0 at the last step, -inf where all units are cut off.
-
-    Raises:
-        TypeError: ``rnn`` is no ``nn.RNN``, or ``x`` no floating tensor.
-        ValueError: as :func:`gradient_flow`; also a bidirectional module, or no such layer.
-
-    Source: Pascanu, Mikolov & Bengio (2013), section 2.2.
-    """
-    if not isinstance(rnn, nn.RNN):
-        raise TypeError(f"rnn must be an nn.RNN, got {type(rnn).__name__}: the others have no bound of this form.")
-    tape = _one_way(rnn, x, layer)
-    norm = torch.linalg.matrix_norm(tape.w_hh, ord=2)
-    per_step = (tape.derivatives()[0].amax(dim=1) * norm).log10()
-    later = per_step.flip(0).cumsum(0).flip(0)[1:].amax(dim=1)
-    return torch.cat([later, later.new_zeros(1)])
-
-
 def _record(rnn: Layer, x: Tensor) -> list[list[Tape]]:
     """Tapes of all layers, one per direction, each in its own reading order."""
     check_layer(rnn)
@@ -179,16 +146,6 @@ def _batch_first(columns: Tensor) -> Tensor:
     for source, target in zip(torch.split(columns, 16), torch.split(rows, 16, 1), strict=True):
         target.copy_(source.permute(2, 0, 1))
     return rows
-
-
-def _one_way(rnn: Layer, x: Tensor, layer: int) -> Tape:
-    """The tape of one layer of a module that reads in one direction."""
-    check_layer(rnn)
-    if rnn.bidirectional:
-        raise ValueError("rnn is bidirectional, so no one state is the last; pass a module of one direction.")
-    if not -rnn.num_layers <= layer < rnn.num_layers:
-        raise ValueError(f"layer is {layer}, but rnn has num_layers={rnn.num_layers}.")
-    return _record(rnn, x)[layer][0]
 
 
 def _loss_gradient(loss: Callable[[Tensor], Tensor], columns: Tensor) -> tuple[float, Tensor]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence
 
-from rnncourse.gradients import GradientFlow, gradient_flow, spectral_bound
+from rnncourse.gradients import GradientFlow, gradient_flow
 from tests.cell_loop import Layer, unroll
 from tests.closeness import assert_close_ulp
 from tests.layer_zoo import READABLE, UNREADABLE, WRAPPED, Build, sequence
@@ -222,32 +222,6 @@ def test_memory_and_time_are_linear_in_time() -> None:
     assert more_memory < 4.1 * memory
 
 
-# --- the bound
-
-
-@settings(max_examples=25)
-@given(
-    st.sampled_from(["tanh", "relu"]), st.integers(1, 6), st.integers(1, 40), st.integers(0, 2**31), st.floats(0.1, 3)
-)
-def test_the_bound_lies_above_the_gradient(kind: str, hidden_size: int, seq_len: int, seed: int, gain: float) -> None:
-    rnn = build(kind, 2, hidden_size, seed=seed, num_layers=2)
-    with torch.no_grad():
-        rnn.weight_hh_l1.mul_(gain)
-    x = torch.randn(seq_len, 3, 2)
-    bound = spectral_bound(rnn, x)
-    assert bound.shape == (seq_len,)
-    dh = gradient_flow(rnn, x, LOSSES["last"]).dh
-    assert bool((dh <= 10**bound * dh[-1] * (1 + 1e-9)).all())
-
-
-def test_bound_is_the_product_it_says() -> None:
-    rnn, x = build("tanh", 2, 5).double(), torch.randn(10, 1, 2, dtype=torch.float64)
-    slopes = (1 - rnn(x)[0].detach()[:, 0].square()).amax(dim=1)
-    norm = torch.linalg.svdvals(rnn.weight_hh_l0.detach())[0]
-    expected = torch.stack([(slopes[t + 1 :] * norm).prod() for t in range(10)]).log10()
-    torch.testing.assert_close(spectral_bound(rnn, x), expected, rtol=1e-12, atol=1e-12)
-
-
 # --- bad input
 
 
@@ -255,7 +229,7 @@ def flow_of(rnn: Any, x: Any, loss: Any = torch.sum) -> Callable[[], object]:
     return lambda: gradient_flow(rnn, x, loss)
 
 
-X, GRU, TANH = torch.ones(5, 2, 3), build("gru", 3, 4), build("tanh", 3, 4)
+X, GRU = torch.ones(5, 2, 3), build("gru", 3, 4)
 test_bad_input_is_named = refusing(
     (flow_of(UNREADABLE["twice over"](nn.GRU), sequence()), "kernel 2 times"),
     (flow_of(WRAPPED["sequential"][0](nn.RNN), sequence()), TypeError, r"rnn\[1\]"),
@@ -271,9 +245,6 @@ test_bad_input_is_named = refusing(
     (flow_of(GRU, X, lambda output: (output.sum() * 0 - 1).log()), "loss is nan"),
     (flow_of(GRU, X, lambda out: (out * 0).norm().add(out.sum() * 0).sqrt()), "gradient of loss"),
     (flow_of(scalar_rnn(10.0, "relu"), torch.ones(400, 1, 1)), "states of rnn .* float64"),
-    (lambda: spectral_bound(GRU, X), TypeError, "rnn must be an nn.RNN, got GRU"),
-    (lambda: spectral_bound(build("tanh", 3, 4, bidirectional=True), X), "rnn is bidirectional"),
-    (lambda: spectral_bound(TANH, X, layer=-2), "layer is -2"),
 )
 
 
