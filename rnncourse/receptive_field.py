@@ -1,23 +1,12 @@
-"""How far back an output looks: what a stack of convolutions can see, and what any network does see, by gradients."""
+"""How far back an output looks, by gradients. Of a stack of convolutions, `networks` knows what it can see at most."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["effective_width", "input_influence", "stacked_field"]
-
-
-def stacked_field(kernel_size: int, dilations: Sequence[int]) -> int:
-    """Steps that one output of a stack of convolutions over time can depend on, its own included.
-
-    Raises:
-        ValueError: ``kernel_size``, or the dilation of a layer, is below 1.
-    """
-    if min(kernel_size, *dilations, 1) < 1:
-        raise ValueError(f"kernel_size and dilations must be at least 1, got {kernel_size} and {tuple(dilations)}.")
-    return 1 + (kernel_size - 1) * sum(dilations)
+__all__ = ["effective_width", "input_influence"]
 
 
 def input_influence(network: nn.Module, x: Tensor, *, read: Callable[..., Tensor] | None = None) -> Tensor:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from rnncourse.networks import CausalConvolutions
-from rnncourse.receptive_field import effective_width, input_influence, stacked_field
+from rnncourse.receptive_field import effective_width, input_influence
 from tests.refusals import refusing
 from tests.unfused import Lambda
 
@@ -23,7 +23,7 @@ def convolutions(kernel: int, dilations: list[int]) -> CausalConvolutions:
 @settings(max_examples=30)
 @given(kernel=st.integers(1, 4), dilations=st.lists(st.integers(1, 5), min_size=1, max_size=4))
 def test_gradients_find_the_field_of_the_closed_form(kernel: int, dilations: list[int]) -> None:
-    field = stacked_field(kernel, dilations)
+    field = 1 + (kernel - 1) * sum(dilations)
     network = convolutions(kernel, dilations)
     assert network.receptive_field == field
     influence = input_influence(network, torch.randn(2, field + 3, 2))
@@ -67,8 +67,6 @@ def test_the_effective_width_counts_back_from_the_end() -> None:
 
 
 test_what_does_not_fit_is_named = refusing(
-    (lambda: stacked_field(0, [1]), "kernel_size and dilations"),
-    (lambda: stacked_field(2, [1, 0]), "kernel_size and dilations"),
     (lambda: input_influence(nn.RNN(2, 3, batch_first=True), torch.zeros(3, 2)), r"x has shape \(3, 2\)"),
     (lambda: input_influence(convolutions(2, [1]), torch.zeros(2, 5, 2), read=lambda y: y), "read gave shape"),
     (lambda: effective_width(torch.ones(3), share=0.0), "share must"),
