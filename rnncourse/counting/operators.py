@@ -12,18 +12,6 @@ from torch import Tensor
 from rnncourse.counting.copying import tensors_in
 from rnncourse.counting.records import NOTHING, Operations
 
-# Positions of the addend, where there is one, and of the two factors.
-_PRODUCTS: dict[str, tuple[int | None, int, int]] = {
-    "mm": (None, 0, 1),
-    "bmm": (None, 0, 1),
-    "mv": (None, 0, 1),
-    "dot": (None, 0, 1),
-    "vdot": (None, 0, 1),
-    "addmm": (0, 1, 2),
-    "addmv": (0, 1, 2),
-    "baddbmm": (0, 1, 2),
-    "addbmm": (0, 1, 2),
-}
 # Positions of the scale, the shift and whether the batch is normalised by its own moments.
 _NORMS: dict[str, tuple[int, int, int | None]] = {
     "native_batch_norm": (1, 2, 5),
@@ -83,7 +71,7 @@ def operator_cost(
         return _addition(args, out, sums)
     if in_place:
         sums.change(args[0])
-    if name in _PRODUCTS and out is not None:
+    if (name in _COSTS["products"] or name in _COSTS["added_products"]) and out is not None:
         return _product(name, args, out, sums)
     if name == "convolution" and out is not None:
         return _convolution(args, out, sums)
@@ -151,11 +139,10 @@ def _addition(args: tuple[Any, ...], out: Tensor, sums: Sums) -> Operations:
 
 
 def _product(name: str, args: tuple[Any, ...], out: Tensor, sums: Sums) -> Operations:
-    addend, *factors = _PRODUCTS[name]
-    first, second = (args[position] for position in factors)
+    addend, first, second = args[:3] if name in _COSTS["added_products"] else (None, *args[:2])
     _expect_dtype(first, second)
     macs = out.numel() * first.shape[-1] * (len(first) if name == "addbmm" else 1)
-    cost = _added(None if addend is None else args[addend], out, sums)
+    cost = _added(addend, out, sums)
     sums.add(out)
     return Operations(
         macs=macs,
