@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import axe_playwright_python
 from _server import probe
@@ -43,7 +44,11 @@ class Audit:
 
 def faults_of_focus(node: Locator) -> list[str]:
     """Why a person would not see where the focus is."""
-    look = probe(node, "focus")
+    return faults_of(probe(node, "focus"))
+
+
+def faults_of(look: dict[str, Any]) -> list[str]:
+    """Why a focus that looks so would not be seen."""
     faults = {
         "has no outline": look["width"] < 2,
         "has an outline too faint": look["contrast"] < 3,

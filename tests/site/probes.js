@@ -33,6 +33,12 @@ const focus = (node) => {
   };
 };
 
+// The same of every stop of a widget, in turn.
+const foci = (widget, stops) => [...widget.querySelectorAll(stops)].map((node) => {
+  node.focus();
+  return focus(node);
+});
+
 // Marks that are hardly seen: stroke and filling are fainter than 3 to 1 on the widget's ground, and words fainter than
 // 4.5 to 1. What only orders a drawing may be faint: grids, frames, lines that dots say once more.
 const faint = (scenery) => {

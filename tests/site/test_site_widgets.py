@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _access import SCENERY, faults_of_focus
+from _access import SCENERY, faults_of, faults_of_focus
 from _server import probe, widget_pages
-from _visit import SCHEMES, in_scheme
+from _visit import in_scheme
 from _widgets import READY, RENDER, WIDGETS, ask, mount
 from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -84,10 +84,12 @@ def walk(page: Page, widget: Locator) -> list[str]:
 
 
 def test_tab_visits_every_control_in_sight_and_every_mark_stands_out(opened: Page, widgets: list[Locator]) -> None:
-    for scheme in SCHEMES:
-        in_scheme(opened, scheme)
-        assert [fault for widget in widgets for fault in walk(opened, widget)] == [], scheme
-        assert probe(opened, "faint", SCENERY) == [], scheme
+    """The way is the same by night; only what shows the focus, and the marks, have other colours."""
+    assert [fault for widget in widgets for fault in walk(opened, widget)] == []
+    assert probe(opened, "faint", SCENERY) == []
+    in_scheme(opened, "dark")
+    assert [fault for one in widgets for look in probe(one, "foci", STOPS) for fault in faults_of(look)] == []
+    assert probe(opened, "faint", SCENERY) == []
 
 
 def move(control: Locator, seen: dict[str, Any]) -> None:
