@@ -98,9 +98,9 @@ SHARE = -n $(JOBS) --dist loadfile --no-loadscope-reorder -p no:cacheprovider
 NOTEBOOKS = --nbval book/notebooks tests/notebooks --nbval-cell-timeout=600
 BROWSER = CHROMIUM="$$($(BIN)/python -m tools.chromium)"
 
-# Installing, building the book and checking types keep one core busy each, so that two of them go on at a time. Chapters
-# and package run as one, so that modules are read once and no core is idle between them; the pages run alone, since a
-# process that drives a browser has an event loop running, in which no notebook can be run.
+# Installing, building the book and checking types keep one core busy each, so that two of them go on at a time.
+# Chapters and package run as one, so that modules are read once and no core is idle between them. The pages run alone:
+# in a process that drives a browser an event loop is running, and no notebook can be run.
 .PHONY: test
 test: ## check everything
 	$(MAKE) --jobs 2 book lint
