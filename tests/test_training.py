@@ -21,6 +21,7 @@ from rnncourse.data import Series, make_windows
 from rnncourse.networks import Forecaster, weather_network
 from rnncourse.training import ArrayBatches, Diverged, FreshWindows, History, fit, one_cycle, predict, set_seed
 from tests.closeness import assert_close_ulp
+from tests.refusals import refusing
 
 # Where there is no device there is nothing to move to; choosing one is tested without it.
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -317,13 +318,11 @@ def test_predictions_come_in_order_and_without_dropout(n, batch_size, training):
     assert out.dtype == np.float32
 
 
-@pytest.mark.parametrize(
-    ("x", "options", "named"),
-    [(X[:0], {}, "x is empty"), (X, {"batch_size": 0}, "batch_size is 0"), (X[..., [0, 0]], {}, "x has shape")],
+test_what_cannot_be_predicted_is_refused = refusing(
+    (lambda: predict(network(), X[:0]), "x is empty"),
+    (lambda: predict(network(), X, batch_size=0), "batch_size is 0"),
+    (lambda: predict(network(), X[..., [0, 0]]), "x has shape"),
 )
-def test_what_cannot_be_predicted_is_refused(x, options, named):
-    with pytest.raises(ValueError, match=named):
-        predict(network(), x, **options)
 
 
 # --- what goes wrong
@@ -374,15 +373,13 @@ def test_the_best_weights_so_far_survive_what_goes_wrong(options, before, error,
         assert len(caught.value.history) == before
 
 
-@pytest.mark.parametrize("spoiled", ["train", "validation"])
-@pytest.mark.parametrize("part", [0, 1])
+@pytest.mark.parametrize(("spoiled", "part"), [*itertools.product(["train", "validation"], [0, 1])])
 def test_missing_values_are_found(spoiled, part):
     data = {"train": windows(), "validation": windows(40, seed=1)}
     arrays = [np.array(array) for array in data[spoiled]]
     arrays[part][37] = np.nan
-    data[spoiled] = tuple(arrays)
     with pytest.raises(Diverged, match="sample 37 of its data is not finite"):
-        run(**data)
+        run(**data | {spoiled: tuple(arrays)})
 
 
 def test_a_divergence_crosses_process_borders():
@@ -396,22 +393,22 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(
-    ("options", "named"),
-    [
-        *(({name: value}, f"{name} is") for name, values in WRONG.items() for value in values),
-        ({"validation": None, "patience": 3}, "patience is 3"),
-        ({"validation": Fixed()}, "the validation set is empty"),
-        *(({"train": (X, y)}, "the training set") for y in (Y[:-1], 3.0)),
-        *(({"train": data}, "the training set") for data in (X, (X, Y, Y), (X[:0], Y[:0]), (X.astype(str), Y))),
-        ({"train": (X, Y[:, [0, 0]])}, "output has shape"),
-        ({"loss": nn.MSELoss(reduction="none")}, "the loss of a batch"),
-        ({"net": network().requires_grad_(False)}, "no parameter that requires a gradient"),
-    ],
+def fitted(**options):
+    usual = {"net": network(), "train": (X, Y), "validation": (X, Y), "epochs": 1, "device": "cpu"}
+    return lambda: fit(**(usual | options))
+
+
+test_bad_input_is_refused_in_a_sentence = refusing(
+    *((fitted(**{name: value}), f"{name} is") for name, values in WRONG.items() for value in values),
+    (fitted(validation=None, patience=3), "patience is 3"),
+    (fitted(validation=Fixed()), "the validation set is empty"),
+    *((fitted(train=(X, y)), "the training set") for y in (Y[:-1], 3.0)),
+    *((fitted(train=data), "the training set") for data in (X, (X, Y, Y), (X[:0], Y[:0]), (X.astype(str), Y))),
+    (fitted(train=(X, Y[:, [0, 0]])), "output has shape"),
+    (fitted(loss=nn.MSELoss(reduction="none")), "the loss of a batch"),
+    (fitted(net=network().requires_grad_(False)), "no parameter that requires a gradient"),
+    error=(ValueError, TypeError),
 )
-def test_bad_input_is_refused_in_a_sentence(options, named):
-    with pytest.raises((ValueError, TypeError), match=named):
-        fit(**({"net": network(), "train": (X, Y), "validation": (X, Y), "epochs": 1, "device": "cpu"} | options))
 
 
 # --- devices and the terminal
