@@ -26,6 +26,7 @@ from rnncourse.exercises import exercises
 QUIZ = re.compile(r"book/quizzes/(\d)-[\w-]+")
 _CALL = re.compile(r'check\("([\w-]+)", (?:\((.*\w.*)\)|.+)\)')  # the exercise, and the order of several answers
 _BOX = re.compile(r'<div class="answer-box" data-exercise="([\w-]+)">')
+IN_THE_BOX = "in the box below"
 _SEPARATOR = "% ---"
 
 
@@ -86,7 +87,7 @@ def point_to_box(call: nodes.literal, found: re.Match[str]) -> None:
     line, end = call.parent, call.parent.index(call)
     place = end - 1 if line[end - 1].astext().strip() else end - 2  # a line may end between the two words
     before, verb, _ = re.split(r"([Cc]all)\s*$", line[place].astext())
-    words = nodes.Text(f"{before}{'Answer' if verb == 'Call' else 'answer'} in the box below")
+    words = nodes.Text(f"{before}{'Answer' if verb == 'Call' else 'answer'} {IN_THE_BOX}")
     if "=" in call.astext():  # the reader chooses numbers
         line[place:] = [words, nodes.Text(", which gives numbers of its own.")]
     else:

@@ -23,6 +23,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
 from book._ext.handouts import Handout, HandoutSettings, Work, handout
+from book._ext.ledger import APPENDICES
 from book._ext.release import wheel_name
 
 CHAPTER = re.compile(r"book/notebooks/\d\d-[\w-]+")
@@ -167,6 +168,9 @@ def add_buttons(app: Sphinx, pagename: str, templatename: str, context: dict[str
             ),
             _print_button("Print with solutions", "solutions", "The chapter with every solution"),
         ]
+    if not stem.startswith(APPENDICES):
+        address = f"{context['pathto']('slides', 1)}/{stem}.html"
+        offered.append(button("Slides", address, "fas fa-display", "The chapter for the classroom, with notes"))
     for group in context["header_buttons"]:
         if group.get("label") == "download-buttons":
             group["buttons"] = offered + [one for one in group["buttons"] if one["label"] != "download-source-button"]
