@@ -31,6 +31,7 @@ ROOM = 15.0  # lines of prose below a slide's heading; all heights are measured 
 WIDTH = 88  # characters of prose in a line
 CODE = 0.68  # height of a line of code
 TABLE = 120  # characters in a row of a table
+HIGH = ["mfrac", "munder", "munderover"]  # what makes a row of a formula higher
 FIGURE = 9.5  # the least that a figure gets; it takes what is left
 CODE_WIDTH, FORMULA_WIDTH = 104, 44  # signs in a line of them
 LARGER, LARGER_TABLE = 1.35, 1.15  # how much larger a slide is set that has room, and one with code or a table
@@ -235,10 +236,10 @@ def formula(shown: Tag) -> Iterator[Block]:
     lines = shown.find("mtable", class_="tml-jot")
     rows = lines.find_all("mtr", recursive=False) if lines else []
     if not rows:
-        yield Block([shown], 1.4 + 1.2 * len(shown.find_all("mtr")) or 2.4)
+        yield Block([shown], 1.5 + 1.2 * len(shown.find_all("mtr")) + 1.2 * bool(shown.find(HIGH)))
         return
     tall = [max([1, *(len(one.find_all("mtr")) for one in row.find_all("mtable"))]) for row in rows]
-    heights = [0.5 + 1.1 * tall[place] + 0.6 * bool(row.find("mfrac")) for place, row in enumerate(rows)]
+    heights = [0.5 + 1.1 * tall[place] + 0.9 * bool(row.find(HIGH)) for place, row in enumerate(rows)]
     yield from pieces(shown, rows, heights, lambda place: rows[place].find("mtext") is not None)
 
 
@@ -391,9 +392,9 @@ def part_of(app: Sphinx, page: str) -> str:
 def slides_of(body: str, page: str, part: str) -> list[Slide]:
     """All slides of a chapter, from the HTML of its page; addresses lead from the folder of the slides."""
     soup: Any = BeautifulSoup(body, "html.parser")
-    for host in soup.select(".cell:has(.rnn-widget-host)"):
+    for host in soup.find_all(class_="rnn-widget-host"):
         way = f'<p class="on-slide"><a href="#{host.find_parent("section")["id"]}">{TRY}</a></p>'
-        host.replace_with(BeautifulSoup(way, "html.parser"))
+        host.find_parent(class_="cell").replace_with(BeautifulSoup(way, "html.parser"))
     for one in soup.find_all(id=True):  # a place has one name, and it is on the chapter's page
         one["data-place"] = one["id"]
         del one["id"]
