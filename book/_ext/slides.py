@@ -221,7 +221,7 @@ def pieces(whole: Tag, rows: Sequence[Tag], heights: Sequence[float], good: Call
 
 
 def code(shown: Tag) -> Iterator[Block]:
-    """A cell's code; a long one goes on on the next slide, at a blank line or where a statement begins, if it can."""
+    """A cell's code; a long one continues on the next slide, at a blank line or where a statement begins, if it can."""
     lines = shown.find_all("span", class_="line")
     texts = [line.get_text() for line in lines]
 
@@ -232,7 +232,7 @@ def code(shown: Tag) -> Iterator[Block]:
 
 
 def formula(shown: Tag) -> Iterator[Block]:
-    """A displayed formula; one of many rows goes on on the next slide, where a row of words begins."""
+    """A displayed formula; one of many rows continues on the next slide, where a row of words begins."""
     lines = shown.find("mtable", class_="tml-jot")
     rows = lines.find_all("mtr", recursive=False) if lines else []
     if not rows:
@@ -244,7 +244,7 @@ def formula(shown: Tag) -> Iterator[Block]:
 
 
 def table(shown: Tag) -> Iterator[Block]:
-    """A table; the rows of a long one go on on the next slide, below the same heads."""
+    """A table; the rows of a long one continue on the next slide, below the same heads."""
     rows = [[said([cell]) for cell in row.find_all(["td", "th"])] for row in shown.find_all("tr")]
     longest = [max(map(len, column)) for column in zip_longest(*rows, fillvalue="")]
     widths = [max(1.0, min(one, TABLE * one / sum(longest))) for one in longest]
