@@ -396,7 +396,8 @@ def slides_of(body: str, page: str, part: str) -> list[Slide]:
         way = f'<p class="on-slide"><a href="#{host.find_parent("section")["id"]}">{TRY}</a></p>'
         host.find_parent(class_="cell").replace_with(BeautifulSoup(way, "html.parser"))
     for one in soup.find_all(id=True):  # a place has one name, and it is on the chapter's page
-        one["data-place"] = one["id"]
+        if one.name == "section":
+            one["data-place"] = one["id"]
         del one["id"]
     for name in ("href", "src"):
         for one in soup.find_all(attrs={name: True}):
