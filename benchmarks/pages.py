@@ -5,9 +5,9 @@ document and its deferred scripts are done (the end of ``DOMContentLoaded``); ev
 *long task* is over, a stretch of 50 ms or more in which the main thread hears nobody. So work that is left for later,
 in pieces short enough for a click to slip in between, does not count, but one long piece at any time does.
 
-Every visit has a profile of its own: no cache of files, nor of compiled scripts. The pages come from this machine, so
-the network costs nothing; the processor is slowed by Chromium itself. The rounds go over all pages in turn, so that a
-busy minute of the machine hits all alike, and the medians are printed.
+Every visit has a profile of its own: no cache of files, nor of compiled scripts. The pages come from this machine, as
+they are or compressed as a server does, over a line that Chromium makes slow; it slows the processor, too. The rounds
+go over all pages in turn, so that a busy minute of the machine hits all alike, and the medians are printed.
 """
 
 import argparse
@@ -30,14 +30,19 @@ from tools import chromium
 
 SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
 SLOWED = 4  # times
+LINE, DELAY = 1.6, 150  # Mbit/s and ms of a slow telephone; 0 leaves the line as fast as this machine
 QUIET = 1500  # ms without a long task, after which none is expected any more
-GOAL = 1000  # ms
+GOALS = (("painted", 2500, " ms"), ("blocked", 300, " ms"), ("shifted", 0.02, ""))
 TEXT = {".css", ".html", ".js", ".json", ".svg"}  # what a web server compresses
 WATCH = """
 window.longTasks = [];
 new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) window.longTasks.push([entry.startTime, entry.duration]);
 }).observe({ type: "longtask", buffered: true });
+window.shifted = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+}).observe({ type: "layout-shift", buffered: true });
 window.mountedAt = 0;
 new MutationObserver(() => { window.mountedAt = performance.now(); })
   .observe(document, { subtree: true, attributes: true, attributeFilter: ["data-mounted"] });
@@ -50,7 +55,7 @@ READ = """() => {
   const [paint] = performance.getEntriesByName("first-contentful-paint");
   return {
     painted: paint?.startTime ?? 0, ready: navigation.domContentLoadedEventEnd, mounted: window.mountedAt,
-    tasks: window.longTasks,
+    tasks: window.longTasks, shifted: window.shifted,
   };
 }"""
 
@@ -65,6 +70,7 @@ class Visit:
         mounted: the last widget that started by itself, ms; 0 without one.
         last_task: end of the last long task, ms; 0 without one.
         blocked: by how much the long tasks exceed 50 ms, together, ms.
+        shifted: how far what stood on the screen was moved, a share of it (cumulative layout shift).
         asked: paths of the files that the page asked for.
     """
 
@@ -73,6 +79,7 @@ class Visit:
     mounted: float
     last_task: float
     blocked: float
+    shifted: float
     asked: frozenset[str]
 
     @property
@@ -81,8 +88,23 @@ class Visit:
         return max(self.painted, self.ready, self.mounted, self.last_task)
 
 
-class _Quiet(SimpleHTTPRequestHandler):
+class _Compressing(SimpleHTTPRequestHandler):
+    """Sends text compressed, as the servers of static sites do, and says nothing."""
+
     protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """One file."""
+        path = Path(self.translate_path(self.path))
+        if path.suffix not in TEXT or not path.is_file():
+            return super().do_GET()
+        body = gzip.compress(path.read_bytes(), 6)
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(path))
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
@@ -91,7 +113,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
     """The folder's address over HTTP."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder))) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Compressing, directory=str(folder))) as server:
         server.daemon_threads = True
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -105,12 +127,20 @@ def pages_of(site: Path, words: list[str]) -> list[str]:
     return [name for name in names if not words or any(word in name for word in words)]
 
 
-def visit(browser: Browser, address: str, *, slowed: float) -> Visit:
-    """Open a page in a fresh profile on a slowed processor, and wait until it has been quiet for a while."""
+def visit(browser: Browser, address: str, *, slowed: float, line: float) -> Visit:
+    """Open a page in a fresh profile on a slowed processor and line, and wait until it has been quiet for a while."""
     context = browser.new_context(viewport={"width": 1300, "height": 900})
     try:
         page = context.new_page()
-        context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slowed})
+        session = context.new_cdp_session(page)
+        session.send("Emulation.setCPUThrottlingRate", {"rate": slowed})
+        if line:
+            speed = line * 1e6 / 8  # bytes a second
+            session.send("Network.enable")
+            session.send(
+                "Network.emulateNetworkConditions",
+                {"offline": False, "latency": DELAY, "downloadThroughput": speed, "uploadThroughput": speed},
+            )
         page.add_init_script(WATCH)
         asked: set[str] = set()
         page.on("request", lambda request: asked.add(unquote(urlsplit(request.url).path).lstrip("/")))
@@ -129,6 +159,7 @@ def _read(page: Page, asked: frozenset[str]) -> Visit:
         mounted=found["mounted"],
         last_task=max((start + duration for start, duration in found["tasks"]), default=0.0),
         blocked=sum(duration - 50 for _, duration in found["tasks"]),
+        shifted=found["shifted"],
         asked=asked,
     )
 
@@ -141,15 +172,15 @@ def weight(site: Path, asked: frozenset[str]) -> tuple[int, int]:
     return raw, sum(len(gzip.compress(content, 6)) if suffix in TEXT else len(content) for suffix, content in contents)
 
 
-def measure(site: Path, names: list[str], *, rounds: int, slowed: float) -> dict[str, list[Visit]]:
+def measure(site: Path, names: list[str], *, rounds: int, slowed: float, line: float) -> dict[str, list[Visit]]:
     """Every page's visits, taken in turns."""
     visits: dict[str, list[Visit]] = {name: [] for name in names}
     with served(site) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=list(chromium.ARGUMENTS))
-        visit(browser, f"{server}/{names[0]}", slowed=1)  # the browser's own start is nobody's
+        visit(browser, f"{server}/{names[0]}", slowed=1, line=0)  # the browser's own start is nobody's
         for round_ in range(rounds):
             for name in names:
-                visits[name].append(visit(browser, f"{server}/{name}", slowed=slowed))
+                visits[name].append(visit(browser, f"{server}/{name}", slowed=slowed, line=line))
             print(f"round {round_ + 1} of {rounds}, load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
         browser.close()
     return visits
@@ -158,7 +189,9 @@ def measure(site: Path, names: list[str], *, rounds: int, slowed: float) -> dict
 def report(site: Path, visits: dict[str, list[Visit]]) -> None:
     """Print a table of medians, slowest page first."""
     head = ("interactive", "least", "paint", "ready", "widgets", "last task", "blocked")
-    print("| page | " + ", ms | ".join(head) + ", ms | kB | kB gzip'd |\n|---" + "|---:" * (len(head) + 2) + "|")
+    print(
+        "| page | " + ", ms | ".join(head) + ", ms | shift | kB | kB gzip'd |\n|---" + "|---:" * (len(head) + 3) + "|"
+    )
 
     def median(name: str, what: str) -> float:
         return float(statistics.median(getattr(each, what) for each in visits[name]))
@@ -168,9 +201,11 @@ def report(site: Path, visits: dict[str, list[Visit]]) -> None:
         least = min(each.interactive for each in visits[name])
         parts = ("painted", "ready", "mounted", "last_task", "blocked")
         times = [median(name, "interactive"), least, *(median(name, part) for part in parts)]
-        print(f"| {name} | " + " | ".join(f"{time:.0f}" for time in times) + f" | {raw / 1e3:.0f} | {sent / 1e3:.0f} |")
-    over = sum(median(name, "interactive") > GOAL for name in visits)
-    print(f"\n{over} of {len(visits)} pages need more than {GOAL} ms.")
+        moved = f" | {median(name, 'shifted'):.3f} | {raw / 1e3:.0f} | {sent / 1e3:.0f} |"
+        print(f"| {name} | " + " | ".join(f"{time:.0f}" for time in times) + moved)
+    for what, most, unit in GOALS:
+        over = sum(median(name, what) > most for name in visits)
+        print(f"{over} of {len(visits)} pages: {what} more than {most}{unit}")
 
 
 def main() -> None:
@@ -180,11 +215,12 @@ def main() -> None:
     parser.add_argument("--site", type=Path, default=SITE, help="folder of the built site")
     parser.add_argument("--rounds", type=int, default=5, help="visits to each page (5)")
     parser.add_argument("--slowed", type=float, default=SLOWED, help=f"how much slower the processor is ({SLOWED})")
+    parser.add_argument("--line", type=float, default=LINE, help=f"Mbit/s; 0 for the line of this machine ({LINE})")
     options = parser.parse_args()
     names = pages_of(options.site, options.words)
     if not names:
         parser.error(f"no such page in {options.site}: run `make book`, or give other words")
-    report(options.site, measure(options.site, names, rounds=options.rounds, slowed=options.slowed))
+    report(options.site, measure(options.site, names, rounds=options.rounds, slowed=options.slowed, line=options.line))
 
 
 if __name__ == "__main__":

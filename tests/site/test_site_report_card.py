@@ -13,15 +13,14 @@ from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, Locator, Page
 
 from book._ext.ledger import chapter_number
-from book._ext.report_card import boxes
-from rnncourse import _claims as claims
+from book._ext.report_card import boxes, coursework
 from rnncourse._claims import VERDICTS
 from rnncourse.ledger import PRINTED_VERDICTS, load
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
 ENTRIES = load(BOOK / "numbers.toml")
 REPORTED = {name: entry.verdict for name, entry in ENTRIES.items() if entry.reported is not None}
-SAID = claims.load(BOOK / "claims.toml")
+SAID = coursework()
 CLAIMS = {name: claim.judged(ENTRIES) for name, claim in SAID.claims.items()}
 CARD = "book/report-card.html"
 ROWS = "#report-card-rows tr[data-verdict]"
