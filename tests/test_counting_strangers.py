@@ -340,6 +340,8 @@ CALLS: dict[str, Callable[[], Call]] = {
 
 @pytest.mark.parametrize("name", CALLS)
 def test_each_is_counted_as_pytorch_runs_it(name: str) -> None:
+    if name == "recursive" and torch.__version__ < "2.5":
+        pytest.skip("the counter of PyTorch 2.4 stops at a module that calls itself")
     module, real, given = CALLS[name]()
     counted = count(module, **given)
     args, kwargs = (real, {}) if isinstance(real, tuple) else ((), real)

@@ -42,8 +42,7 @@ def register_recurrent_flops() -> None:
     """
     from torch.utils import flop_counter
 
+    by_shape: Any = flop_counter.shape_wrapper
     for name, formula in _FORMULAS.items():
-        operator = getattr(torch.ops.aten, name)
-        if operator not in flop_counter.flop_registry:
-            register: Any = flop_counter.register_flop_formula(operator)
-            register(formula)
+        # What PyTorch 2.4 registers in its own way, its counter does not find.
+        flop_counter.flop_registry.setdefault(getattr(torch.ops.aten, name), by_shape(formula))
