@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from rnncourse.ablation import VARIANTS, ablate, learnable_parameters
+from rnncourse.gates import trace_gates
 from tests.layer_zoo import READABLE, UNREADABLE, WRAPPED
 from tests.refusals import refusing
 
@@ -26,6 +27,7 @@ OPEN = {
     "output_only": "if",
     "coupled": "",
 }
+GATES = {"i": "input", "f": "forget", "g": "cell", "o": "output"}
 every = pytest.mark.parametrize("variant", list(VARIANTS))
 
 
@@ -132,6 +134,19 @@ def flat(result: tuple[Any, tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor, Ten
     return output if isinstance(output, Tensor) else output.data, *result[1]
 
 
+@pytest.mark.parametrize("variant", KERNEL)
+def test_traced_gates_are_exactly_open(variant: str) -> None:
+    trace = trace_gates(ablate(lstm_of(bidirectional=True), variant), sequence())
+    for letter in OPEN[variant]:
+        assert bool((trace[GATES[letter]] == 1.0).all())
+    for letter in set("ifo") - set(OPEN[variant]):
+        assert bool((trace[GATES[letter]] < 1.0).all())
+    if variant == "coupled":
+        torch.testing.assert_close(trace["input"] + trace["forget"], torch.ones_like(trace["input"]))
+        assert float(trace.cell.abs().max()) <= 1.0
+    assert trace.residual < 1e-6
+
+
 @every
 def test_every_variant_follows_its_definition(variant: str) -> None:
     lstm = lstm_of(num_layers=1, dtype=torch.float64)
@@ -164,9 +179,16 @@ def test_gradcheck(variant: str) -> None:
     assert torch.autograd.gradcheck(outputs, (x, *weights))
 
 
-def train(module: nn.Module, *, steps: int = 4) -> None:
-    """Clipped steps on a small regression, with the decay that would move a weight without a gradient."""
-    optimiser = torch.optim.AdamW(module.parameters(), lr=0.05, weight_decay=0.1)
+# With the decay that would move a weight without a gradient.
+OPTIMISERS: dict[str, Callable[[nn.Module], torch.optim.Optimizer]] = {
+    "AdamW": lambda module: torch.optim.AdamW(module.parameters(), lr=0.05, weight_decay=0.1),
+    "SGD": lambda module: torch.optim.SGD(module.parameters(), lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.1),
+}
+
+
+def train(module: nn.Module, kind: str = "AdamW", *, steps: int = 4) -> None:
+    """Clipped steps on a small regression."""
+    optimiser = OPTIMISERS[kind](module)
     x, target = sequence(), 0.3 * torch.tanh(sequence((7, 4, 5), seed=2))
     for _ in range(steps):
         optimiser.zero_grad()
@@ -175,12 +197,13 @@ def train(module: nn.Module, *, steps: int = 4) -> None:
         optimiser.step()
 
 
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
 @pytest.mark.parametrize("variant", KERNEL)
-def test_frozen_rows_never_move(variant: str) -> None:
+def test_frozen_rows_never_move(variant: str, optimiser: str) -> None:
     lstm = lstm_of()
     module = ablate(lstm, variant)
     before = {name: getattr(module, name).detach().clone() for name, _ in lstm.named_parameters()}
-    train(module)
+    train(module, optimiser)
     for name, start in before.items():
         now = getattr(module, name).detach()
         for letter in OPEN[variant]:

@@ -343,7 +343,7 @@ test_bad_input_is_named = refusing(
     (traced_of(GRU, torch.zeros(4, 5, 3)), r"x has shape .*input_size=2"),
     (traced_of(GRU, torch.zeros(4, 0, 2)), r"x has shape \(4, 0, 2\)"),
     (traced_of(GRU, [[1.0, 2.0]]), TypeError, "x must be a Tensor or a PackedSequence, got list"),
-    (traced_of(GRU, X.double()), "float(64|32).*float(32|64)"),
+    (traced_of(GRU, X.double()), r"float64.*float32|torch\.float32, got type torch\.float64"),
     (traced_of(nn.LSTM(2, 3).bfloat16(), X.bfloat16()), "rnn is torch.bfloat16; convert"),
     (traced_of(of_two_dtypes(), X), "bias_hh_l0 is torch.float64"),
     (traced_of(GRU, X.to("meta")), "x is on the meta device"),

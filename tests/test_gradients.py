@@ -97,6 +97,13 @@ def test_equals_autograd_through_an_unrolled_loop(case: tuple[Layer, Tensor, str
     assert_flow(gradient_flow(rnn, x, LOSSES[loss]), by_autograd(rnn, x, LOSSES[loss]))
 
 
+@pytest.mark.parametrize("loss", ["last", "all"])
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_equals_autograd_over_three_hundred_steps(kind: str, loss: str) -> None:
+    rnn, x = build(kind, 3, 8, num_layers=2).double(), torch.randn(300, 2, 3).double()
+    assert_flow(gradient_flow(rnn, x, LOSSES[loss]), by_autograd(rnn, x, LOSSES[loss]))
+
+
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_layout_of_the_input_makes_no_difference(kind: str) -> None:
     first, x = build(kind, 3, 4, num_layers=2, batch_first=True), torch.randn(2, 7, 3)

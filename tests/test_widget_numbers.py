@@ -148,6 +148,15 @@ def test_the_scrubbers_gates_are_those_of_torch(series: Any, size: float, jump_a
         near(np.stack(widget.gate(name)), wanted[..., unit - 1] if unit else wanted.mean(axis=-1))
 
 
+def test_the_scrubber_shows_the_jump_and_what_would_have_been() -> None:
+    widget = GateScrubber(size=1.5, jump_at=30, at=29)
+    jumped, plain = widget.gate("f")
+    assert np.array_equal(jumped[:29], plain[:29])
+    assert (jumped[29:] != plain[29:]).all()
+    widget.size = 0
+    assert all(np.array_equal(*widget.gate(name)) for name in "fio")
+
+
 INPUT_SERIES = {"constant": [1.0] * 100, "alternating": [1.0, -1.0] * 50, "pulse": [1.0] * 10 + [0.0] * 90}
 
 

@@ -3,17 +3,18 @@
 import math
 import subprocess
 import sys
-from collections import ChainMap, defaultdict
+from collections import ChainMap, Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace as altered
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nbclient.exceptions import CellExecutionError
 
 from rnncourse._ledger_files import read_lock
-from rnncourse.ledger import Entry, Measured, load, shown
+from rnncourse.ledger import SEED_SIGMAS, Entry, Measured, load, shown
 from tests.book import _binding
 from tests.book._binding import Binding
 from tools import accept, execute, pairs, prose
@@ -217,7 +218,7 @@ def test_accepting_leaves_all_as_it_was_when_a_cell_fails(book: Path) -> None:
     assert before == {path: path.read_bytes() for path in before}
 
 
-# ---- Mutations of the book
+# ---- Generated mutations of the whole book
 
 
 @pytest.fixture(scope="module")
@@ -225,6 +226,14 @@ def bound() -> Binding:
     """The book, with cells that show what the ledger says: whether they do is another test's question."""
     found = _binding.read()
     return altered(found, shown={id: {shown(entry)["text/html"]} for id, entry in found.entries.items()})
+
+
+def with_entry(bound: Binding, entry: Entry, **fields: Any) -> Binding:
+    return altered(bound, entries=ChainMap({entry.id: altered(entry, **fields)}, bound.entries))
+
+
+def nearest(value: float) -> float:
+    return value + 1 if isinstance(value, int) else math.nextafter(value, math.inf)
 
 
 def siblings(entries: Mapping[str, Entry]) -> Iterator[tuple[Entry, Entry]]:
@@ -238,27 +247,74 @@ def siblings(entries: Mapping[str, Entry]) -> Iterator[tuple[Entry, Entry]]:
         yield from ((a, b) for a, b in combinations(group, 2) if a.measured != pytest.approx(b.measured, rel=1e-12))
 
 
-def test_whatever_is_changed_of_an_entry_or_a_link_is_caught(bound: Binding) -> None:
-    assert [fault for id in bound.ids() for fault in bound.faults(id)] == []
-    entry = next(one for one in bound.entries.values() if one.n and one.reported and one.id in bound.links)
-    for name in ("value", "what", "unit", "spread", "n", "reported"):
-        was = getattr(entry, name)
-        now = math.nextafter(was, math.inf) if isinstance(was, float) else was + (1 if isinstance(was, int) else "0")
-        changed = altered(bound, entries={**bound.entries, entry.id: altered(entry, **{name: now})})
-        assert list(changed.faults(entry.id)), name
-    without = {id: one for id, one in bound.entries.items() if id != entry.id}
-    for entries in (without, {**without, entry.id: altered(entry, reported=None)}):
-        assert list(altered(bound, entries=entries).faults(entry.id))
-    assert list(altered(bound, entries=ChainMap({"a.b": altered(entry, id="a.b")}, bound.entries)).faults("a.b")), (
-        "idle"
-    )
-    wrong = altered(bound.links[entry.id][0], text=f"{entry.text}0")
-    assert list(altered(bound, links={entry.id: [wrong]}).faults(entry.id))
-
-
-def test_entries_that_are_exchanged_in_lock_and_cells_are_told_apart(bound: Binding) -> None:
-    """By what cells show always; where a record is read again, by its values too."""
+def of_entries(bound: Binding) -> Iterator[tuple[str, str, Binding]]:
+    for id, entry in bound.entries.items():
+        yield "value", id, with_entry(bound, entry, value=nearest(entry.value))
+        yield "what", id, with_entry(bound, entry, what=f"{entry.what}.")
+        yield "unit", id, with_entry(bound, entry, unit=f"{entry.unit}s")
+        yield "id", id, altered(bound, entries={key: one for key, one in bound.entries.items() if key != id})
+        idle = altered(entry, id=f"{id}-x")
+        yield "idle", idle.id, altered(bound, entries=ChainMap({idle.id: idle}, bound.entries))
+        if entry.n:
+            yield "spread", id, with_entry(bound, entry, spread=nearest(entry.spread))
+            yield "n", id, with_entry(bound, entry, n=entry.n + 1)
+        field = "digits" if entry.decimals is None else "decimals"
+        if isinstance(entry.value, float):
+            changed = [altered(entry, **{field: getattr(entry, field) + more}) for more in (1, 2)]
+            yield from (("digits", id, with_entry(bound, one)) for one in changed if one.text != entry.text)
+        if entry.reported is not None:
+            yield "reported", id, with_entry(bound, entry, reported=f"{entry.reported}0")
+            yield "reported", id, with_entry(bound, entry, reported=None)
     for a, b in siblings(bound.entries):
-        assert shown(altered(a, **b.measured._asdict())) != shown(a), f"{a.id} and {b.id}"
+        swapped = with_entry(bound, a, **b.measured._asdict())
+        yield "swap", a.id, with_entry(swapped, b, **a.measured._asdict())
+
+
+def of_links(bound: Binding) -> Iterator[tuple[str, str, Binding]]:
+    ids = list(bound.entries)
+    for place, (target, links) in enumerate(bound.links.items()):
+        for at, link in enumerate(links):
+            kept = [*links[:at], *links[at + 1 :]]
+            wrong = altered(link, text=f"{link.text}0")
+            yield (
+                "link text",
+                target.removeprefix("reported."),
+                altered(bound, links=ChainMap({target: [*kept, wrong]}, bound.links)),
+            )
+            other = next(id for id in ids[place % len(ids) :] + ids if bound.entries[id].text != link.text)
+            moved = {target: kept, other: [*bound.links.get(other, ()), altered(link, target=other)]}
+            yield "link id", other, altered(bound, links=ChainMap(moved, bound.links))
+
+
+def test_every_mutation_of_the_book_is_caught(bound: Binding, record_property: Any) -> None:
+    assert [fault for id in bound.ids() for fault in bound.faults(id)] == []
+    seen: Counter[str] = Counter()
+    for mutants in (of_entries, of_links):
+        for kind, id, mutant in mutants(bound):
+            assert next(mutant.faults(id), None), f"{kind} of {id}"
+            seen[kind] += 1
+    record_property("mutations", f"{seen.total()} of entries and links: {dict(seen)}")
+
+
+def test_every_forgery_of_lock_and_cells_is_caught_when_a_record_is_read_again(
+    bound: Binding, record_property: Any
+) -> None:
+    """Lock and notebook changed alike: the record, or the run, disagrees."""
+    seen: Counter[str] = Counter()
+    for entry in bound.entries.values():
+        got, live = entry.measured, entry.n and not entry.recorded
+        forged = {"value": entry.value + (2 * entry.bound or 1), "n": entry.n + 1}
+        if entry.n:
+            factor = math.exp(SEED_SIGMAS / math.sqrt(entry.n - 1)) if live else 1
+            forged["spread"] = 1.01 * got.spread * factor + 1e-6
+        for kind, value in forged.items():
+            assert not altered(entry, **{kind: value}).allows(got), f"{kind} of {entry.id}"
+            seen[kind] += 1
+    alike: Counter[str] = Counter()
+    for a, b in siblings(bound.entries):
         confused = a.allows(b.measured) and b.allows(a.measured)
         assert not (confused and (a.recorded or b.recorded)), f"{a.id} and {b.id}"
+        alike["confused" if confused else "told apart"] += 1
+    record_property(
+        "mutations", f"{seen.total()} forgeries: {dict(seen)}; siblings exchanged in a chapter: {dict(alike)}"
+    )
