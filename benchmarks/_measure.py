@@ -6,15 +6,20 @@ the ratio within a round, not the time of one round with that of another.
 
 from __future__ import annotations
 
+import argparse
+import json
 import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import torch
 
 from rnncourse import _surroundings
+from rnncourse._files import write_whole
 
 
 def interleaved(
@@ -86,6 +91,27 @@ def markdown_table(rows: Sequence[Mapping[str, object]]) -> str:
     columns = list(rows[0])
     lines = [columns, ["---"] * len(columns), *([_cell(row[column]) for column in columns] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def command(
+    about: str | None, default: str, record: Callable[..., dict[str, Any]], report: Callable[[dict[str, Any]], None]
+) -> None:
+    """The command of a benchmark: measure, replace its record in one step, and print what was measured.
+
+    Args:
+        about: what ``--help`` says.
+        default: the JSON file to write unless another is named.
+        record: measures; takes a ``note`` on what else ran on the machine.
+        report: prints what `record` returned.
+    """
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("output", type=Path, nargs="?", default=Path(default), help="the JSON file to write")
+    parser.add_argument("--note", default="", help="what else ran on the machine")
+    options = parser.parse_args()
+    content = record(note=options.note)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(options.output, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    report(content)
 
 
 def _cell(value: object) -> str:

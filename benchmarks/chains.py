@@ -9,17 +9,16 @@ with their provenance::
 
 from __future__ import annotations
 
-import argparse
 import statistics
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks._measure import machine, markdown_table
+from benchmarks._measure import command, machine, markdown_table
 from benchmarks.sequences import Candidates, Row, measure
-from benchmarks.throughput import THREADS, write
+from benchmarks.throughput import THREADS
 from book.experiments.ch54_without_a_chain import Attention, DeltaRule, MinGRU
 
 WIDTH, BATCHES, LENGTHS = 32, (1, 16), (64, 256, 1024)
@@ -106,16 +105,10 @@ def record(*, repeats: int = 15, seed: int = 0, note: str = "") -> dict[str, Any
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = Path("book/results/chain-time.json")
-    parser.add_argument("output", type=Path, nargs="?", default=default, help="the JSON file to write")
-    parser.add_argument("--note", default="", help="what else ran on the machine")
-    options = parser.parse_args()
-    content = record(note=options.note)
-    write(options.output, content)
+def report(content: Mapping[str, Any]) -> None:
+    """Print the median times of what `record` returned."""
     print(markdown_table([{"what": r["name"], "ms": 1e3 * statistics.median(r["seconds"])} for r in content["rows"]]))
 
 
 if __name__ == "__main__":
-    main()
+    command(__doc__, "book/results/chain-time.json", record, report)

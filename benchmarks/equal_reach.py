@@ -9,16 +9,14 @@ one thread, in processor time, and what counts is the ratio within a round. Writ
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from benchmarks._measure import interleaved, machine, markdown_table, ratios
-from benchmarks.throughput import THREADS, Meter, write
+from benchmarks._measure import command, interleaved, machine, markdown_table, ratios
+from benchmarks.throughput import THREADS, Meter
 from rnncourse.counting import count
 from rnncourse.networks import CausalConvolutions
 
@@ -101,17 +99,11 @@ def record(*, repeats: int = 7, seed: int = 0, note: str = "") -> dict[str, obje
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = Path("book/results/reach-time.json")
-    parser.add_argument("output", type=Path, nargs="?", default=default, help="the JSON file to write")
-    parser.add_argument("--note", default="", help="what else ran on the machine")
-    options = parser.parse_args()
-    content: dict[str, Any] = record(note=options.note)
-    write(options.output, content)
+def report(content: Mapping[str, Any]) -> None:
+    """Print the ratios of what `record` returned."""
     shown = ("kind", "batch_size", "seq_len", "macs")
     print(markdown_table([{key: row[key] for key in shown} | {"ratio": row["ratio"][0]} for row in content["rows"]]))
 
 
 if __name__ == "__main__":
-    main()
+    command(__doc__, "book/results/reach-time.json", record, report)

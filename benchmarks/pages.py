@@ -18,7 +18,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -88,6 +88,13 @@ class Visit:
         return max(self.painted, self.ready, self.mounted, self.last_task)
 
 
+@cache
+def sent(path: Path) -> bytes:
+    """A file as a server sends it that compresses text; compressed once for all visits."""
+    content = path.read_bytes()
+    return gzip.compress(content, 6) if path.suffix in TEXT else content
+
+
 class _Compressing(SimpleHTTPRequestHandler):
     """Sends text compressed, as the servers of static sites do, and says nothing."""
 
@@ -98,7 +105,7 @@ class _Compressing(SimpleHTTPRequestHandler):
         path = Path(self.translate_path(self.path))
         if path.suffix not in TEXT or not path.is_file():
             return super().do_GET()
-        body = gzip.compress(path.read_bytes(), 6)
+        body = sent(path)
         self.send_response(200)
         self.send_header("Content-Type", self.guess_type(path))
         self.send_header("Content-Encoding", "gzip")
@@ -167,9 +174,7 @@ def _read(page: Page, asked: frozenset[str]) -> Visit:
 def weight(site: Path, asked: frozenset[str]) -> tuple[int, int]:
     """Bytes of the files a page asked for, as they are and as a server sends them that compresses text."""
     files = [site / name for name in asked if (site / name).is_file()]
-    contents = [(path.suffix, path.read_bytes()) for path in files]
-    raw = sum(len(content) for _, content in contents)
-    return raw, sum(len(gzip.compress(content, 6)) if suffix in TEXT else len(content) for suffix, content in contents)
+    return sum(path.stat().st_size for path in files), sum(len(sent(path)) for path in files)
 
 
 def measure(site: Path, names: list[str], *, rounds: int, slowed: float, line: float) -> dict[str, list[Visit]]:

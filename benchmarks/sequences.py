@@ -8,17 +8,15 @@ round. Writes all rounds with their provenance::
 
 from __future__ import annotations
 
-import argparse
 import statistics
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from benchmarks._measure import interleaved, machine, markdown_table
-from benchmarks.throughput import THREADS, Meter, write
+from benchmarks._measure import command, interleaved, machine, markdown_table
+from benchmarks.throughput import THREADS, Meter
 from rnncourse.counting import count
 
 WIDTH, BATCHES = 64, (1, 16)
@@ -119,16 +117,5 @@ def report(content: Mapping[str, Any]) -> None:
         print()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = Path("book/results/sequence-time.json")
-    parser.add_argument("output", type=Path, nargs="?", default=default, help="the JSON file to write")
-    parser.add_argument("--note", default="", help="what else ran on the machine")
-    options = parser.parse_args()
-    content = record(note=options.note)
-    write(options.output, content)
-    report(content)
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, "book/results/sequence-time.json", record, report)

@@ -9,20 +9,16 @@ rate of the same run. Writes all rounds with their provenance::
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import statistics
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks._measure import interleaved, machine, markdown_table
+from benchmarks._measure import command, interleaved, machine, markdown_table
 from rnncourse.counting import count
 
 THREADS = 1  # with more, the rates would depend on how many cores happen to be idle
@@ -162,23 +158,8 @@ def record(*, repeats: int = 21, warmup: int = 1, seed: int = 0, note: str = "")
     }
 
 
-def write(path: Path, content: dict[str, object]) -> None:
-    """Replace the file in one step, so that a killed run leaves the old one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8") as f:
-        f.write(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-    os.chmod(f.name, 0o644)
-    os.replace(f.name, path)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = Path("book/results/throughput.json")
-    parser.add_argument("output", type=Path, nargs="?", default=default, help="the JSON file to write")
-    parser.add_argument("--note", default="", help="what else ran on the machine")
-    options = parser.parse_args()
-    content = record(note=options.note)
-    write(options.output, content)
+def report(content: Mapping[str, Any]) -> None:
+    """Print the rates of what `record` returned."""
     rows = [
         {
             "what": row["name"],
@@ -193,4 +174,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command(__doc__, "book/results/throughput.json", record, report)
