@@ -23,7 +23,8 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 
 from book._ext.answers import IN_THE_BOX
-from book._ext.course_plan import lessons
+from book._ext.course_plan import lesson as read_lesson
+from book._ext.ledger import APPENDICES, BOOK
 from book._ext.metadata import LONGEST, tag, tags
 
 FOLDER = "slides"
@@ -416,9 +417,11 @@ def slides_of(body: str, page: str, part: str) -> list[Slide]:
 
 def write_slides(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:
     """Write the slides of a chapter when its own page is written; both are sealed and their figures fitted later."""
-    lesson = next((one for one in lessons() if f"book/notebooks/{one.stem}" == pagename), None)
-    if lesson is None or app.builder.name != "html":
+    folder, _, stem = pagename.rpartition("/")
+    source = BOOK / "chapters" / f"{stem}.md"
+    if folder != "book/notebooks" or stem.startswith(APPENDICES) or app.builder.name != "html" or not source.exists():
         return
+    lesson = read_lesson(source)
     book, title = str(app.config.html_title), f"Slides: {lesson.title}"
     summary = textwrap.shorten(f"Slides for the classroom. {lesson.question}", LONGEST, placeholder=" …")
     said_of_it = tags(title, summary, book, address="", card="")
