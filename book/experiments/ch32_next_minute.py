@@ -277,6 +277,7 @@ SHARE = 0.25  # of the training windows in a pass
 SHORT, PASSES = 4, 24  # passes: to choose the rate, and for the table
 WINDOWS = (30, 120)  # beside 60
 SLOWER: Mapping[str, float] = MappingProxyType({"lstm": 3e-3, "gru": 3e-3, "bilstm": 1e-2})  # the next lower rates
+FASTER = 1e-3  # the next higher rate of the SimpleRNN, which chose the lowest of the grid
 ORIGINS = (1, 2)  # beside 0
 ABLATED = ("no_input", "no_forget", "no_output", "input_only", "forget_only")
 SMALL: dict[str, Any] = {"source": "synthetic", "passes": 2, "share": 0.05}
@@ -346,6 +347,7 @@ def families() -> dict[str, list[tuple[str, dict[str, Any]]]]:
         ],
         "next-minute-slower": [(model, recipe | {"lr": SLOWER[model], "traced": True}) for model in gated],
         "next-minute-slower-bilstm": [("bilstm", recipe | {"lr": SLOWER["bilstm"]})],
+        "next-minute-faster-rnn": [("rnn", recipe | {"lr": FASTER})],
         "next-minute-windows": [(model, recipe | {"window": window}) for window in WINDOWS for model in NETWORKS],
         "next-minute-ablation": [("lstm", recipe | {"forget_bias": 1.0, "variant": variant}) for variant in ABLATED],
         "next-minute-absolute": [(model, recipe | {"loss": "mae"}) for model in NETWORKS],
@@ -396,6 +398,7 @@ ASKED: Mapping[str, str] = MappingProxyType(
         "next-minute-longer": "how much does a training of twice as many passes gain on the next minute?",
         "next-minute-slower": "does a GRU break down over 24 passes at the next lower rate, and an LSTM?",
         "next-minute-slower-bilstm": "what does a BiLSTM gain over 24 passes at the next lower rate?",
+        "next-minute-faster-rnn": "what does a SimpleRNN gain over 24 passes at the next higher rate?",
         "next-minute-windows": "do networks at their plateau gain or lose by a longer window?",
         "next-minute-ablation": "what does a gate that is taken away cost the LSTM at its plateau?",
         "next-minute-absolute": "how far do networks trained on absolute errors beat persistence on them?",

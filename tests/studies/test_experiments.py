@@ -151,6 +151,7 @@ RUNS: dict[str, list[Any]] = {
     "next-minute-longer": [minute.Config(model="rnn", lr=1e-2, passes=2, share=0.01, **HERE)],
     "next-minute-slower": [minute.Config(model="rnn", lr=3e-3, passes=2, share=0.01, **HERE)],
     "next-minute-slower-bilstm": [minute.Config(model="bilstm", window=30, lr=3e-3, passes=1, share=0.01, **HERE)],
+    "next-minute-faster-rnn": [minute.Config(model="rnn", lr=1e-3, passes=1, share=0.01, **HERE)],
     "next-minute-windows": [minute.Config(model="lstm", window=30, **HERE)],
     "next-minute-ablation": [minute.Config(model="lstm", variant="no_input", forget_bias=1.0, **HERE)],
     "next-minute-absolute": [minute.Config(model="rnn", loss="mae", lr=1e-2, passes=1, share=0.02, **HERE)],
