@@ -3,26 +3,59 @@
 A chapter's kernel starts in an empty folder, as a student's does, and goes through the cells that both have. Then, with
 nothing filled in, it runs the rest of the student notebook and forgets what that brought; the chapter goes on with
 its solutions. So each student notebook runs from top to bottom in a fresh kernel, at the price of its last cells.
+
+To read PyTorch and Matplotlib takes a kernel longer than to run most chapters. So it is done once in each worker, in a
+process that does nothing else, and each kernel is forked from that.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jupyter_client.provisioning import local_provisioner
 from nbformat import NotebookNode
 from nbval.plugin import IPyNbCell, IPyNbFile
 
 from book._ext.downloads import bibliography
 from book._ext.handouts import TODO, HandoutSettings, handout
 from book._ext.screens import SVG
+from tests import forked_kernel
 from tests.pictures import differences
 from tools import pairs
 
 REMEMBER = "get_ipython().before_student = dict(get_ipython().user_ns)"
 FORGET = "(lambda shell: (shell.user_ns.clear(), shell.user_ns.update(shell.before_student)))(get_ipython())"
+FORKING = get_context("forkserver")
+FORKING.set_forkserver_preload(["tests.forked_kernel", *forked_kernel.READ])
 
 
+class ForkedKernel:
+    """A kernel as its manager handles it, like a ``subprocess.Popen`` without pipes."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, command: list[str], *, env: Mapping[str, str], cwd: str, **_: Any) -> None:
+        leads, arguments = FORKING.Event(), command[command.index("ipykernel_launcher") + 1 :]
+        self.process = FORKING.Process(target=forked_kernel.run, args=(leads, arguments, dict(env), cwd))
+        self.process.start()
+        self.pid = self.process.pid
+        assert leads.wait(60), "no kernel was forked"  # by then it leads the group that signals are sent to
+
+    def poll(self) -> int | None:
+        return self.process.exitcode
+
+    def wait(self) -> int | None:
+        self.process.join()
+        return self.poll()
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+
+local_provisioner.launch_kernel = ForkedKernel
 compare_text = IPyNbCell.compare_outputs
 
 
