@@ -86,10 +86,9 @@ def limits(part: Tag) -> Iterator[float]:
     """How much larger something may be set before it is wider than a slide; its words begin new lines."""
     for lines in part.find_all("pre"):
         yield CODE_WIDTH / max(1, *map(len, lines.get_text().split("\n")))
-    for rows in part.find_all("math", display="block"):
-        yield max(
-            1.0, FORMULA_WIDTH / max(len(said([row])) for row in [*rows.select("mtable.tml-jot > mtr")] or [rows])
-        )
+    for box in {id(one.parent): one.parent for one in part.find_all("math", display="block") if one.parent}.values():
+        rows = [*box.select("mtable.tml-jot > mtr")] or [box]
+        yield max(1.0, FORMULA_WIDTH / max(len(said([row])) for row in rows))
     if part.find(["pre", "table"]):
         yield LARGER_TABLE
 

@@ -7,7 +7,7 @@ import pytest
 from _formulas import FORMULA
 from fontTools.ttLib import TTFont
 
-from book._ext.mathematics import mathml
+from book._ext.mathematics import mathml, parts
 from rnncourse import cells, working
 
 BOOK = Path(__file__).parents[2] / "book"
@@ -47,3 +47,12 @@ def test_every_formula_is_set_in_signs_of_the_font() -> None:
 def test_a_formula_that_cannot_be_set_is_named(tex: str) -> None:
     with pytest.raises(ValueError, match=re.escape(repr(tex))):
         mathml(tex, display=False)
+
+
+def test_a_formula_is_parted_where_nothing_is_open() -> None:
+    assert parts(r"a, \qquad b \quad\text{or \quad so}\quad c") == ["a,", "b", r"\text{or \quad so}", "c"]
+    cases = r"u = \begin{cases} 1 & x \quad \\ 0 & \text{else} \end{cases}"
+    assert parts(rf"{cases}, \qquad v = \left( w \quad z \right)") == [f"{cases},", r"v = \left( w \quad z \right)"]
+    assert parts(r"a \\ b \quad c") == [r"a \\ b \quad c"]  # rows of its own
+    for tex, display in formulas().items():
+        assert all(mathml(part, display=display) for part in parts(tex))
