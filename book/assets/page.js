@@ -30,22 +30,25 @@
   for (const table of document.querySelectorAll("table.dataframe")) {
     const rows = [...table.tBodies].flatMap((body) => [...body.rows]);
     const head = [...(table.tHead?.rows ?? [])];
-    for (let column = 0; column < (rows[0]?.cells.length ?? 0); column += 1) {
-      if (rows.every((row) => NUMBER.test(row.cells[column]?.textContent ?? ""))) continue;
-      for (const row of [...head, ...rows]) row.cells[column]?.classList.add("words");
+    const cell = (row, column) => row.cells[row.cells.length - column]; // from the right: a title of rows stands once for several
+    for (let column = 1; column <= (rows[0]?.cells.length ?? 0); column += 1) {
+      if (rows.every((row) => NUMBER.test(cell(row, column)?.textContent ?? ""))) continue;
+      for (const row of [...head, ...rows]) cell(row, column)?.classList.add("words");
     }
   }
 
-  // A line may break behind a formula, but not between it and its full stop.
+  // A line may break beside a formula, but not between it and its full stop, or the bracket before it.
   for (const formula of document.querySelectorAll(".bd-article span.math")) {
-    const after = formula.nextSibling;
-    const mark = after instanceof Text ? after.data.match(/^[.,:;!?)\]’”%]+/)?.[0] : undefined;
-    if (!mark) continue;
+    const [before, after] = [formula.previousSibling, formula.nextSibling];
+    const opening = before instanceof Text ? before.data.match(/[([‘“]+$/)?.[0] ?? "" : "";
+    const mark = after instanceof Text ? after.data.match(/^[.,:;!?)\]’”%]+/)?.[0] ?? "" : "";
+    if (!opening && !mark) continue;
     const both = document.createElement("span");
     both.className = "unbroken";
     formula.replaceWith(both);
-    both.append(formula, mark);
-    after.deleteData(0, mark.length);
+    both.append(opening, formula, mark);
+    if (opening) before.deleteData(before.length - opening.length, opening.length);
+    if (mark) after.deleteData(0, mark.length);
   }
 
   for (const number of document.querySelectorAll(".bd-article a.ledger")) {
@@ -76,7 +79,7 @@
   // A box that scrolls sideways must be reachable by keyboard; one that does not should not be a stop. Boxes are measured
   // a few at a time, while nothing else is to do: all at once would hold up a slow processor for a second.
   const SCROLLING =
-    ".highlight pre, .cell_output pre, .text_html, .figure-frame, .pst-scrollable-table-container, .math";
+    ".highlight pre, .cell_output pre, .text_html, .figure-frame, .pst-scrollable-table-container, .ledger-table, .math";
   const measure = (boxes) => {
     const scrolls = boxes.map((box) => box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible");
     boxes.forEach((box, index) => {
