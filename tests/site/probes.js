@@ -153,17 +153,23 @@ const runAxe = async (only) => {
 // Boxes that end right of the window, unless they scroll in a frame, which paper cannot, or are meant for screen readers
 // alone. Inside a formula or a drawing nothing is measured: they are boxes of their own. But a formula must hold its
 // signs: what strays out of it, no frame scrolls to.
-const cut = (onPaper) => [...document.querySelectorAll("main *")].filter((box) => {
-  if (box.closest("math *, svg *, .rnn-unseen, .visually-hidden")) return false;
-  if (box.matches("math[display=block]") && box.scrollWidth > box.clientWidth + 1) return true;
-  if (box.matches(".cell_input pre, .figure-frame") && innerWidth <= 650 && box.scrollWidth > box.clientWidth + 1) return true;
-  if (box.getBoundingClientRect().right <= innerWidth + 1) return false;
-  if (!box.checkVisibility({ visibilityProperty: true })) return false;
-  for (let frame = onPaper ? null : box.parentElement; frame; frame = frame.parentElement) {
-    if (/auto|scroll/.test(getComputedStyle(frame).overflowX)) return false;
-  }
-  return true;
-}).slice(0, 3).map((box) => box.outerHTML.slice(0, 120));
+const cut = (onPaper) => {
+  const boxes = (node) => [...node.children].flatMap((box) => {
+    if (box.matches(".rnn-unseen, .visually-hidden")) return [];
+    return box.matches("math, svg") ? [box] : [box, ...boxes(box)];
+  });
+  const strays = (box) => box.scrollWidth > box.clientWidth + 1;
+  return boxes(document.querySelector("main")).filter((box) => {
+    if (box.matches("math[display=block]") && strays(box)) return true;
+    if (innerWidth <= 650 && box.matches(".cell_input pre, .figure-frame") && strays(box)) return true;
+    if (box.getBoundingClientRect().right <= innerWidth + 1) return false;
+    if (!box.checkVisibility({ visibilityProperty: true })) return false;
+    for (let frame = onPaper ? null : box.parentElement; frame; frame = frame.parentElement) {
+      if (/auto|scroll/.test(getComputedStyle(frame).overflowX)) return false;
+    }
+    return true;
+  }).slice(0, 3).map((box) => box.outerHTML.slice(0, 120));
+};
 
 const longestMotion = () => Math.max(...[...document.querySelectorAll("*")].flatMap((element) => {
   const { transitionDuration, animationDuration } = getComputedStyle(element);
