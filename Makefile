@@ -98,14 +98,17 @@ SHARE = -n $(JOBS) --dist loadfile --no-loadscope-reorder -p no:cacheprovider
 NOTEBOOKS = --nbval book/notebooks tests/notebooks --nbval-cell-timeout=600
 BROWSER = CHROMIUM="$$($(BIN)/python -m tools.chromium)"
 
-# Installing, building the book and checking types keep one core busy each, so that two of them go on at a time.
-# Chapters and package run as one, so that modules are read once and no core is idle between them. The pages run alone:
-# in a process that drives a browser an event loop is running, and no notebook can be run.
+# Building the book and checking types keep one core busy each, and the book takes longer, so that chapters and package
+# run beside them: no core is idle before the pages are there. Chapters and package run as one, so that modules are read
+# once. The pages run alone: in a process that drives a browser an event loop is running, and no notebook can be run.
 .PHONY: test
 test: ## check everything
-	$(MAKE) --jobs 2 book lint
-	$(BIN)/pytest $(NOTEBOOKS) tests --ignore tests/site $(SHARE)
+	$(MAKE) --jobs 3 book lint code
 	$(BROWSER) $(BIN)/pytest tests/site $(SHARE)
+
+.PHONY: code
+code: $(FULL)
+	$(BIN)/pytest $(NOTEBOOKS) tests --ignore tests/site $(SHARE)
 
 .PHONY: check
 check: $(FULL) ## a change of prose, in under a minute: links, ledger, spelling, notation, and the page ONLY=NN in the browser
