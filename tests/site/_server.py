@@ -18,6 +18,11 @@ WIDE: ViewportSize = {"width": 1300, "height": 900}
 TELEPHONE = 390
 PROBES = Path(__file__).with_name("probes.js").read_text(encoding="utf-8")
 WIDGET = re.compile(r'class="rnn-widget-host" data-widget="(\w+)"')
+# Figures wait until they are near; asked at once, each arrives.
+ARRIVE = """all => Promise.all(all.map((image) => {
+  image.loading = "eager";
+  return image.decode().then(() => image.naturalWidth > 0);
+})).then((arrived) => arrived.every(Boolean))"""
 # Tells the console of every violation, also those a page reports to nobody.
 TELL_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>

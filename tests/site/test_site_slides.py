@@ -1,10 +1,11 @@
 """The slides: turned by keys and buttons, found again, printed; each one fits and says what its page says."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from _server import TELEPHONE, WIDE, Watch
+from _server import ARRIVE, TELEPHONE, WIDE, Watch
 from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, Page, expect
 
@@ -104,16 +105,25 @@ def test_a_telephone_and_a_browser_without_scripts_show_a_list_and_paper_one_sli
         expect(page.locator("nav output")).to_be_hidden()
 
 
-@pytest.mark.parametrize("stem", CHAPTERS)
-def test_every_slide_fits_and_says_what_the_page_says(browser: Browser, server: str, site: Path, stem: str) -> None:
+@pytest.fixture(scope="module")
+def dark(browser: Browser, server: str) -> Iterator[tuple[Page, Watch]]:
+    """A projector by night, for all decks."""
     with browser.new_context(viewport=SCREEN, color_scheme="dark") as context:
-        watch, page = Watch(server).attach(context), context.new_page()
-        page.goto(f"{server}/slides/{stem}.html")
-        page.wait_for_load_state("networkidle")
-        assert page.evaluate(CUT) == []
-        assert page.evaluate(SMALL) >= 14
-        assert page.locator("html[data-theme=dark]").count() == 1
-        assert watch.take() == []
+        watch = Watch(server).attach(context)
+        yield context.new_page(), watch
+
+
+@pytest.mark.parametrize("stem", CHAPTERS)
+def test_every_slide_fits_and_says_what_the_page_says(
+    dark: tuple[Page, Watch], server: str, site: Path, stem: str
+) -> None:
+    page, watch = dark
+    page.goto(f"{server}/slides/{stem}.html")
+    assert page.locator("img").evaluate_all(ARRIVE)
+    assert page.evaluate(CUT) == []
+    assert page.evaluate(SMALL) >= 14
+    assert page.locator("html[data-theme=dark]").count() == 1
+    assert watch.take() == []
     chapter, slides = (
         BeautifulSoup((site / place / f"{stem}.html").read_text(encoding="utf-8"), "html.parser")
         for place in ("book/notebooks", "slides")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from _server import LOOPBACK, WIDE, Watch, content_pages, settle
+from _server import ARRIVE, LOOPBACK, WIDE, Watch, content_pages, settle
 from _visit import survey
 from playwright.sync_api import Browser, Error, Page, expect
 
@@ -14,11 +14,6 @@ from tools import dist
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTER = "book/notebooks/12-lstm-and-gru.html"
-# Figures wait until they are near; asked at once, each arrives.
-ARRIVE = """all => Promise.all(all.map((image) => {
-  image.loading = "eager";
-  return image.decode().then(() => image.naturalWidth > 0);
-})).then((arrived) => arrived.every(Boolean))"""
 
 
 @pytest.fixture(scope="module")
