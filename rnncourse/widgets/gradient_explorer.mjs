@@ -66,7 +66,7 @@ function check(state) {
 
 // ---- Picture: time from left to right, powers of ten from bottom to top.
 
-const FRAME = { wide: 560, high: 300, left: 58, right: 84, top: 14, bottom: 42 };
+const FRAME = { wide: 560, high: 300, left: 58, right: 100, top: 14, bottom: 42 };
 const CURVES = [["bound", "bound"], ["state", "state"], ["gradient", "gradient"]];
 
 /** log10 of every curve; what is zero or beyond drawing is left out. */
