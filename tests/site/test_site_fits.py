@@ -90,3 +90,13 @@ def test_a_title_leaves_room_for_its_button(tab: Page, server: str) -> None:
         line.right > button.left && line.bottom > button.top && line.top < button.bottom);
     }).map(title => title.textContent)""")
     assert covered == []
+
+
+def test_no_word_of_a_drawing_is_cut_on_a_telephone(tab: Page, server: str, widget_page: str) -> None:
+    page = opened(tab, f"{server}/{widget_page}", TELEPHONE)
+    # The walk's view moves over a larger scene: words at its edges are meant to be outside.
+    cut = page.locator(".rnn-widget svg:not(.rnn-walk) text").evaluate_all("""words => words.filter(word => {
+      const [frame, box] = [word.ownerSVGElement, word].map(node => node.getBoundingClientRect());
+      return box.width && (box.left < frame.left - 1 || box.right > frame.right + 1);
+    }).map(word => word.textContent)""")
+    assert cut == []
