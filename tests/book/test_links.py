@@ -11,8 +11,12 @@ LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?:\.\./notebooks/|notebooks/)?(?P<tar
 LOOSE = re.compile(
     r"\b[Cc]hapters? \d|\b(?:[Tt]he|[Aa]n?) (?:next|previous|last|following|preceding|earlier|later) chapters?\b"
 )
-TEXTS = {page.stem: prose.CODE_BLOCK.sub("", prose.markdown_of(page)) for page in prose.pages()}
+PAGES = {page.stem: page for page in prose.pages()}
 CHAPTERS = [page.stem for page in pairs.chapters()]
+
+
+def text_of(name: str) -> str:
+    return prose.CODE_BLOCK.sub("", prose.markdown_of(PAGES[name]))
 
 
 def targets(text: str) -> set[str]:
@@ -26,22 +30,25 @@ def unsound(text: str) -> list[str]:
     return misnamed + LOOSE.findall(prose.CODE_SPAN.sub("", LINK.sub("", text)))
 
 
-POINTS = {name: targets(TEXTS[name]) - {name} for name in CHAPTERS}
+@pytest.fixture(scope="module")
+def points() -> dict[str, set[str]]:
+    """The other chapters that each one leads to."""
+    return {name: targets(text_of(name)) - {name} for name in CHAPTERS}
 
 
-@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("name", PAGES)
 def test_a_chapter_that_is_named_is_linked(name: str) -> None:
-    assert unsound(TEXTS[name]) == []
-    assert targets(TEXTS[name]) <= set(CHAPTERS)
+    assert unsound(text_of(name)) == []
+    assert targets(text_of(name)) <= set(CHAPTERS)
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
-def test_chapters_point_at_each_other(name: str) -> None:
-    before = {other for other in CHAPTERS if other < name and name in POINTS[other]}
-    assert POINTS[name]
-    assert [other for other in CHAPTERS if name in POINTS[other]], f"no chapter leads to {name}"
-    assert name >= "90" or before <= POINTS[name], f"announced by {before - POINTS[name]}, and does not point back"
-    needs = re.search(r"^Takes about .*$", TEXTS[name], re.MULTILINE)
+def test_chapters_point_at_each_other(name: str, points: dict[str, set[str]]) -> None:
+    before = {other for other in CHAPTERS if other < name and name in points[other]}
+    assert points[name]
+    assert [other for other in CHAPTERS if name in points[other]], f"no chapter leads to {name}"
+    assert name >= "90" or before <= points[name], f"announced by {before - points[name]}, and does not point back"
+    needs = re.search(r"^Takes about .*$", text_of(name), re.MULTILINE)
     assert needs
     assert all(target < name for target in targets(needs[0])), "a chapter needs only earlier ones"
 
