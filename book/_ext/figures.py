@@ -21,7 +21,11 @@ _FIGURE = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _SIZE = re.compile(r"""\s(?:width|height)="([\d.]+)pt\"""")
-# In the dark a drawing changes light and dark; one whose words speak of them lies on paper there.
+# In the dark a drawing changes light and dark; one whose words speak of them lies on paper there. Where they speak of a
+# picture inside the drawing, that stays as it is, in a drawing of its own for the dark.
+_RASTER = "<image"
+_COLOUR = re.compile(r"#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})\b")
+_PAPER = re.compile(r"fill: #ffffff\b")
 _LIGHT = re.compile(r"\b(?:dark|darker|bright|black|white)\b", re.IGNORECASE)
 _SIDES = re.compile(r"\b(?:left|right|middle)\b", re.IGNORECASE)
 
@@ -42,22 +46,46 @@ def sides(drawing: str) -> str:
     return f'width="{width}" height="{height}"'
 
 
+def by_night(drawing: str) -> str:
+    """A drawing without its paper, whose lines and words have changed light and dark, but not their hue."""
+
+    def other(found: re.Match[str]) -> str:
+        red, green, blue = (255 - int(part, 16) for part in found.groups())
+        grey = 2 * (0.213 * red + 0.715 * green + 0.072 * blue)  # half a turn of the hue about this grey
+        return "#" + "".join(f"{min(max(round(grey - part), 0), 255):02x}" for part in (red, green, blue))
+
+    return _COLOUR.sub(other, _PAPER.sub("fill: none", drawing))
+
+
 def fitted(page: str, drawings: Path, small: Mapping[str, Mapping[str, Any]]) -> str:
     """A page whose figures say how large they are and wait until they are near; the narrow ones are written out."""
 
+    def picture(tag: str, up: str, name: str, wide: str, narrow: str, kinds: list[str]) -> str:
+        """A drawing with the narrow one in its place on a telephone."""
+        source = ""
+        if narrow:
+            (drawings / f"{name}-narrow.svg").write_text(narrow, encoding="utf-8")
+            source = f'<source media="{TELEPHONE}" srcset="{up}_images/{name}-narrow.svg" {sides(narrow)} />'
+        tag = re.sub(r"\s*/?>$", f' {sides(wide)} loading="lazy" decoding="async" />', tag)
+        return f'<picture class="{" ".join(filter(None, ["drawn", *kinds]))}">{source}{tag}</picture>'
+
     def fit(figure: re.Match[str]) -> str:
         before, tag, up, name, after = figure.groups()
-        size = sides((drawings / f"{name}.svg").read_text(encoding="utf-8"))
-        said, source = small.get(name), ""
-        kinds = ["drawn", "on-paper" if _LIGHT.search(tag + after) else "", "" if said else "wide"]
-        if said:
-            drawing = "".join(said["narrow"])
-            (drawings / f"{name}-narrow.svg").write_text(drawing, encoding="utf-8")
-            source = f'<source media="{TELEPHONE}" srcset="{up}_images/{name}-narrow.svg" {sides(drawing)} />'
-            if said["beside"] > 1 and _SIDES.search(after):
-                after = after.replace("</figcaption>", f"{NOTE}</figcaption>")
-        tag = re.sub(r"\s*/?>$", f' {size} loading="lazy" decoding="async" />', tag)
-        return f'{before}<picture class="{" ".join(filter(None, kinds))}">{source}{tag}</picture>{after}'
+        wide = (drawings / f"{name}.svg").read_text(encoding="utf-8")
+        said = small.get(name)
+        narrow, kinds = "".join(said["narrow"]) if said else "", [] if said else ["wide"]
+        if said and said["beside"] > 1 and _SIDES.search(after):
+            after = after.replace("</figcaption>", f"{NOTE}</figcaption>")
+        if not _LIGHT.search(tag + after):
+            return f"{before}{picture(tag, up, name, wide, narrow, kinds)}{after}"
+        if _RASTER not in wide:
+            return f"{before}{picture(tag, up, name, wide, narrow, ['on-paper', *kinds])}{after}"
+        night = f"{name}-night"
+        (drawings / f"{night}.svg").write_text(by_night(wide), encoding="utf-8")
+        for at, which, dark in ((name, "only-light", False), (night, "only-dark", True)):
+            drawn = tag.replace(f"{name}.svg", f"{at}.svg").replace("<img ", f'<img class="{which}" ', 1)
+            before += picture(drawn, up, at, wide, by_night(narrow) if dark else narrow, kinds)
+        return f"{before}{after}"
 
     return _FIGURE.sub(fit, page)
 

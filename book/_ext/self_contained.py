@@ -1,8 +1,9 @@
 """Pages that ask no other host for anything.
 
-Three things happen to the theme's pages. Scripts that would call another host are dropped. The widgets' modules
-are bundled into one classic script, because a page opened from disk may not load a module. Each finished page gets
-a Content-Security-Policy that allows its own files and, by their hashes, its own few inline scripts.
+Four things happen to the theme's pages. Scripts that would call another host are dropped. The modules of a page's
+widgets are bundled into one classic script, because a page opened from disk may not load a module. Scripts run when
+the page has been read, so that it is drawn before they arrive. Each finished page gets a Content-Security-Policy that
+allows its own files and, by their hashes, its own few inline scripts.
 """
 
 import base64
@@ -18,7 +19,6 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 
-WIDGET_HOST = "rnn-widget-host"
 POLICY = {
     "default-src": "'self'",
     "script-src": "'self'",
@@ -39,6 +39,7 @@ UNUSED_STATIC = (
     "images/logo_*",
 )
 
+_HOST = re.compile(r"""class="rnn-widget-host" data-widget="(\w+)\"""")
 _INLINE_SCRIPT = re.compile(r"<script(?![^>]*\ssrc=)([^>]*)>(.*?)</script>", re.DOTALL)
 _THEBE_SCRIPT = re.compile(
     r"""\s*<script\ type="text/x-thebe-config">.*?</script>
@@ -46,6 +47,9 @@ _THEBE_SCRIPT = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _ICON_SCRIPT = re.compile(r"""\s*<script defer src="[^"]*/scripts/fontawesome\.js[^"]*"></script>""")
+_MODE_SCRIPT = re.compile(r"""(<script data-cfasync="false">)[^<]*(</script>)""")
+_PAGE_SCRIPT = re.compile(r"""\s*<script>DOCUMENTATION_OPTIONS\.(?:pagename|search_as_you_type) = [^<]*</script>""")
+_AT_ONCE = re.compile(r"""<script(?![^>]*\s(?:defer|async|blocking)\b)(?=[^>]*\ssrc=)""")
 _PRELOAD = re.compile(r"""\s*<link rel="preload"[^>]*>""")
 _POLICY_META = re.compile(r"""\s*<meta http-equiv="Content-Security-Policy"[^>]*>""")
 _HANDLER = re.compile(r"""<[a-zA-Z][^<>]*?\s(on[a-z]+)\s*=\s*["'][^<>]*>""")
@@ -71,6 +75,19 @@ NAMES = {"pst-search-dialog": "Search", "pst-primary-sidebar-modal": "Book", "ps
 TOGGLES = {"primary": "Contents of the book", "secondary": "Contents of this page"}
 # Stands in each side bar; the style sheet shows it where the bar is a dialog, as on a telephone.
 CLOSE = '<form method="dialog" class="sidebar-close"><button class="btn btn-sm">Close</button></form>'
+
+# The theme finds out late whether the system is dark, and every rule of the page is then looked at again.
+MODE = """
+    (() => {
+      let mode = null;
+      try {
+        mode = localStorage.getItem("mode");
+      } catch {} // a browser may keep nothing for a page opened from disk
+      const dark = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+      const theme = ["light", "dark"].includes(mode) ? mode : dark;
+      Object.assign(document.documentElement.dataset, { mode: mode || "auto", theme });
+    })();
+  """
 
 ROOT_PAGE = """<!DOCTYPE html>
 <html lang="{language}">
@@ -122,9 +139,21 @@ def mend(page: str) -> str:
     return _REPEATED_ID.sub("<section>", page)
 
 
+def patient(page: str) -> str:
+    """A page that knows its theme at once, and whose scripts wait until it has been read.
+
+    The scripts of the search are written for the order in which they stand.
+    """
+    page = _MODE_SCRIPT.sub(lambda match: f"{match[1]}{MODE}{match[2]}", page)
+    if "searchtools.js" in page:
+        return page
+    page = _PAGE_SCRIPT.sub("", page)  # for other versions and a search while one types; it would not wait
+    return _AT_ONCE.sub("<script defer", page)
+
+
 def seal(page: str) -> str:
     """One finished page with its policy, free of the theme's preloads and handlers."""
-    page = mend(page)
+    page = patient(mend(page))
     page = _THEBE_SCRIPT.sub("", page)
     page = _ICON_SCRIPT.sub("", page)  # the style sheet has the same icons, from a font a tenth of its size
     page = _PRELOAD.sub("", page)  # a preload that is fetched otherwise again is a warning, from disk an error
@@ -166,19 +195,14 @@ def bundle(modules: list[Path], mount: Path) -> str:
     return f'(() => {{\n"use strict";\n{start}mount((() => {{\n{shared}\nreturn {{\n{entries}}};\n}})());\n}})();\n'
 
 
-def write_widgets(app: Sphinx) -> None:
-    """Write the widgets' script before the pages, so that its address carries its checksum."""
-    root = Path(app.confdir)
-    target = Path(app.outdir, "_static", "widgets.js")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    modules = list((root / "rnncourse" / "widgets").glob("*.mjs"))
-    target.write_text(bundle(modules, root / "book" / "assets" / "mount.mjs"), encoding="utf-8")
-
-
 def choose_scripts(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:
-    """Drop Thebe, which lives on another host; add the widgets' script where the page hosts a widget."""
-    if WIDGET_HOST in context.get("body", ""):
-        app.add_js_file("widgets.js", loading_method="defer")
+    """Drop Thebe, which lives on another host; write and add the script of the page's widgets."""
+    if names := {*_HOST.findall(context.get("body", ""))}:
+        root, script = Path(app.confdir), f"widgets-{Path(pagename).name}.js"
+        modules = [path for path in (root / "rnncourse" / "widgets").glob("*.mjs") if path.stem in {*names, "_runtime"}]
+        text = bundle(modules, root / "book" / "assets" / "mount.mjs")
+        Path(app.outdir, "_static", script).write_text(text, encoding="utf-8")
+        app.add_js_file(script, loading_method="defer")
     scripts = {f"{script} {getattr(script, 'attributes', '')}": script for script in context["script_files"]}
     # The keys make one of the lines that some extensions add twice.
     context["script_files"] = [script for key, script in scripts.items() if "thebe" not in key.lower()]
@@ -213,7 +237,6 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect to the build."""
-    app.connect("builder-inited", write_widgets)
     app.connect("html-page-context", choose_scripts, priority=900)  # after the extensions that add scripts
     app.connect("build-finished", finish, priority=900)  # after the page that leads to the book is written
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -492,11 +492,20 @@ function mountKept(place, progress) {
   count();
 }
 
+/** One thing after another, with room for a click between them: all at once would hold up a slow processor. */
+function inTurn([first, ...rest]) {
+  first?.();
+  if (rest.length) setTimeout(inTurn, 0, rest);
+}
+
 export default function start() {
   const { exercises, progress, page } = decode(window.ANSWERS);
-  for (const box of document.querySelectorAll(".answer-box[data-exercise]")) {
-    if (exercises[box.dataset.exercise]) mountBox(box, exercises[box.dataset.exercise]);
-  }
-  for (const section of document.querySelectorAll("section:has(> details.sd-dropdown)")) mountQuestion(section, page);
-  for (const place of document.querySelectorAll(".answers-kept")) mountKept(place, progress);
+  const all = (selector, mount) => [...document.querySelectorAll(selector)].map((place) => () => mount(place));
+  inTurn([
+    ...all(".answer-box[data-exercise]", (box) => {
+      if (exercises[box.dataset.exercise]) mountBox(box, exercises[box.dataset.exercise]);
+    }),
+    ...all("section:has(> details.sd-dropdown)", (section) => mountQuestion(section, page)),
+    ...all(".answers-kept", (place) => mountKept(place, progress)),
+  ]);
 }

@@ -59,8 +59,25 @@ async function mountOne(modules, host) {
   }
 }
 
+// A widget is mounted when it comes near: each takes a slow processor a while, and they go one by one, so that a click can
+// slip in between. Who goes by keys would step over one that is not there yet, and gets all of them.
 function mount(modules) {
-  for (const host of document.querySelectorAll(".rnn-widget-host")) mountOne(modules, host);
+  const waiting = new Set(document.querySelectorAll(".rnn-widget-host"));
+  const next = [];
+  const mountNext = () => {
+    mountOne(modules, next.shift());
+    if (next.length) setTimeout(mountNext);
+  };
+  const start = (hosts) => {
+    const ours = hosts.filter((host) => waiting.delete(host));
+    if (!next.length && ours.length) setTimeout(mountNext);
+    next.push(...ours);
+  };
+  const near = new IntersectionObserver(
+    (entries) => start(entries.filter((entry) => entry.isIntersecting).map((entry) => entry.target)), { rootMargin: "100% 0px" });
+  for (const host of waiting) near.observe(host);
+  document.addEventListener("keydown", ({ key }) => key === "Tab" && start([...waiting]));
+  window.mountWidgets = () => start([...waiting]); // for whoever needs the whole page at once
 }
 
 export default mount;

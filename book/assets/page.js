@@ -77,7 +77,8 @@
   });
 
   // A box that scrolls sideways must be reachable by keyboard; one that does not should not be a stop. Boxes are measured
-  // a few at a time, while nothing else is to do: all at once would hold up a slow processor for a second.
+  // a few at a time, while nothing else is to do: all at once would hold up a slow processor for a second. One that is
+  // folded is measured when it is unfolded: until then its page would be laid out anew for each.
   const SCROLLING =
     ".highlight pre, .cell_output pre, .text_html, .figure-frame, .pst-scrollable-table-container, .ledger-table, .math";
   const measure = (boxes) => {
@@ -92,13 +93,14 @@
   const measureSome = () => {
     const some = [...waiting].slice(0, 30);
     for (const box of some) waiting.delete(box);
-    measure(some);
+    measure(some.filter((box) => box.checkVisibility?.() ?? true));
     if (waiting.size) whenIdle(measureSome);
   };
   const measureSoon = (boxes) => {
     if (!waiting.size && boxes.length) whenIdle(measureSome);
     for (const box of boxes) waiting.add(box);
   };
+  document.addEventListener("toggle", ({ target }) => measureSoon([...target.querySelectorAll(SCROLLING)]), true);
   const allBoxes = () => [...document.querySelectorAll(SCROLLING)];
   window.measureBoxes = () => measure(allBoxes()); // for whoever needs the whole page at once
 

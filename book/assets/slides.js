@@ -4,7 +4,7 @@
 (() => {
   const root = document.documentElement;
 
-  // The theme that the reader chose for the book, before anything is drawn.
+  root.classList.add("deck", "arriving"); // before anything is drawn, as is the theme that the reader chose for the book
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const paint = () => {
     let mode = "auto";
@@ -24,6 +24,7 @@
     let at = 0;
 
     const show = () => {
+      root.classList.remove("arriving");
       slides.forEach((slide, place) => slide.classList.toggle("now", place === at));
       controls.querySelector("output").value = `${at + 1} / ${slides.length}`;
       button("back").disabled = at === 0;
@@ -57,7 +58,6 @@
       Home: "first", End: "last", n: "notes", Escape: "leave",
     };
 
-    root.classList.add("deck");
     controls.hidden = false;
     for (const name of ["back", "on", "notes"]) button(name).addEventListener("click", moves[name]);
     window.addEventListener("hashchange", read);

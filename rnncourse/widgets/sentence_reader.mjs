@@ -168,11 +168,11 @@ function softmax(logits) {
   return raised.map((value) => value / sum);
 }
 
-const distance = (a, b) => Math.hypot(...a.map((value, k) => value - b[k]));
+const distance = (a, b) => Math.sqrt(a.reduce((sum, value, k) => sum + (value - b[k]) ** 2, 0));
 const moves = (states) => states.slice(1).map((state, k) => distance(state, states[k]));
 
-/** All words of the text, how many of them are read; of those the changes of state, the belief after each, and what it rests on. */
-function compute(state) {
+/** All words of the text, how many of them are read; of those the changes of state and the belief after each. */
+function readText(state) {
   const network = networkOf(state);
   const every = tokenise(state.text);
   const words = every.slice(0, MOST_WORDS);
@@ -195,8 +195,13 @@ function compute(state) {
   });
   network.last = { ids, logits };
   const beliefs = logits.map(softmax);
-  const rests = lookBack(network, tapes, logits.at(-1) ?? [], state);
-  return { words, known, count, left_out: every.length - words.length, forward: moves(forward), backward: moves(backward).reverse(), logits, beliefs, ...rests };
+  return { words, known, count, left_out: every.length - words.length, forward: moves(forward), backward: moves(backward).reverse(), logits, beliefs, tapes };
+}
+
+/** What a reading tells, and what its answer rests on: a way back through all words, which is walked where it is shown. */
+function compute(state) {
+  const { tapes, ...reading } = readText(state);
+  return { ...reading, ...lookBack(networkOf(state), tapes, reading.logits.at(-1) ?? [], state) };
 }
 
 function needTexts(state, key, least, most, longest) {
@@ -273,7 +278,7 @@ textarea:focus-visible, .rnn-read-scroll:focus-visible { outline: 3px solid var(
 .rnn-read-classes output { text-align: right; }
 .rnn-read-classes .rnn-best { font-weight: 700; }
 .rnn-read-track { height: .95rem; border-radius: .2rem; background: color-mix(in srgb, var(--rnn-line) 45%, transparent); overflow: hidden; }
-.rnn-read-track span { display: block; height: 100%; background: var(--rnn-violet); }
+.rnn-read-track span { display: block; height: 100%; background: var(--rnn-violet); transform-origin: left; }
 .rnn-read-slider { margin-bottom: .4rem; } .rnn-field:has(> select) { margin-bottom: .7rem; }
 .rnn-read-scroll { max-height: 29rem; overflow-y: auto; margin-bottom: .7rem; }
 .rnn-read-words { table-layout: fixed; }
@@ -293,8 +298,8 @@ textarea:focus-visible, .rnn-read-scroll:focus-visible { outline: 3px solid var(
 .rnn-read-words tr.rnn-now .rnn-word { font-weight: 700; box-shadow: inset .2rem 0 0 var(--rnn-violet); }
 .rnn-strange { text-decoration: underline dotted var(--rnn-alarm) 2px; text-underline-offset: .2em; }
 .rnn-strange::after { content: " ?"; color: var(--rnn-alarm); font-weight: 700; }
-.rnn-bar { display: block; height: .85rem; background: currentColor; }
-.rnn-forward .rnn-bar { border-radius: 0 .15rem .15rem 0; } .rnn-backward .rnn-bar { border-radius: .15rem 0 0 .15rem; margin-left: auto; }
+.rnn-bar { display: block; height: .85rem; background: currentColor; transform-origin: left; }
+.rnn-forward .rnn-bar { border-radius: 0 .15rem .15rem 0; } .rnn-backward .rnn-bar { border-radius: .15rem 0 0 .15rem; transform-origin: right; }
 .rnn-heat { box-shadow: inset 0 0 0 1px color-mix(in srgb, var(--rnn-line) 50%, transparent); }
 .rnn-read-words .rnn-heat { padding: 0; } .rnn-heat > span:first-child { display: block; height: 1.75rem; background: var(--rnn-violet); }
 .rnn-depends { color: var(--rnn-violet); }
@@ -307,7 +312,7 @@ textarea:focus-visible, .rnn-read-scroll:focus-visible { outline: 3px solid var(
 .rnn-read-steps th { font-weight: 600; }
 .rnn-read-remarks { color: var(--rnn-alarm); margin-bottom: .5rem; font-size: .93em; overflow-wrap: anywhere; }
 .rnn-read-remarks:empty { display: none; }
-@media (prefers-reduced-motion: no-preference) { .rnn-bar, .rnn-read-track span { transition: width .15s; } .rnn-heat > span:first-child { transition: opacity .15s; } }
+@media (prefers-reduced-motion: no-preference) { .rnn-bar, .rnn-read-track span { transition: scale .15s; } .rnn-heat > span:first-child { transition: opacity .15s; } }
 @container (min-width: 34rem) { .rnn-columns { grid-template-columns: minmax(0, 4fr) minmax(0, 5fr); } }
 `;
 
@@ -325,12 +330,12 @@ function textField(change) {
   return { root: tag("div", { class: "rnn-field rnn-read-text" }, tag("label", { for: id }, "Your sentence"), input), why, show };
 }
 
-/** A random order of the words that is another one, if there is another. */
-function shuffled(words) {
+/** An order of the words, drawn by chance, that is another one if there is another. */
+function shuffled(words, draw) {
   const order = [...words];
   for (let tries = 0; tries < 100; tries += 1) {
     for (let k = order.length - 1; k > 0; k -= 1) {
-      const other = Math.floor(Math.random() * (k + 1));
+      const other = Math.floor(draw() * (k + 1));
       [order[k], order[other]] = [order[other], order[k]];
     }
     if (order.some((word, k) => word !== words[k])) break;
@@ -338,15 +343,16 @@ function shuffled(words) {
   return order;
 }
 
-/** A random order of the words, examples, and the ways back. An example that is there already is read once more. */
+/** Another order of the words, examples, and the ways back. An example that is there already is read once more. */
 function textButtons(change, read, again) {
   const first = structuredClone(read());
+  const draw = draws(7); // the same orders for each reader of the page
   let before = null; // the text that was shuffled
   const examples = (Array.isArray(first.examples) ? first.examples : []).map((text) => button(text, () => (text === read().text ? again() : change({ text, at: 0 }))));
   const shuffle = button("Shuffle the words", () => {
     const { text } = read();
     before = before?.made === text ? before : { text };
-    before.made = shuffled(tokenise(text)).join(" ");
+    before.made = shuffled(tokenise(text), draw).join(" ");
     change({ text: before.made, at: 0 });
   });
   const undo = button("Undo the shuffle", () => change({ text: before.text, at: 0 }));
@@ -360,6 +366,9 @@ function textButtons(change, read, again) {
   };
   return { root, show };
 }
+
+/** How much of its width a bar fills. It is scaled, not laid out: a page would be laid out anew for each step of the way. */
+const writeShare = (bar, share) => writeStyle(bar, "scale", `${Number(share.toFixed(3))} 1`);
 
 /** The verdict. Who cannot see it hears what `show` returns, once the typing has paused. */
 function verdict(classes) {
@@ -380,7 +389,7 @@ function verdict(classes) {
     writeText(where, stand(reading));
     rows.forEach(({ number, bar, name }, k) => {
       showText(number, belief ? percent(belief[k]) : "–", belief ? belief[k] : "");
-      writeStyle(bar, "width", `${belief ? (100 * belief[k]).toFixed(1) : 0}%`);
+      writeShare(bar, belief ? belief[k] : 0);
       for (const node of [name, number]) node.classList.toggle("rnn-best", k === best);
     });
     return belief ? `${answer.textContent} ${where.textContent}` : where.textContent;
@@ -407,7 +416,7 @@ function wordRow(classes) {
     text.classList.toggle("rnn-strange", !known[k]);
     for (const { bar, number, name } of bars) {
       const length = reading[name][k];
-      writeStyle(bar, "width", `${((100 * (length ?? 0)) / longest).toFixed(1)}%`);
+      writeShare(bar, (length ?? 0) / longest);
       writeText(number, length === undefined ? "" : fixed(length, 2));
     }
     heats.forEach(({ shade, number }, c) => {
@@ -467,7 +476,7 @@ function dependsRow(size) {
     if (root.className !== kind) root.className = kind;
     writeText(text, words[k]);
     writeText(share, part === undefined ? "" : percent(part, 0));
-    writeStyle(bar, "width", `${((100 * (part ?? 0)) / largest).toFixed(1)}%`);
+    writeShare(bar, (part ?? 0) / largest);
     for (const each of strips) {
       const kept = held[each.name][k];
       const drawn = kept ? strip(kept) : "";
@@ -531,12 +540,14 @@ function reachable(frame, inSight) {
   else frame.removeAttribute("tabindex");
 }
 
-/** Keep a row in sight inside its scrolling frame; the page itself stays where it is. */
+/** Keep a row in sight inside its scrolling frame, once all is written; the page itself stays where it is. */
 function follow(frame, row) {
-  if (!row || frame.scrollHeight <= frame.clientHeight) return;
-  const [top, bottom] = [row.offsetTop, row.offsetTop + row.offsetHeight];
-  const beyond = bottom > frame.scrollTop + frame.clientHeight || top - 90 < frame.scrollTop;
-  if (beyond) frame.scrollTop = Math.max(bottom - frame.clientHeight, 0); // with the words before it
+  requestAnimationFrame(() => {
+    if (!row || frame.scrollHeight <= frame.clientHeight) return;
+    const [top, bottom] = [row.offsetTop, row.offsetTop + row.offsetHeight];
+    const beyond = bottom > frame.scrollTop + frame.clientHeight || top - 90 < frame.scrollTop;
+    if (beyond) frame.scrollTop = Math.max(bottom - frame.clientHeight, 0); // with the words before it
+  });
 }
 
 /** The two changes of the last word read, as numbers. */
@@ -610,7 +621,7 @@ function build(change, read) {
   const moving = tag("div", {}, table.root, changes.root);
   const origin = tag("p", { class: "rnn-note" });
   const show = (state) => {
-    const reading = compute(state);
+    const reading = state.view === "moves" ? readText(state) : compute(state);
     field.show(state.text, remarks(reading));
     buttons.show(state, reading);
     const words = answer.show(reading);

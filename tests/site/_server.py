@@ -113,6 +113,7 @@ def probe(where: Page | Locator, name: str, *given: Any) -> Any:
 def settle(page: Page) -> None:
     """Wait until the page has loaded, its widgets are mounted and its boxes measured."""
     page.wait_for_load_state("load")
+    page.evaluate("() => window.mountWidgets?.()")  # as if the reader had come near to each
     page.wait_for_function(
         "() => [...document.querySelectorAll('.rnn-widget-host')].every((host) => host.dataset.mounted)",
         timeout=10_000,

@@ -24,6 +24,7 @@ A4 = 658  # pixels between the margins of a sheet
 NOT_ON_PAPER = ".bd-sidebar-primary, .prev-next-footer, .bd-header-article, .rnn-widget-live"
 VISIBLE = "all => all.filter(box => box.checkVisibility()).map(box => box.className)"
 HEAVIEST = 1_500_000  # bytes that a page may transfer, compressed as a web server sends them
+AT_FIRST = 450_000  # bytes of them before a reader of a chapter has scrolled
 COMPRESSIBLE = {".html", ".css", ".js", ".mjs", ".svg", ".json"}
 
 
@@ -132,6 +133,9 @@ class Desk:
         page.goto("about:blank")
         self.asked.clear()
         yield from survey(page, self.watch, f"{self.server}/{seen.name}")
+        first = sum(sent(self.site / path) for path in self.asked)
+        if seen.name.startswith("book/notebooks/") and first > AT_FIRST:
+            yield f"{first} bytes are sent at first, {AT_FIRST} may"
         seen.facts = probe(page, "facts")
         yield from probe(page, "markup")
         yield from on_screen(page)

@@ -198,7 +198,14 @@ const RULES = {
   },
   // Only pages with widgets load them.
   * widgets() {
-    if (all('script[src*="widgets.js"]').length !== Math.min(1, all(".rnn-widget-host").length)) yield "widgets.js";
+    if (all('script[src*="widgets-"]').length !== Math.min(1, all(".rnn-widget-host").length)) yield "the script of the widgets";
+  },
+  // Before it is drawn a page waits for one style sheet, and for a script only where it says so. The search has its order.
+  * arrival() {
+    const sheets = all('link[rel="stylesheet"]').length;
+    if (sheets > 1) yield `${sheets} style sheets`;
+    if (all('script[src*="searchtools.js"]').length) return;
+    for (const { src } of all("script[src]:not([defer], [async], [blocking])")) yield src;
   },
   // Every picture says what it shows, and in a figure more than its caption.
   * pictures() {

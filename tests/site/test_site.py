@@ -155,7 +155,7 @@ def test_code_that_breaks_on_a_telephone_is_copied_as_it_is(tab: Page, server: s
 
 def test_a_widget_that_cannot_start_keeps_its_picture(watched: BrowserContext, site: Path, tmp_path: Path) -> None:
     host = '<div class="rnn-widget-host" data-widget="unheard-of" data-state="{}"><p id="still">Still.</p></div>'
-    script = (site / "_static" / "widgets.js").read_text(encoding="utf-8")
+    script = (site / "_static" / "widgets-12-lstm-and-gru.js").read_text(encoding="utf-8")
     (tmp_path / "widgets.js").write_text(script, encoding="utf-8")
     body = f'<body>{host}<script src="widgets.js"></script></body>'
     (tmp_path / "page.html").write_text(BLANK % ("", body), encoding="utf-8")
@@ -176,7 +176,9 @@ BREAKS = [
     ("policy", "script-src 'self'", "script-src 'self' 'unsafe-inline'"),
     ("policy", "<meta http-equiv", "<script></script><script></script><meta http-equiv"),
     ("widgets", END, '<p class="rnn-widget-host"></p></article>'),
-    ("widgets", "<title>", '<script src="widgets.js"></script><title>'),
+    ("widgets", "<title>", '<script defer src="widgets-x.js"></script><title>'),
+    ("arrival", "<title>", '<link rel="stylesheet" href="a.css"><link rel="stylesheet" href="b.css"><title>'),
+    ("arrival", "<title>", '<script src="a.js"></script><title>'),
     ("pictures", END, '<img src="a.png"></article>'),
     ("pictures", END, f'<figure><img alt="{"one two " * 9}"><p class="caption-text">One two</p></figure></article>'),
     ("ids", END, '<p id="a"></p><p id="a"></p></article>'),

@@ -27,6 +27,10 @@ CUT = """() => [...document.querySelectorAll(".slide")].flatMap((slide, place, a
     return bottom > low || end > right || scrolls;
   }).slice(0, 1).map((box) => `slide ${place + 1}: ${box.outerHTML.slice(0, 90)}`);
 })"""
+SHIFTED = """window.shifted = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) window.shifted += entry.value;
+}).observe({ type: "layout-shift", buffered: true });"""
 SMALL = """() => Math.min(...[...document.querySelectorAll(".shown :is(p, li, .line, td)")]
   .map((one) => parseFloat(getComputedStyle(one).fontSize)))"""
 
@@ -110,6 +114,7 @@ def dark(browser: Browser, server: str) -> Iterator[tuple[Page, Watch]]:
     """A projector by night, for all decks."""
     with browser.new_context(viewport=SCREEN, color_scheme="dark") as context:
         watch = Watch(server).attach(context)
+        context.add_init_script(SHIFTED)
         yield context.new_page(), watch
 
 
@@ -120,6 +125,7 @@ def test_every_slide_fits_and_says_what_the_page_says(
     page, watch = dark
     page.goto(f"{server}/slides/{stem}.html")
     assert page.locator("img").evaluate_all(ARRIVE)
+    assert page.evaluate("shifted") <= 0.02
     assert page.evaluate(CUT) == []
     assert page.evaluate(SMALL) >= 14
     assert page.locator("html[data-theme=dark]").count() == 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from _access import SCENERY, faults_of, faults_of_focus
-from _server import probe, widget_pages
+from _server import probe, settle, widget_pages
 from _visit import in_scheme
 from _widgets import READY, RENDER, WIDGETS, ask, mount
 from bs4 import BeautifulSoup
@@ -30,6 +30,7 @@ def opened(kept: Page, server: str, widget_page: str) -> Iterator[Page]:
     page = kept.context.new_page()
     page.emulate_media(reduced_motion="reduce")
     page.goto(f"{server}/{widget_page}")
+    settle(page)
     yield page
     page.close()
 
