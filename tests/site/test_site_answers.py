@@ -239,7 +239,7 @@ def test_axe_finds_nothing_in_boxes_that_have_said_something(page: Page, server:
     page.emulate_media(reduced_motion="reduce")
     for name in (CHAPTER, QUIZ):
         page.goto(f"{server}/{name}")
-        expect(page.locator(".answers-kept").get_by_role("button").first).to_be_visible()  # the last to come
+        expect(page.locator(".answers-kept").get_by_role("button").first).to_be_visible(timeout=15_000)  # the last
         for form in page.locator("article form:not(.row-filter)").all():
             for field in form.locator("input[type=text]").all():
                 field.fill("7")
