@@ -5,6 +5,7 @@ its style sheets name and to the signs of its formulas, with those that a browse
 """
 
 import html
+import logging
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -15,6 +16,8 @@ from fontTools import subset
 ICONS, FORMULAS = Path("vendor", "fontawesome", "webfonts"), Path("fonts", "stix-two-math.woff2")
 SLANTED = [chr(0x210E), *map(chr, range(0x1D434, 0x1D468)), *map(chr, range(0x1D6E2, 0x1D71C))]  # ℎ, letters, Greek
 TYPED = {chr(sign) for sign in range(0x20, 0x7F)}
+
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells each step, and the builder prints what it is told
 
 _FORMULA = re.compile(r"<math\b.*?</math>", re.DOTALL)
 _ICON = re.compile('content:\\s*"([\ue000-\uf8ff])"')
