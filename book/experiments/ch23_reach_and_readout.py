@@ -96,7 +96,8 @@ class ToneConfig:
     """One run.
 
     Attributes:
-        model: ``linear``, ``cnn``, ``cnn-whole`` (reaches the whole wave), ``rnn``, ``lstm`` or ``lstm-open``.
+        model: ``linear``, ``cnn``, ``rnn``, ``lstm`` or ``lstm-open``; ``cnn-whole`` and ``cnn-far`` reach the whole
+            wave, the second of them with the layers and parameters of ``cnn``.
         features: ``raw``, 128 samples, or ``spectrogram``, 7 frames of 17 bands.
         read: ``last`` step or ``max`` over time; ``all`` for the linear model.
         lr: Adam's rate.
@@ -113,12 +114,12 @@ class ToneConfig:
 def tone_grid(scale: str, seeds: int) -> list[ToneConfig]:
     """CNN, RNN and LSTM at both readouts, at one rate: on the wave, or at the small scale on the spectrogram.
 
-    Two controls stand beside them at full scale: a CNN that reaches the whole wave, and a linear model of all frames.
+    Controls stand beside them at full scale: two CNNs that reach the whole wave, and a linear model of all frames.
     """
     features, cnn = ("spectrogram", "cnn-whole") if scale == "small" else ("raw", "cnn")
     networks = [*product((cnn, "rnn", "lstm"), (features,), ("last", "max"))]
     if scale != "small":
-        networks += [("cnn-whole", "raw", "last"), ("linear", "spectrogram", "all")]
+        networks += [("cnn-whole", "raw", "last"), ("linear", "spectrogram", "all"), ("cnn-far", "raw", "last")]
     return [ToneConfig(*network, RATES[0], seed) for network in networks for seed in range(seeds)]
 
 
@@ -149,6 +150,8 @@ def tone_network(model: str, features: str, read: Any) -> nn.Module:
             return nn.Sequential(nn.Flatten(), nn.Linear(inputs * steps, 4))
         case "cnn":
             body, width = CausalConvolutions(inputs, 10, kernel_size=9, dilations=(1, 2, 4)), 10
+        case "cnn-far" if raw:
+            body, width = CausalConvolutions(inputs, 10, kernel_size=9, dilations=(1, 2, 13)), 10
         case "cnn-whole" if raw:
             body, width = CausalConvolutions(inputs, 7, kernel_size=9, dilations=(1, 2, 4, 8, 1)), 7
         case "cnn-whole":

@@ -1,6 +1,6 @@
-"""Two studies for *Vanishing and exploding gradients*.
+"""Three studies for *Vanishing and exploding gradients*.
 
-``erased-evidence`` asks what a network remembers of steps that its gradient hardly reaches.
+``erased-evidence`` asks what a network remembers of steps that its gradient hardly reaches, ``resting-points`` how.
 ``clipping-and-truncation`` trains on long streams with and without either.
 """
 
@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rnncourse.fixed_points import fixed_points
 from rnncourse.gates import trace_gates
 from rnncourse.gradients import gradient_flow
 from rnncourse.initialisation import chrono_
@@ -164,6 +165,63 @@ ERASED_EVIDENCE = Study(
 )
 
 
+# ---- Where such a network rests, and how noise moves its state from one resting point to another
+
+SILENT, STARTS = 300, 64  # steps of zeros after which a state rests, and states from which the search starts
+
+
+@torch.no_grad()
+def run_resting(config: EvidenceConfig, device: str) -> dict[str, Any]:
+    """Search where a plain RNN of ``erased-evidence`` rests on zeros, and follow its states through noise.
+
+    Returns:
+        ``stable`` and ``unstable``, the number of fixed points under an input of zeros, and ``factors``, the largest
+        modulus of an eigenvalue at each of the stable ones; ``split``, 1.0 where the head says different things at two
+        of these. Over sequences with evidence at steps 1 to 100 and noise at steps 101 to 200: ``right``, the accuracy
+        after each of the two; ``agree``, the share of states after the noise whose answer is that of the point at which
+        they come to rest on zeros; ``moved``, the share whose answers after the two differ; ``rest``, the largest
+        distance of a state from the nearest stable point after so many zeros.
+    """
+    layer, head = _small_network(config)
+    generator = torch.Generator().manual_seed(config.seed)
+    with torch.enable_grad():
+        _learn(layer, head, generator, config.updates)
+    points = fixed_points(layer, torch.zeros(2), starts=STARTS)
+    stable = points.fixed & points.stable
+    said = head(points.hidden[stable, 0].float())[:, 0] > 0
+    x, label = evidence(2 * SCORED, generator, shown=SHOWN)
+    first, state = layer(x[:, :SHOWN])
+    last, state = layer(x[:, SHOWN:], state)
+    resting = layer(torch.zeros(2 * SCORED, SILENT, 2), state)[1][0]
+    answers = [head(states)[:, 0] > 0 for states in (first[:, -1], last[:, -1], resting)]
+    distance = torch.cdist(resting.double(), points.hidden[stable, 0])
+    return {
+        "stable": int(stable.sum()),
+        "unstable": int((points.fixed & ~points.stable).sum()),
+        "factors": [round(float(one.abs().max()), 4) for one in points.eigenvalues[stable]],
+        "split": float(said.any() and not said.all()),
+        "right": [float((answer == (label > 0)).float().mean()) for answer in answers[:2]],
+        "agree": float((answers[1] == answers[2]).float().mean()),
+        "moved": float((answers[0] != answers[1]).float().mean()),
+        "rest": float(distance.amin(dim=1).max()) if len(said) else None,
+    }
+
+
+def resting_grid(scale: Scale, seeds: int) -> list[EvidenceConfig]:
+    """Plain RNNs, untrained and after sixty updates, at both scales."""
+    return [EvidenceConfig(cell="rnn", updates=updates, seed=seed) for updates in (0, 60) for seed in range(seeds)]
+
+
+RESTING_POINTS = Study(
+    name="resting-points",
+    about="where does a plain RNN rest that remembers steps which its gradient hardly reaches?",
+    seeds=5,
+    grid=resting_grid,
+    run=run_resting,
+    notes="Generated sequences. The plain RNNs of erased-evidence, with zeros as the constant input.",
+)
+
+
 # ---- Training on long streams, with and without clipping, and with the way back cut
 
 STREAM, PERIOD, GAP = 200, 20, 10  # steps; steps for each question; steps from a bit to the question for it
@@ -292,4 +350,4 @@ CLIPPING = Study(
     ),
 )
 
-STUDIES = (ERASED_EVIDENCE, CLIPPING)
+STUDIES = (ERASED_EVIDENCE, RESTING_POINTS, CLIPPING)

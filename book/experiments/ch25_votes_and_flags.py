@@ -178,4 +178,117 @@ STUDY = Study(
     notes="Adam, fresh batches of 32, the gradient clipped at norm 1, the weights of the best epoch by validation "
     "loss; an epoch is 40 updates.",
 )
-STUDIES = (STUDY,)
+
+
+# ---- Controls on the vote: longer sequences, longer training, and a sum with a border
+
+
+@dataclass(frozen=True)
+class ControlConfig:
+    """One run on the vote, on the data of the run of the same seed above.
+
+    Attributes:
+        model: ``lstm``, ``held``, or ``border``: the forget gate held at one, and each entry of c kept between -1 and 1
+            by cutting off what goes beyond.
+        steps: of a training and of a validation sequence.
+        epochs: at most.
+        lr: Adam's rate.
+        seed: of data and initial weights.
+    """
+
+    model: str
+    steps: int
+    epochs: int
+    lr: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class FreshVotes:
+    """Votes that are drawn anew in every epoch."""
+
+    steps: int
+
+    def __len__(self) -> int:
+        return UPDATES
+
+    def batches(self, generator: Generator | None) -> Iterator[tuple[Tensor, Tensor]]:
+        generator = generator or Generator().manual_seed(0)
+        for _ in range(UPDATES):
+            yield votes(generator, BATCH, self.steps)
+
+
+class Bordered(Answering):
+    """The LSTM whose forget gate is held at one, and whose cell cannot leave -1 to 1; it starts from the same rows."""
+
+    def __init__(self) -> None:
+        super().__init__("held", 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        reads = x @ self.rnn.weight_ih_l0.T + self.rnn.bias_ih_l0 + self.rnn.bias_hh_l0
+        turned = self.rnn.weight_hh_l0.T
+        h = c = x.new_zeros(len(x), UNITS)
+        states = []
+        for read in reads.unbind(1):
+            i, _, g, o = (read + h @ turned).chunk(4, dim=1)
+            c = (c + i.sigmoid() * g.tanh()).clamp(-1, 1)
+            h = o.sigmoid() * c.tanh()
+            states.append(h)
+        logits: Tensor = self.head(torch.stack(states, dim=1)).squeeze(-1)
+        return logits
+
+
+def run_control(config: ControlConfig, device: str) -> dict[str, Any]:
+    """Train as above and test on the same sequences.
+
+    Returns:
+        ``trained`` and ``close`` as above; ``forget``, the largest of the units' mean forget gates there, of ``lstm``.
+    """
+    set_seed(config.seed)
+    net = Bordered() if config.model == "border" else Answering(config.model, 1)
+    history = fit(
+        net,
+        FreshVotes(config.steps),
+        votes(Generator().manual_seed(10_000 + config.seed), 512, config.steps),
+        epochs=config.epochs,
+        patience=PATIENCE,
+        lr=config.lr,
+        loss=nn.functional.binary_cross_entropy_with_logits,
+        clip_norm=1.0,
+        seed=config.seed,
+        device="cpu",
+        progress=False,
+    )
+    x, y = votes(Generator().manual_seed(1000 + config.seed), 256, TESTED)
+    with torch.no_grad():
+        right = ((net(x) > 0) == (y > 0)).numpy()
+    close = np.abs(x[:, 300:, 0].numpy().cumsum(1) + x[:, :300, 0].sum(1, keepdim=True).numpy()) < CLOSE
+    found = {
+        "parameters": learnable_parameters(net),
+        "best_epoch": history.best_epoch,
+        "validation_loss": history.best_validation_loss,
+        "curve": [float(f"{loss:.3g}") for loss in history.validation_loss],
+        "trained": 100 * float(right[:, :TRAINED].mean()),
+        "close": 100 * float(right[:, 300:][close].mean()),
+    }
+    if config.model == "lstm":
+        found["forget"] = float(trace_gates(net.rnn, x)["forget"][0, 0].mean(dim=(0, 1)).max())
+    return found
+
+
+def control_grid(scale: str, seeds: int) -> list[ControlConfig]:
+    """A default LSTM on 160 steps and the sum with a border, at the higher rate; a single epoch at the small scale."""
+    epochs = EPOCHS if scale == "full" else 1
+    networks = [("border", TRAINED), ("lstm", 4 * TRAINED)]
+    return [ControlConfig(*one, epochs, RATES[-1], seed) for one in networks for seed in range(seeds)]
+
+
+CONTROLS = Study(
+    name="vote-controls",
+    about="A default LSTM trained on longer votes, and a cell that forgets nothing and cannot grow.",
+    seeds=5,
+    grid=control_grid,
+    run=run_control,
+    notes=STUDY.notes,
+)
+STUDIES = (STUDY, CONTROLS)

@@ -16,6 +16,8 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from torch import nn
 
 from book.experiments import ch12_forget_gates as forget_gates
+from book.experiments import ch21_tanh_or_relu as signs
+from book.experiments import ch22_images as images
 from book.experiments import ch22_sequence_tasks as tasks
 from book.experiments import ch22_spelling as spelling
 from book.experiments import ch23_reach_and_readout as reach
@@ -89,6 +91,8 @@ SMALL = (
     (review_gradients, "EPOCHS", 2),
     (gradients, "SCORED", 60),
     (reach, "LIMITS", dict.fromkeys(reach.LIMITS, (1, 1))),
+    (signs, "EPOCHS", 2),
+    (images, "LIMITS", (2, 1)),
     (spelling, "LIMITS", (2, 1)),
     (dynamics, "EPOCHS", 1),
     (dynamics, "UPDATES", 2),
@@ -120,6 +124,8 @@ HERE: dict[str, Any] = {"seed": 0, "source": "synthetic"}
 ROWS: dict[str, Any] = {"length": 40, "seed": 0, "source": "sentences"}
 SEQUENCE: dict[str, Any] = {"length": 12, "cut": "front", "seed": 0, "source": "sentences"}
 RUNS: dict[str, list[Any]] = {
+    "tanh-or-relu": [signs.SignConfig(phi=phi, seed=0) for phi in ("relu", "tanh")],
+    "images-plateau": [images.ImageConfig(model, 0.03, 0) for model in ("linear", "mlp", "rows")],
     "sequence-tasks": [tasks.Config("images", "linear", "", 0), tasks.Config("tags", "majority", "", 0)],
     "tones-readout": [
         reach.ToneConfig("linear", "spectrogram", "all", 0.01, 0),
@@ -129,11 +135,15 @@ RUNS: dict[str, list[Any]] = {
     "lengths-equal": [reach.LengthConfig("counts", 0.01, 0), reach.LengthConfig("mlp-8", 0.01, 0)],
     "spelling": [spelling.SpellingConfig("look-up", 0.03, 0), spelling.SpellingConfig("gru", 0.03, 0)],
     "votes-and-flags": [dynamics.Config("votes", "held", 0.03, 0), dynamics.Config("flags", "coupled", 0.03, 0)],
+    "vote-controls": [
+        dynamics.ControlConfig(model, steps, 1, 0.03, 0) for model, steps in (("border", 40), ("lstm", 160))
+    ],
     "imdb-gradients": [
         review_gradients.ReviewConfig(model=model, lr=2e-3, seed=0, source="sentences")
         for model in ("lstm", "tfidf-lr")
     ],
     "erased-evidence": [gradients.EvidenceConfig(cell=cell, updates=10, seed=0) for cell in ("rnn", "chrono")],
+    "resting-points": [gradients.EvidenceConfig(cell="rnn", updates=10, seed=0)],
     "clipping-and-truncation": [
         gradients.StreamConfig(clip=clip, back=20, optimiser=name, lr=0.01, seed=0, updates=20)
         for clip, name in ((None, "sgd"), (1.0, "adam"))
@@ -212,6 +222,7 @@ RUNS: dict[str, list[Any]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")  # torch's own, in its forward mode
 @pytest.mark.parametrize("name", list(studies()))
 def test_a_study_runs_and_repeats_itself(name: str) -> None:
     run, (first, *others) = studies()[name].run, RUNS[name]
@@ -623,12 +634,20 @@ def test_what_is_compared_at_equal_reach_or_size_is_equal() -> None:
     for found in (
         sizes(reach.retention_network, ("plain", "dilated", "rnn", "lstm", "lstm-open")),
         sizes(spelling.speller, ("mlp", "blind", "gru")),
-        sizes(lambda model: reach.tone_network(model, "raw", "max"), ("cnn", "cnn-whole", "rnn", "lstm", "lstm-open")),
+        sizes(
+            lambda model: reach.tone_network(model, "raw", "max"),
+            ("cnn", "cnn-whole", "cnn-far", "rnn", "lstm", "lstm-open"),
+        ),
         sizes(lambda model: reach.tone_network(model, "spectrogram", "max"), ("cnn-whole", "rnn", "lstm")),
+        sizes(images.image_network, ("mlp", "rows")),
     ):
         assert max(found) < 1.15 * min(found)
-    for features, steps, inputs in (("raw", 128, 1), ("spectrogram", 7, 17)):
-        net = reach.tone_network("cnn-whole", features, "last")
+    for model, features, steps, inputs in (
+        ("cnn-whole", "raw", 128, 1),
+        ("cnn-far", "raw", 128, 1),
+        ("cnn-whole", "spectrogram", 7, 17),
+    ):
+        net = reach.tone_network(model, features, "last")
         assert (input_influence(net, torch.randn(2, steps, inputs)) > 0).all()
 
 
@@ -672,6 +691,36 @@ def test_votes_are_counted_and_the_last_flag_is_kept(batch: int, time: int, seed
         for flag, answer in zip(row, answers, strict=True):
             shown = flag or shown
             assert answer == (shown > 0)
+
+
+def test_a_sum_with_a_border_is_the_sum_until_it_meets_it() -> None:
+    nets = []
+    for make in (dynamics.Bordered, lambda: dynamics.Answering("held", 1)):
+        torch.manual_seed(0)
+        nets.append(make().double())
+    bordered, held = (net(torch.ones(3, 2, 1, dtype=torch.float64)) for net in nets)
+    torch.testing.assert_close(bordered, held)
+    bordered, held = (net(torch.ones(3, 60, 1, dtype=torch.float64)) for net in nets)
+    torch.testing.assert_close(bordered[:, 50], bordered[:, 59])  # every entry stands at its border
+    assert not torch.allclose(held[:, 50], bordered[:, 50])
+
+
+@given(st.lists(st.floats(0, 1), max_size=9))
+def test_what_was_learned_is_lost_below_nine_tenths(right: list[float]) -> None:
+    lost = any(a >= 0.99 and b < 0.9 for k, a in enumerate(right) for b in right[k:])
+    assert signs.unstable([0.1], right) == lost
+    assert signs.unstable([0.1, 1.5], right)
+    assert signs.unstable([float("nan")], right)
+
+
+@pytest.mark.parametrize("phi", ["tanh", "relu"])
+def test_networks_side_by_side_say_what_each_says_alone(phi: str) -> None:
+    torch.manual_seed(0)
+    nets, x = [signs.FirstSign(phi) for _ in range(3)], torch.randn(5, 20, 1)
+    logits, largest = signs.side_by_side(nets, x)
+    for net, said, size in zip(nets, logits, largest, strict=True):
+        torch.testing.assert_close(said, net(x))
+        torch.testing.assert_close(size, net.rnn(x)[0].abs().max())
 
 
 def test_an_update_has_its_price_and_the_right_film_no_error() -> None:
