@@ -114,13 +114,17 @@ class ToneConfig:
 def tone_grid(scale: str, seeds: int) -> list[ToneConfig]:
     """CNN, RNN and LSTM at both readouts, at one rate: on the wave, or at the small scale on the spectrogram.
 
-    Controls stand beside them at full scale: two CNNs that reach the whole wave, and a linear model of all frames.
+    At full scale they have a second, lower rate at the maximum, and controls stand beside them: two CNNs that reach
+    the whole wave, and a linear model of all frames.
     """
     features, cnn = ("spectrogram", "cnn-whole") if scale == "small" else ("raw", "cnn")
     networks = [*product((cnn, "rnn", "lstm"), (features,), ("last", "max"))]
     if scale != "small":
         networks += [("cnn-whole", "raw", "last"), ("linear", "spectrogram", "all"), ("cnn-far", "raw", "last")]
-    return [ToneConfig(*network, RATES[0], seed) for network in networks for seed in range(seeds)]
+    rated = [(*network, RATES[0]) for network in networks]
+    if scale != "small":
+        rated += [(model, "raw", "max", RATES[2]) for model in ("rnn", cnn, "lstm")]
+    return [ToneConfig(*one, seed) for one in rated for seed in range(seeds)]
 
 
 def run_tones(config: ToneConfig, device: str) -> Metrics:
@@ -183,10 +187,18 @@ class RetentionConfig:
 
 
 def retention_grid(scale: str, seeds: int) -> list[RetentionConfig]:
-    """Recurrent networks beside each stack at both sides of its border; the small scale has the near border alone."""
+    """Recurrent networks beside each stack at both sides of its border; the small scale has the near border alone.
+
+    The recurrent ones take every seed at 62 steps, where the seed decides; all else takes half of them.
+    """
     borders = (("plain", 10), ("plain", 11), ("dilated", 62), ("dilated", 63))[: 2 if scale == "small" else 4]
     networks = [(model, distance) for stack, distance in borders for model in (stack, "rnn", "lstm", "lstm-open")]
-    return [RetentionConfig(*network, lr, seed) for lr in RATES[:2] for network in networks for seed in range(seeds)]
+    return [
+        RetentionConfig(model, distance, lr, seed)
+        for lr in RATES[:2]
+        for model, distance in networks
+        for seed in range(seeds if distance == 62 and model != "dilated" else (seeds + 1) // 2)
+    ]
 
 
 def run_retention(config: RetentionConfig, device: str) -> Metrics:
@@ -324,7 +336,7 @@ TONES = Study(
 RETENTION = Study(
     name="retention-borders",
     about="Fetching a value from just within and just beyond the reach of convolutions.",
-    seeds=5,
+    seeds=10,
     grid=retention_grid,
     run=run_retention,
     notes=NOTES,
