@@ -197,7 +197,7 @@ def retention_grid(scale: str, seeds: int) -> list[RetentionConfig]:
         RetentionConfig(model, distance, lr, seed)
         for lr in RATES[:2]
         for model, distance in networks
-        for seed in range(seeds if distance == 62 and model != "dilated" else (seeds + 1) // 2)
+        for seed in range(seeds if distance == 62 and model != "dilated" else max(1, seeds // 2))
     ]
 
 
