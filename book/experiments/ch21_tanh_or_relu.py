@@ -89,7 +89,7 @@ def run_sign(config: SignConfig, device: str) -> dict[str, Any]:
     optimisers = [optimiser(net, *setting) for net, setting in zip(nets, SETTINGS, strict=True)]
     losses, right, largest = [], [], []
     for _ in range(EPOCHS):
-        for batch in torch.randperm(len(x), generator=order).split(BATCH):
+        for batch in torch.randperm(len(x), generator=order).split(BATCH):  # type: ignore[no-untyped-call]
             loss = losses_of(side_by_side(nets, x[batch])[0], y[batch]).sum()  # no network has a part in another's
             for one in optimisers:
                 one.zero_grad()

@@ -225,12 +225,12 @@ class Bordered(Answering):
         super().__init__("held", 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        reads = x @ self.rnn.weight_ih_l0.T + self.rnn.bias_ih_l0 + self.rnn.bias_hh_l0
+        reads = x @ self.rnn.weight_ih_l0.T + self.rnn.bias_ih_l0 + self.rnn.bias_hh_l0  # type: ignore[operator]
         turned = self.rnn.weight_hh_l0.T
         h = c = x.new_zeros(len(x), UNITS)
         states = []
         for read in reads.unbind(1):
-            i, _, g, o = (read + h @ turned).chunk(4, dim=1)
+            i, _, g, o = (read + h @ turned).chunk(4, dim=1)  # type: ignore[operator]
             c = (c + i.sigmoid() * g.tanh()).clamp(-1, 1)
             h = o.sigmoid() * c.tanh()
             states.append(h)
@@ -272,7 +272,7 @@ def run_control(config: ControlConfig, device: str) -> dict[str, Any]:
         "close": 100 * float(right[:, 300:][close].mean()),
     }
     if config.model == "lstm":
-        found["forget"] = float(trace_gates(net.rnn, x)["forget"][0, 0].mean(dim=(0, 1)).max())
+        found["forget"] = float(trace_gates(net.rnn, x)["forget"][0, 0].mean(dim=(0, 1)).max())  # type: ignore[arg-type]
     return found
 
 
