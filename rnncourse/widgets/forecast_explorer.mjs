@@ -103,6 +103,10 @@ const STYLE = `
 .rnn-network { color: var(--rnn-accent); } .rnn-yours { color: var(--rnn-warm); }
 .rnn-forecast-table th[scope="row"] { font-weight: 600; white-space: nowrap; }
 .rnn-forecast-table, .rnn-forecast-day, .rnn-forecast-buttons { margin-bottom: .9rem; }
+@container (max-width: 20rem) {
+  .rnn-forecast-table { font-size: .82em; }
+  .rnn-forecast-table :is(th, td, th[scope="row"]) { padding-inline: .15rem; white-space: normal; }
+}
 `;
 
 const SIGNS = { persistence: "■", linear: "▲", network: "●", yours: "◆" };
