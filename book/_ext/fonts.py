@@ -46,9 +46,10 @@ def cut(path: Path, signs: set[str], features: list[str]) -> None:
         features: tags of the layout features that are kept; ``"*"`` for all.
     """
     options = subset.Options(flavor="woff2", layout_features=features)
-    cutter = subset.Subsetter(options)
-    cutter.populate(text="".join(sorted(signs)))
     with subset.load_font(str(path), options, lazy=False) as font:
+        has = {chr(code) for code in font.getBestCmap()}
+        cutter = subset.Subsetter(options)
+        cutter.populate(text="".join(sorted(has & signs or {min(has)})))  # a font of no sign at all is refused
         cutter.subset(font)
         subset.save_font(font, str(path), options)
 

@@ -120,6 +120,7 @@ def enable(widget: Locator, control: Locator) -> None:
 
 def test_keys_move_every_control_and_each_moves_a_number(opened: Page) -> None:
     opened.reload()
+    settle(opened)
     for host in opened.locator(".rnn-widget-host").all():
         widget, names = host.locator(READY), set()
         expect(widget).to_be_visible()
