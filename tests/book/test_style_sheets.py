@@ -97,6 +97,9 @@ def test_a_font_is_cut_to_the_signs_that_are_shown(tmp_path: Path) -> None:
     with TTFont(path) as font:
         assert {ord(sign) for sign in signs} >= set(font.getBestCmap()) > {ord("∑"), ord("𝜃"), ord("ℎ")}
         assert "MATH" in font
+    fonts.cut(path, {"\ue000"}, [])  # a sign of another font
+    with TTFont(path) as font:
+        assert len(font.getBestCmap()) == 1  # a browser refuses a font of none
     assert fonts.signs_of_icons(['a:before{content:"\uf185"}', 'b{content: "\uf303"} c{content: "x"}']) == {
         "\uf185",
         "\uf303",
