@@ -350,4 +350,26 @@ CLIPPING = Study(
     ),
 )
 
-STUDIES = (ERASED_EVIDENCE, RESTING_POINTS, CLIPPING)
+
+def longer_grid(scale: Scale, seeds: int) -> list[StreamConfig]:
+    """With and without clipping on whole streams, four times as long; few updates at the lowest rate at the small."""
+    full = scale == "full"
+    return [
+        StreamConfig(clip=clip, back=back, optimiser=name, lr=lr, seed=seed, updates=4 * UPDATES if full else 20)
+        for name, rates in STREAM_RATES.items()
+        for seed in range(seeds)
+        for lr in (rates if full else rates[:1])
+        for clip, back in ARMS[:2]
+    ]
+
+
+CLIPPING_LONGER = Study(
+    name="clipping-longer",
+    about="which trainings on long streams succeed only with clipping, and which only without?",
+    seeds=5,
+    grid=longer_grid,
+    run=run_stream,
+    notes=CLIPPING.notes.replace("300 updates", "1,200 updates"),
+)
+
+STUDIES = (ERASED_EVIDENCE, RESTING_POINTS, CLIPPING, CLIPPING_LONGER)

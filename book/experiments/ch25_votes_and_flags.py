@@ -188,8 +188,8 @@ class ControlConfig:
     """One run on the vote, on the data of the run of the same seed above.
 
     Attributes:
-        model: ``lstm``, ``held``, or ``border``: the forget gate held at one, and each entry of c kept between -1 and 1
-            by cutting off what goes beyond.
+        model: as above, or ``border``: the forget gate held at one, and each entry of c kept between -1 and 1 by
+            cutting off what goes beyond.
         steps: of a training and of a validation sequence.
         epochs: at most.
         lr: Adam's rate.
@@ -291,4 +291,20 @@ CONTROLS = Study(
     run=run_control,
     notes=STUDY.notes,
 )
-STUDIES = (STUDY, CONTROLS)
+
+
+def longer_grid(scale: str, seeds: int) -> list[ControlConfig]:
+    """Every LSTM on the vote at the higher rate, for four times as many epochs; a single one at the small scale."""
+    models, epochs = (MODELS, 4 * EPOCHS) if scale == "full" else (MODELS[:1], 1)
+    return [ControlConfig(model, TRAINED, epochs, RATES[-1], seed) for model in models for seed in range(seeds)]
+
+
+LONGER = Study(
+    name="votes-longer",
+    about="Does the lead of a cell that grows on the vote last through four times as many epochs?",
+    seeds=5,
+    grid=longer_grid,
+    run=run_control,
+    notes=STUDY.notes,
+)
+STUDIES = (STUDY, CONTROLS, LONGER)

@@ -138,15 +138,20 @@ RUNS: dict[str, list[Any]] = {
     "vote-controls": [
         dynamics.ControlConfig(model, steps, 1, 0.03, 0) for model, steps in (("border", 40), ("lstm", 160))
     ],
+    "votes-longer": [dynamics.ControlConfig("bias-5", 40, 1, 0.03, 0)],
     "imdb-gradients": [
         review_gradients.ReviewConfig(model=model, lr=2e-3, seed=0, source="sentences")
         for model in ("lstm", "tfidf-lr")
     ],
+    "imdb-gradients-faster": [review_gradients.ReviewConfig(model="rnn", lr=2e-3, seed=0, source="sentences")],
     "erased-evidence": [gradients.EvidenceConfig(cell=cell, updates=10, seed=0) for cell in ("rnn", "chrono")],
     "resting-points": [gradients.EvidenceConfig(cell="rnn", updates=10, seed=0)],
     "clipping-and-truncation": [
         gradients.StreamConfig(clip=clip, back=20, optimiser=name, lr=0.01, seed=0, updates=20)
         for clip, name in ((None, "sgd"), (1.0, "adam"))
+    ],
+    "clipping-longer": [
+        gradients.StreamConfig(clip=clip, back=200, optimiser="sgd", lr=0.3, seed=0, updates=20) for clip in (None, 1.0)
     ],
     "forget-product": [forget_gates.ProductConfig(forget_bias=1.0, seed=0, features=2, units=4, steps=9)],
     "weather": [weather.Config(model="gru", network="small", units="scaled", epochs=2, lr=3e-3)],
