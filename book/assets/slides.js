@@ -16,7 +16,45 @@
   dark.addEventListener("change", paint);
   paint();
 
+  // A slide is cut to hold what fits on it in the letters it was written with. Where a machine's are wider, it is set
+  // smaller before it is drawn: no smaller than a text of 14 pixels on a screen of 1280 by 720.
+  const LEAST = 0.875; // rem
+  const onePerScreen = matchMedia("(min-width: 700px)");
+  const settled = new Set();
+  const spills = (box) => box.scrollWidth > box.clientWidth + 1;
+  const overfull = (shown) =>
+    shown.scrollHeight > shown.clientHeight || spills(shown) || [...shown.querySelectorAll("pre, .output, .math")].some(spills);
+  const least = (shown) => {
+    const texts = [...shown.querySelectorAll(":is(p, li, .line, th, td):not(.above)")];
+    const smallest = Math.min(...texts.map((text) => parseFloat(getComputedStyle(text).fontSize)));
+    return Math.min(1, (LEAST * parseFloat(getComputedStyle(root).fontSize)) / smallest);
+  };
+  const fit = (slide) => {
+    const shown = slide.querySelector(".shown");
+    if (settled.has(slide) || !onePerScreen.matches) return;
+    settled.add(slide);
+    shown.style.removeProperty("--shrink");
+    if (!overfull(shown)) return;
+    let [low, high] = [least(shown), 1];
+    const set = (share) => shown.style.setProperty("--shrink", Math.ceil(1000 * share) / 1000);
+    for (let tries = 0; tries < 6; tries += 1) {
+      const middle = (low + high) / 2;
+      set(middle);
+      if (overfull(shown)) high = middle;
+      else low = middle;
+    }
+    set(low);
+  };
+
+  // The slide that is drawn while the file arrives, as soon as it is whole.
+  const arrival = new MutationObserver(() => {
+    const first = document.querySelector(".slide:target") ?? document.querySelector(".slide");
+    if (first?.nextElementSibling) fit(first);
+  });
+  arrival.observe(root, { childList: true, subtree: true });
+
   document.addEventListener("DOMContentLoaded", () => {
+    arrival.disconnect();
     const slides = [...document.querySelectorAll(".slide")];
     const controls = document.querySelector("nav > div");
     const button = (name) => controls.querySelector(`[data-go=${name}]`);
@@ -26,6 +64,7 @@
     const show = () => {
       root.classList.remove("arriving");
       slides.forEach((slide, place) => slide.classList.toggle("now", place === at));
+      fit(slides[at]);
       controls.querySelector("output").value = `${at + 1} / ${slides.length}`;
       button("back").disabled = at === 0;
       button("on").disabled = at === slides.length - 1;
@@ -61,6 +100,17 @@
     controls.hidden = false;
     for (const name of ["back", "on", "notes"]) button(name).addEventListener("click", moves[name]);
     window.addEventListener("hashchange", read);
+    const fitAgain = () => {
+      settled.clear();
+      fit(slides[at]);
+    };
+    window.addEventListener("resize", fitAgain);
+    document.fonts.addEventListener("loadingdone", fitAgain);
+    window.addEventListener("beforeprint", () => {
+      root.classList.add("whole"); // a slide that is not drawn has no size
+      slides.forEach(fit);
+      root.classList.remove("whole");
+    });
     document.addEventListener("keydown", (event) => {
       const used = event.key === " " && event.target.closest("a, button, summary");
       const listed = getComputedStyle(controls).display === "none"; // there the keys scroll

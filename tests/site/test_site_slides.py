@@ -14,19 +14,41 @@ from book._ext.course_plan import lessons
 SCREEN = {"width": 1280, "height": 720}
 CHAPTERS = [one.stem for one in lessons()]
 DEEP = "11-one-step"
-# What is cut on each slide, shown in its turn: below its end, right of it, or in a box that would scroll.
-CUT = """() => [...document.querySelectorAll(".slide")].flatMap((slide, place, all) => {
-  all.forEach((one) => one.classList.toggle("now", one === slide));
-  const { paddingBottom, paddingRight } = getComputedStyle(slide);
-  const frame = slide.getBoundingClientRect();
-  const [low, right] = [frame.bottom - parseFloat(paddingBottom) + 1, frame.right - parseFloat(paddingRight) + 1];
-  return [...slide.querySelectorAll(".shown *")].filter((box) => {
-    if (box.closest("math *, .only-dark")) return false;
-    const { bottom, right: end } = box.getBoundingClientRect();
-    const scrolls = /auto|scroll/.test(getComputedStyle(box).overflowX) && box.scrollWidth > box.clientWidth + 1;
-    return bottom > low || end > right || scrolls;
-  }).slice(0, 1).map((box) => `slide ${place + 1}: ${box.outerHTML.slice(0, 90)}`);
-})"""
+FULL = "24-vanishing-gradients"
+# Turns the slides and tells of each what is cut: below its end, right of it, or in a box that would scroll.
+CUT = """() => {
+  const press = (key) => document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+  const cut = (slide) => {
+    const { paddingBottom, paddingRight } = getComputedStyle(slide);
+    const frame = slide.getBoundingClientRect();
+    const [low, right] = [frame.bottom - parseFloat(paddingBottom) + 1, frame.right - parseFloat(paddingRight) + 1];
+    return [...slide.querySelectorAll(".shown *")].find((box) => {
+      if (box.closest("math *, .only-dark")) return false;
+      const { bottom, right: end } = box.getBoundingClientRect();
+      const scrolls = /auto|scroll/.test(getComputedStyle(box).overflowX) && box.scrollWidth > box.clientWidth + 1;
+      return bottom > low || end > right || scrolls;
+    });
+  };
+  press("Home");
+  return [...document.querySelectorAll(".slide")].flatMap((slide, place) => {
+    if (!slide.classList.contains("now")) return [`slide ${place + 1} is not shown`];
+    const box = cut(slide);
+    const shrunk = slide.querySelector(".shown").style;
+    const share = shrunk.getPropertyValue("--shrink");
+    shrunk.removeProperty("--shrink");
+    const needless = share && !cut(slide);
+    if (share) shrunk.setProperty("--shrink", share);
+    press("ArrowRight");
+    return [...(box ? [`slide ${place + 1}: ${box.outerHTML.slice(0, 90)}`] : []),
+      ...(needless ? [`slide ${place + 1} is set smaller and need not be`] : [])];
+  });
+}"""
+# Letters as wide as those of DejaVu Sans, where the book's own are the narrow ones of Liberation Serif.
+WIDEN = """const wide = new CSSStyleSheet();
+wide.replaceSync("* { letter-spacing: 0.11em } :is(pre, math), :is(pre, math) * { letter-spacing: normal }");
+document.adoptedStyleSheets = [wide];"""
+SHRUNK = """() => [...document.querySelectorAll(".slide")]
+  .filter((slide) => slide.querySelector(".shown").style.getPropertyValue("--shrink")).map((slide) => slide.id)"""
 SHIFTED = """window.shifted = 0;
 new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) window.shifted += entry.value;
@@ -129,6 +151,9 @@ def test_every_slide_fits_and_says_what_the_page_says(
     assert page.evaluate(CUT) == []
     assert page.evaluate(SMALL) >= 14
     assert page.locator("html[data-theme=dark]").count() == 1
+    page.evaluate(f"() => {{ {WIDEN} dispatchEvent(new Event('resize')); }}")
+    assert page.evaluate(CUT) == []
+    assert page.evaluate(SMALL) >= 14
     assert watch.take() == []
     chapter, slides = (
         BeautifulSoup((site / place / f"{stem}.html").read_text(encoding="utf-8"), "html.parser")
@@ -144,6 +169,29 @@ def test_every_slide_fits_and_says_what_the_page_says(
     assert len(slides.select(".slide.exercise .admonition")) == exercises
     assert slides.select("h2")[-1].get_text() == "Exercises"
     assert len(slides.select(".slide.verdict .verdict")) == len(chapter.select("article .verdict.admonition"))
+
+
+def test_wide_letters_are_set_smaller_before_they_are_drawn_in_any_window_and_on_paper(
+    browser: Browser, server: str
+) -> None:
+    with browser.new_context(viewport=SCREEN) as context:
+        context.add_init_script(WIDEN)
+        context.add_init_script(SHIFTED)
+        page = context.new_page()
+        page.goto(f"{server}/slides/{FULL}.html")
+        assert page.evaluate(SHRUNK) == []  # the first slide has room
+        page.pdf(prefer_css_page_size=True)
+        shrunk = page.evaluate(SHRUNK)
+        assert shrunk
+        page.goto("about:blank")
+        page.goto(f"{server}/slides/{FULL}.html#{shrunk[0]}")
+        page.wait_for_load_state("load")
+        assert page.evaluate(SHRUNK) == shrunk[:1]
+        assert page.evaluate("shifted") <= 0.02
+        for size in (SCREEN, {"width": 800, "height": 700}, {"width": 1900, "height": 1000}):
+            page.set_viewport_size({"width": size["width"], "height": size["height"]})
+            assert page.evaluate(CUT) == [], size
+            assert page.evaluate(SHRUNK) != []
 
 
 def test_a_chapter_links_to_its_slides_and_the_search_knows_none(site: Path) -> None:
