@@ -100,6 +100,12 @@ def show_heights(axes: Axes) -> None:
         axes.set_ylim(low, high)
 
 
+def slope(axes: Axes) -> float:
+    """How much higher than wide a panel of a fixed aspect is."""
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    return abs((high - low) / (right - left)) * float(axes.get_aspect())
+
+
 def stack(figure: Figure) -> int:
     """Set the panels one below the other, small ones in pairs; return how many stood side by side."""
     found = panels(figure)
@@ -111,12 +117,15 @@ def stack(figure: Figure) -> int:
         return sides
     inherit(found)
     lines = -(-len(found) // columns)
-    grid = GridSpec(lines, columns, figure=figure)
+    ratios = [1.0] * lines
+    if all(axes.get_aspect() != "auto" for group in found.values() for axes in group):
+        figure.set_layout_engine("compressed")
+        tall = [max(map(slope, group)) for group in found.values()]
+        ratios = [max(tall[columns * k : columns * (k + 1)]) / max(tall) for k in range(lines)]
+    grid = GridSpec(lines, columns, figure=figure, height_ratios=ratios)
     for k, group in enumerate(found.values()):
         for axes in group:
             axes.set_subplotspec(SubplotSpec(grid, k))
-    if all(axes.get_aspect() != "auto" for group in found.values() for axes in group):
-        figure.set_layout_engine("compressed")
     figure.set_size_inches(WIDTH, lines * min(height, HIGHEST / columns**0.6))
     return sides
 

@@ -50,6 +50,18 @@ def test_panels_stand_below_each_other_and_each_says_what_its_axis_is() -> None:
     assert plt.get_fignums() == [figure.number]
 
 
+def test_panels_of_a_fixed_aspect_get_the_height_that_they_fill() -> None:
+    figure, panels = plt.subplots(1, 2, figsize=(7.4, 3))
+    for axes, high in zip(panels, (1, 4), strict=True):
+        axes.set(xlim=(0, 4), ylim=(0, high), aspect="equal", xticks=[], yticks=[])
+    again = screens.copied(figure)
+    screens.stack(again)
+    again.draw_without_rendering()
+    first, second = (axes.get_window_extent() for axes in again.axes)
+    assert first.width == pytest.approx(second.width, rel=0.05)
+    assert 0 < first.y0 - second.y1 < 0.2 * again.bbox.width
+
+
 def test_both_drawings_fit_their_screens_and_are_the_same_on_every_run() -> None:
     (wide, said), (again, said_again) = screens.drawings(two_panels()), screens.drawings(two_panels())
     small = said[screens.SVG]
