@@ -38,6 +38,8 @@ const SCENE = {
   ]
 };
 const LINE = 16;
+const SAMPLE = "g tanh 0.9241";
+const SAMPLE_LENGTH = 102; // in Arial
 const CARD = 0.12; // how small what is written inside a part is
 
 // ---- Arithmetic: no element is touched here.
@@ -232,6 +234,18 @@ function sight(zoom, part) {
   return [x - 200 * CARD, y - 160 * CARD, 400 * CARD, 320 * CARD];
 }
 
+/**
+ * The picture is laid out for Arial's letters. Wider ones are written smaller, once they have been measured; null where
+ * nothing is drawn yet.
+ */
+function lettersOf(drawing) {
+  const sample = word(SAMPLE, 0, 0, "rnn-sign");
+  drawing.append(sample);
+  const long = sample.getComputedTextLength();
+  sample.remove();
+  return long ? Math.min(1, SAMPLE_LENGTH / long).toFixed(3) : null;
+}
+
 /** Moves the picture's frame from one sight to the next, at once for who asked for less motion. */
 function camera(drawing) {
   let [now, frame] = [null, 0];
@@ -326,10 +340,10 @@ function followScroll(root, items, view, reach) {
 
 const STYLE = `
 .rnn-walk { display: block; width: 100%; max-width: 32rem; margin: 0 auto .5rem; border: 1px solid var(--rnn-line); border-radius: .3rem; }
-.rnn-walk text { font-size: 14px; fill: currentColor; }
-.rnn-walk .rnn-letter { font-weight: 700; font-size: 15px; }
-.rnn-walk .rnn-sign { font-size: 16px; font-weight: 600; }
-.rnn-walk .rnn-far text { font-size: 39px; }
+.rnn-walk text { font-size: calc(14px * var(--rnn-letters, 1)); fill: currentColor; }
+.rnn-walk .rnn-letter { font-weight: 700; font-size: calc(15px * var(--rnn-letters, 1)); }
+.rnn-walk .rnn-sign { font-size: calc(16px * var(--rnn-letters, 1)); font-weight: 600; }
+.rnn-walk .rnn-far text { font-size: calc(39px * var(--rnn-letters, 1)); }
 .rnn-walk :is(path, polyline) { fill: none; stroke: currentColor; stroke-width: 2; }
 .rnn-walk polygon { fill: currentColor; }
 .rnn-walk :is(path, .rnn-block, circle).rnn-now { stroke-width: 3.6; }
@@ -345,16 +359,18 @@ const STYLE = `
 :is(.rnn-walk, .rnn-tale) .rnn-in-g:not(.rnn-edge) { color: var(--rnn-green); }
 :is(.rnn-walk, .rnn-tale) :is(.rnn-in-o, .rnn-in-h):not(.rnn-edge) { color: var(--rnn-violet); }
 .rnn-walk .rnn-paper { fill: var(--rnn-surface); }
-.rnn-walk .rnn-inside text { font-size: 17px; }
-.rnn-walk .rnn-inside .rnn-large { font-size: 21px; font-weight: 600; }
-.rnn-walk .rnn-inside .rnn-small { font-size: 15px; fill: var(--rnn-muted); }
+.rnn-walk .rnn-inside text { font-size: calc(17px * var(--rnn-letters, 1)); }
+.rnn-walk .rnn-inside .rnn-large { font-size: calc(21px * var(--rnn-letters, 1)); font-weight: 600; }
+.rnn-walk .rnn-inside .rnn-small { font-size: calc(15px * var(--rnn-letters, 1)); fill: var(--rnn-muted); }
 .rnn-walk .rnn-bar { fill: currentColor; fill-opacity: .8; }
 .rnn-walk .rnn-inside .rnn-dot { fill: currentColor; stroke: none; }
 .rnn-walk .rnn-axis { stroke: var(--rnn-muted); stroke-width: 1; }
 .rnn-walk .rnn-guide { stroke: var(--rnn-text); stroke-width: 1; stroke-dasharray: 4 4; }
 .rnn-walk-view .rnn-buttons { margin: .3rem 0 .6rem; }
+.rnn-walk-view button { padding-inline: .5rem; white-space: nowrap; }
 .rnn-walk-zoom { flex-direction: row !important; align-items: center; margin-left: auto; }
-.rnn-walk-result { min-height: 1.5em; font-weight: 600; }
+@container (min-width: 17rem) { .rnn-walk-view .rnn-buttons { flex-wrap: nowrap; gap: .35rem; } .rnn-walk-zoom select { min-width: 0; } }
+.rnn-walk-result { min-height: 1.5em; font-weight: 600; } .rnn-walk-result output { white-space: normal; }
 .rnn-tale output { unicode-bidi: normal; } /* else a full stop may begin the next line */
 .rnn-vector { white-space: nowrap; }
 .rnn-tale { margin: 0; padding: 0; list-style: none; }
@@ -380,8 +396,9 @@ function inWords({ at, zoom, unit }, { step, inside }) {
 function resultOf({ at, zoom, unit }, { step, inside }) {
   if (zoom === "product") return `${NAMES[inside.part]}, ${UNITS[unit - 1]}: ${brief(inside.value)}`;
   const name = { network: "x", inputs: "c_prev", product: "kept" }[PARTS[at - 1]] ?? PARTS[at - 1];
-  const said = name === "x" ? `input x: ${brief(step.x[0])}` : `${NAMES[name]}, ${UNITS[unit - 1]}: ${brief(step[name][unit - 1])}`;
-  return `${zoom === "network" ? "network: " : ""}${said}`;
+  const far = zoom === "network";
+  const said = name === "x" ? `input x: ${brief(step.x[0])}` : `${(far ? SHORT : NAMES)[name]}, ${UNITS[unit - 1]}: ${brief(step[name][unit - 1])}`;
+  return `${far ? "network: " : ""}${said}`;
 }
 
 const distance = (at) => (at === 1 ? "network" : at === PARTS.length ? "product" : "cell");
@@ -399,9 +416,11 @@ function board(change, read, go) {
     return (way) => change({ x: [Math.min(Math.max(Math.round(4 * (start + way / 40)) / 4, -2), 2)] });
   });
   const lookAt = camera(drawing);
+  let letters = null;
   const show = (state, numbers, words) => {
     drawing.setAttribute("aria-label", words);
     drawing.replaceChildren(...picture(state, numbers));
+    if (!letters && (letters = lettersOf(drawing))) drawing.style.setProperty("--rnn-letters", letters);
     lookAt(sight(state.zoom, numbers.inside.part));
   };
   return { root: drawing, show };

@@ -75,6 +75,29 @@ def test_keys_lead_through_every_stage_and_all_numbers_are_those_of_the_cell(tab
         assert float(value) == pytest.approx(getattr(step, quantity)[index], abs=1e-12)
 
 
+# Letters as wide as those of DejaVu Sans, where the picture is laid out for Arial's.
+WIDEN = """const wide = new CSSStyleSheet();
+wide.replaceSync(".rnn-widget * { letter-spacing: 0.09em }");
+document.adoptedStyleSheets = [wide];"""
+# Words of the part in sight that are cut, wider than their block, or lie on each other.
+ILL_PLACED = """svg => {
+  const frame = svg.getBoundingClientRect();
+  const words = [...svg.querySelectorAll(".rnn-inside, .rnn-far")].at(-1)?.querySelectorAll("text") ??
+    [...svg.querySelectorAll("text")].filter((word) => !word.closest("[transform]"));
+  const boxes = [...words].map((word) => [word, word.getBoundingClientRect()]);
+  const inside = (a, b) => a.left >= b.left - 1 && a.right <= b.right + 1;
+  return boxes.flatMap(([word, box], k) => [
+    ...(inside(box, frame) ? [] : [`${word.textContent} is cut`]),
+    ...[...word.parentElement.querySelectorAll(":scope > .rnn-block")]
+      .filter((block) => !inside(box, block.getBoundingClientRect()))
+      .map(() => `${word.textContent} is wider than its block`),
+    ...boxes.slice(k + 1).filter(([, other]) => box.left < other.right - 1 && other.left < box.right - 1 &&
+      box.top + 4 < other.bottom - 4 && other.top + 4 < box.bottom - 4)
+      .map(([other]) => `${word.textContent} on ${other.textContent}`),
+  ]);
+}"""
+
+
 DRAGS = [
     ("lstm_walk", "[data-name=x_1]", (-40, 0), "Input x", -1.0),
     ("gate_explorer", "[data-gate=o]", (0, 32), "ao, output gate", -4.0),
@@ -146,3 +169,20 @@ def test_axe_finds_nothing_in_any_state_and_a_telephone_does_not_scroll_sideways
             assert widget.evaluate(RUN, scheme == "light") == [], state
             assert probe(chapter, "faint", SCENERY) == [], state
             assert chapter.evaluate(EXCESS) <= 0, state
+
+
+@pytest.mark.parametrize("width", [TELEPHONE, 320])
+def test_wide_letters_fit_the_picture_and_its_controls(page: Page, server: str, width: int) -> None:
+    page.add_init_script(WIDEN)
+    page.emulate_media(reduced_motion="reduce")
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(f"{server}/{CHAPTER}")
+    settle(page)
+    widget = page.locator(f"{READY}[data-module=lstm_walk]")
+    widget.evaluate(ALONE)
+    heights = set()
+    for state in states_of("lstm_walk", widget):
+        assert widget.locator(".rnn-walk").evaluate(ILL_PLACED) == [], state
+        assert page.evaluate(EXCESS) <= 0, state
+        heights.add(widget.locator(".rnn-walk-view").evaluate("view => view.offsetHeight"))
+    assert width < TELEPHONE or len(heights) == 1, heights  # else the text below would jump from stage to stage
