@@ -492,10 +492,14 @@ function mountKept(place, progress) {
   count();
 }
 
-/** One thing after another, with room for a click between them: all at once would hold up a slow processor. */
-function inTurn([first, ...rest]) {
-  first?.();
-  if (rest.length) setTimeout(inTurn, 0, rest);
+/** One thing after another, with room for a click between them: all at once would hold up a slow processor. Paper has all. */
+function inTurn(waiting) {
+  const next = () => {
+    waiting.shift()?.();
+    if (waiting.length) setTimeout(next);
+  };
+  addEventListener("beforeprint", () => waiting.splice(0).forEach((one) => one()));
+  next();
 }
 
 export default function start() {

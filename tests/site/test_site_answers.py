@@ -289,6 +289,17 @@ def test_on_paper_a_box_is_empty_and_the_page_has_its_solutions_or_its_exercises
     assert printed("") == {"title", "goals", "exercise"}
 
 
+def test_paper_waits_for_no_box(page: Page, server: str) -> None:
+    page.add_init_script("""document.addEventListener("DOMContentLoaded", () => {
+      dispatchEvent(new Event("beforeprint"));
+      window.filled = [...document.querySelectorAll(".answer-box[data-exercise]")].map((box) => box.childElementCount);
+    })""")
+    page.goto(f"{server}/{CHAPTER}")
+    filled = page.evaluate("filled")
+    assert len(filled) > 4
+    assert all(filled)
+
+
 def test_beside_a_box_the_page_asks_to_answer_in_it(site: Path) -> None:
     for path in sorted((site / "book" / "notebooks").glob("[0-9][0-9]-*.html")):
         for asked in BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser").select("div.exercise"):
