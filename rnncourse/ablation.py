@@ -73,6 +73,7 @@ def _variants(*variants: Variant) -> Mapping[str, Variant]:
     return MappingProxyType({variant.name: variant for variant in variants})
 
 
+#: Every variant by name; ``str()`` of an entry is a one-line description.
 VARIANTS = _variants(
     Variant("full", "nothing removed: nn.LSTM as it is", "NP", True, ("ifgo",)),
     Variant("no_input", "input gate held at 1", "NIG", True, ("1", "fgo")),
@@ -87,7 +88,6 @@ VARIANTS = _variants(
     Variant("peephole", "gates see their own unit's cell", "V", False),
     Variant("full_gate_recurrence", "gates see all gates of the step before", "FGR", False),
 )
-"""Every variant by name; ``str()`` of an entry is a one-line description."""
 
 # Half of +40 for each of torch's two biases; exact in every float format, and σ(40) rounds to 1 in each.
 _OPEN_BIAS = 20.0

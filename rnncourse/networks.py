@@ -19,18 +19,8 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from rnncourse.text import PADDING, Encoded, Layout, TextBatches
 from rnncourse.training import predict
 
-__all__ = [
-    "CausalConvolutions",
-    "Forecaster",
-    "Kind",
-    "Read",
-    "TextClassifier",
-    "TextRead",
-    "class_logits",
-    "emotion_network",
-    "power_network",
-    "weather_network",
-]
+__all__ = ["CausalConvolutions", "Forecaster", "Kind", "Read", "TextClassifier", "TextRead", "class_logits"]
+__all__ += ["emotion_network", "power_network", "weather_network"]
 
 Kind = Literal["rnn", "lstm", "gru"]
 Read = Literal["last", "ends", "each"]

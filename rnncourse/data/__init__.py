@@ -17,26 +17,6 @@ from rnncourse.data.synthetic import synthetic_power
 from rnncourse.data.weather import seattle_weather
 from rnncourse.data.windows import Scaler, Split, Windows, chronological, fit_scaler, make_windows
 
-__all__ = [
-    "EMOTIONS",
-    "Corpus",
-    "DataError",
-    "Scaler",
-    "Series",
-    "Split",
-    "TextSplits",
-    "TrainTest",
-    "Windows",
-    "chronological",
-    "fill_short_gaps",
-    "fit_scaler",
-    "gaps",
-    "load_emotion",
-    "load_imdb",
-    "load_power",
-    "make_windows",
-    "order_sentences",
-    "seattle_weather",
-    "shared_texts",
-    "synthetic_power",
-]
+__all__ = ["EMOTIONS", "Corpus", "DataError", "Scaler", "Series", "Split", "TextSplits", "TrainTest", "Windows"]
+__all__ += ["chronological", "fill_short_gaps", "fit_scaler", "gaps", "load_emotion", "load_imdb", "load_power"]
+__all__ += ["make_windows", "order_sentences", "seattle_weather", "shared_texts", "synthetic_power"]

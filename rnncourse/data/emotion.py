@@ -12,8 +12,8 @@ from rnncourse.data.errors import DataError
 from rnncourse.data.files import expect_hash, read_file
 from rnncourse.data.registry import DATASETS, FOLDER_VARIABLE, cache_folder, required
 
+#: The classes, in the order of the data card's numbers 0 to 5.
 EMOTIONS = ("sadness", "joy", "love", "anger", "fear", "surprise")
-"""The classes, in the order of the data card's numbers 0 to 5."""
 
 PARTS = {"train": "train.txt", "validation": "val.txt", "test": "test.txt"}
 EMOTION = DATASETS["emotion"]

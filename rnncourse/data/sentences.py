@@ -13,20 +13,20 @@ from rnncourse.data.corpus import Corpus
 from rnncourse.data.emotion import EMOTIONS
 from rnncourse.data.errors import DataError
 
+#: Largest share of an `order_sentences` corpus that a classifier of the bag of words can get right.
 WORD_CEILING = 0.5
-"""Largest share of an `order_sentences` corpus that a classifier of the bag of words can get right."""
 
+#: Largest share of an `order_sentences` corpus that a classifier of the bag of pairs of neighbours can get right.
 BIGRAM_CEILING = 0.75
-"""Largest share of an `order_sentences` corpus that a classifier of the bag of pairs of neighbours can get right."""
 
+#: Words of the longest sentence; the shortest has four.
 MAX_WORDS = 20
-"""Words of the longest sentence; the shortest has four."""
 
+#: The frames and words that sentences are made of.
 PARTS = tomllib.loads(Path(__file__).with_name("sentences.toml").read_text(encoding="utf-8"))
-"""The frames and words that sentences are made of."""
 
+#: Twelve words for each of the `EMOTIONS`.
 EMOTION_WORDS: dict[str, tuple[str, ...]] = {emotion: tuple(PARTS["words"][emotion].split()) for emotion in EMOTIONS}
-"""Twelve words for each of the `EMOTIONS`."""
 
 
 _KINDS = ("far", "near", "adverbs", "places", "people", "openers")

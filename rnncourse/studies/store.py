@@ -13,8 +13,8 @@ try:
 except ImportError:  # Windows: two sweeps may do one run twice, and store the same
     fcntl = None  # type: ignore[assignment]
 
+#: A finished run: key, config, metrics by name, seconds, device, machine, versions, and the date in UTC, ISO 8601.
 Run = dict[str, Any]
-"""A finished run: key, config, metrics by name, seconds, device, machine, versions, and the date in UTC, ISO 8601."""
 
 
 class Store:

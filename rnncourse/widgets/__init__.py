@@ -16,20 +16,6 @@ from rnncourse.widgets.skip_explorer import SkipExplorer
 from rnncourse.widgets.state_path import StatePath
 from rnncourse.widgets.training_loop import TrainingLoop
 
-__all__ = [
-    "CausalityExplorer",
-    "CellExplorer",
-    "ForecastExplorer",
-    "GateExplorer",
-    "GateScrubber",
-    "GradientExplorer",
-    "LSTMWalk",
-    "PaddingExplorer",
-    "PageWidget",
-    "ParameterCalculator",
-    "ReceptiveField",
-    "SentenceReader",
-    "SkipExplorer",
-    "StatePath",
-    "TrainingLoop",
-]
+__all__ = ["CausalityExplorer", "CellExplorer", "ForecastExplorer", "GateExplorer", "GateScrubber", "GradientExplorer"]
+__all__ += ["LSTMWalk", "PaddingExplorer", "PageWidget", "ParameterCalculator", "ReceptiveField"]
+__all__ += ["SentenceReader", "SkipExplorer", "StatePath", "TrainingLoop"]
