@@ -15,6 +15,8 @@ import anywidget
 import numpy as np
 import traitlets
 
+from rnncourse.cells import FloatArray
+
 HERE = Path(__file__).parent
 
 
@@ -49,6 +51,21 @@ class Numbers(traitlets.TraitType):  # type: ignore[type-arg,misc,unused-ignore]
 
 def _nested(array: Any) -> Any:
     return float(array) if np.ndim(array) == 0 else tuple(_nested(entry) for entry in array)
+
+
+class Draws:
+    """Numbers between 0 and 1 from a generator with exact integers: the page, which has no NumPy, draws the same."""
+
+    def __init__(self, start: int) -> None:
+        self._state = start
+
+    def take(self, count: int) -> FloatArray:
+        """The next numbers, ``(count,)``."""
+        found = np.empty(count)
+        for k in range(count):
+            self._state = 16807 * self._state % (2**31 - 1)
+            found[k] = self._state / (2**31 - 1)
+        return found
 
 
 class Fallback(NamedTuple):
@@ -107,12 +124,9 @@ class PageWidget(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]
 
     def host_html(self) -> str:
         """The element that the published page finds and mounts the module in; the same text for the same state."""
-        state = json.dumps(self.state(), sort_keys=True, allow_nan=False)
-        return (
-            f'<div class="rnn-widget-host" data-widget="{html.escape(self.module)}" '
-            f'data-state="{html.escape(state)}">\n'
-            f'<div class="rnn-widget-fallback">\n{self.fallback_html()}\n</div>\n</div>'
-        )
+        state = html.escape(json.dumps(self.state(), sort_keys=True, allow_nan=False))
+        head = f'<div class="rnn-widget-host" data-widget="{html.escape(self.module)}" data-state="{state}">'
+        return f'{head}\n<div class="rnn-widget-fallback">\n{self.fallback_html()}\n</div>\n</div>'
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}: {self._fallback().summary}"
@@ -136,8 +150,6 @@ def _html_table(caption: str, head: Iterable[str], rows: Iterable[Iterable[str]]
         parts = [f'<th scope="col">{text}</th>' if scope == "col" else f"<td>{text}</td>" for text in others]
         return f'<tr><th scope="{scope}">{first}</th>{"".join(parts)}</tr>'
 
+    top = f"<caption>{html.escape(caption)}</caption>\n<thead>{line(head, 'col')}</thead>"
     body = "\n".join(line(row, "row") for row in rows)
-    return (
-        f"<table>\n<caption>{html.escape(caption)}</caption>\n"
-        f"<thead>{line(head, 'col')}</thead>\n<tbody>\n{body}\n</tbody>\n</table>"
-    )
+    return f"<table>\n{top}\n<tbody>\n{body}\n</tbody>\n</table>"

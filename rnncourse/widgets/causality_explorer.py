@@ -19,8 +19,7 @@ BACKWARD = (np.array([[0.7], [0.8]]), np.array([[0.4, -0.3], [0.5, 0.3]]), np.ar
 
 def _forwards(x: FloatArray, weights: tuple[FloatArray, FloatArray, FloatArray] = FORWARD) -> FloatArray:
     W_xh, W_hh, readout = weights
-    outputs: FloatArray = rnn_sequence(x[:, None], np.zeros(2), W_xh, W_hh, np.zeros(2)).h @ readout
-    return outputs
+    return rnn_sequence(x[:, None], np.zeros(2), W_xh, W_hh, np.zeros(2)).h @ readout
 
 
 def _backwards(x: FloatArray) -> FloatArray:
@@ -83,9 +82,7 @@ class CausalityExplorer(PageWidget):
         series = np.stack((self.pushed, self.before, self.outputs(self.pushed)), axis=1)
         texts = [["–" if np.isnan(value) else fixed(value, 3) for value in row] for row in series.tolist()]
         earlier, later = self.moved
-        return Fallback(
-            f"input {self.step} pushed, {self.network}: {earlier} earlier and {later} later outputs move",
-            f"Input {self.step} of ten is pushed by {fixed(self.push, 2)}; network: {self.network}",
-            ("step", "input", "output before", "output after"),
-            [(str(t), *row) for t, row in enumerate(texts, start=1)],
-        )
+        summary = f"input {self.step} pushed, {self.network}: {earlier} earlier and {later} later outputs move"
+        caption = f"Input {self.step} of ten is pushed by {fixed(self.push, 2)}; network: {self.network}"
+        rows = [(str(t), *row) for t, row in enumerate(texts, start=1)]
+        return Fallback(summary, caption, ("step", "input", "output before", "output after"), rows)

@@ -27,15 +27,10 @@ class CellExplorer(PageWidget):
 
     def _fallback(self) -> Fallback:
         step = self.step
-        rows = [
-            ("x", self.x, 2),
-            ("h_prev", self.h_prev, 2),
-            ("b_h", self.b_h, 2),
-            ("W_hh h_prev", step.recurrent_term, 4),
-            ("W_xh x", step.input_term, 4),
-            ("z = W_hh h_prev + W_xh x + b_h", step.z, 4),
-            ("h = tanh(z)" if self.nonlinearity == "tanh" else "h = max(z, 0)", step.h, 4),
-        ]
+        rows = [(name, getattr(self, name), 2) for name in ("x", "h_prev", "b_h")]
+        rows += [("W_hh h_prev", step.recurrent_term, 4), ("W_xh x", step.input_term, 4)]
+        rows += [("z = W_hh h_prev + W_xh x + b_h", step.z, 4)]
+        rows += [("h = tanh(z)" if self.nonlinearity == "tanh" else "h = max(z, 0)", step.h, 4)]
         cells = [(name, *(fixed(float(value), digits) for value in values)) for name, values, digits in rows]
         summary = f"h = ({', '.join(cells[-1][1:])})"
         return Fallback(summary, "One step of a recurrent cell", ("quantity", "row 1", "row 2"), cells)

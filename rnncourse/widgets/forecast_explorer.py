@@ -58,9 +58,6 @@ class ForecastExplorer(PageWidget):
             (NAMES[name], fixed(made[at], 2), fixed(made[at] - target, 2), fixed(errors[name], 2))
             for name, made in self.forecasts.items()
         ]
-        return Fallback(
-            f"mean squared error {', '.join(f'{name} {error}' for name, _, _, error in rows)}",
-            f"Forecasts of day {at + 1 + WINDOW}, which came to {fixed(target, 1)}",
-            ("forecast", "of that day", "error", "mean squared error, all days"),
-            rows,
-        )
+        summary = f"mean squared error {', '.join(f'{name} {error}' for name, _, _, error in rows)}"
+        caption = f"Forecasts of day {at + 1 + WINDOW}, which came to {fixed(target, 1)}"
+        return Fallback(summary, caption, ("forecast", "of that day", "error", "mean squared error, all days"), rows)

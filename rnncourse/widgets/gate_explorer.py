@@ -44,9 +44,6 @@ class GateExplorer(PageWidget):
         run, names = self.run, ("i", "f", "g", "o", "kept", "written", "c", "h")
         columns = [getattr(run, name)[:, 0].tolist() for name in names]
         c, h = (fixed(column[self.at - 1], 4) for column in columns[-2:])
-        return Fallback(
-            f"step {self.at}: c = {c}, h = {h}",
-            f"One unit of an LSTM, from c = {fixed(self.c_0[0], 2)}",
-            ("step", *names),
-            [(str(t + 1), *(fixed(column[t], 3) for column in columns)) for t in range(STEPS)],
-        )
+        rows = [(str(t + 1), *(fixed(column[t], 3) for column in columns)) for t in range(STEPS)]
+        caption = f"One unit of an LSTM, from c = {fixed(self.c_0[0], 2)}"
+        return Fallback(f"step {self.at}: c = {c}, h = {h}", caption, ("step", *names), rows)

@@ -67,9 +67,7 @@ class GateScrubber(PageWidget):
 
         minutes = [self.jump_at + offset for offset in OFFSETS if 1 <= self.jump_at + offset <= len(self.series)]
         whose = f"unit {self.unit}" if self.unit else f"mean of {HIDDEN} units"
-        return Fallback(
-            f"minute {self.at}: {', '.join(f'{name} {both(track, self.at)}' for name, track in tracks.items())}",
-            f"Jump of {fixed(self.size, 2)} at minute {self.jump_at}, and without it; gates: {whose}",
-            ("minute", "load", *(f"{name} gate" for name in GATES.values())),
-            [(str(t), *(both(track, t) for track in (self.loads, *tracks.values()))) for t in minutes],
-        )
+        now = f"minute {self.at}: {', '.join(f'{name} {both(track, self.at)}' for name, track in tracks.items())}"
+        caption = f"Jump of {fixed(self.size, 2)} at minute {self.jump_at}, and without it; gates: {whose}"
+        rows = [(str(t), *(both(track, t) for track in (self.loads, *tracks.values()))) for t in minutes]
+        return Fallback(now, caption, ("minute", "load", *(f"{name} gate" for name in GATES.values())), rows)

@@ -83,9 +83,7 @@ class GradientExplorer(PageWidget):
         for t in sorted({round(part * (self.seq_len - 1) / 4) for part in range(5)}):
             gradient, bound = flow.gradient[t] / flow.gradient[-1], 10 ** (flow.log10_bound[t] - flow.log10_bound[-1])
             rows.append((str(t + 1), f"{flow.state[t]:.2e}", f"{gradient:.2e}", f"{bound:.2e}"))
-        caption = (
-            f"{self.nonlinearity}, spectral radius {self.radius:.2f}: norms of the state, and gradient and bound "
-            "relative to the last step"
-        )
+        shown = "norms of the state, and gradient and bound relative to the last step"
+        caption = f"{self.nonlinearity}, spectral radius {self.radius:.2f}: {shown}"
         summary = f"first gradient / last gradient = {flow.gradient[0] / flow.gradient[-1]:.2e}"
         return Fallback(summary, caption, ("step", "state norm", "gradient", "bound"), rows)

@@ -39,9 +39,8 @@ class LSTMWalk(PageWidget):
     h_prev = Numbers((2,), (0.5, -0.5))  #: hidden state before the step
     c_prev = Numbers((2,), (1.0, -1.0))  #: cell state before the step
     W_ih = Numbers((8, 1), ((-1.0,), (1.0,), (0.5,), (-1.5,), (1.0,), (1.0,), (0.5,), (-0.5,)))  #: input weights
-    W_hh = Numbers(
-        (8, 2), ((0, 2), (2, 0), (1, 0), (0, 1), (1, 1), (0, -1), (1, 0), (0, 1))
-    )  #: recurrent weights, rows in torch's order i, f, g, o, two for each
+    #: recurrent weights, rows in torch's order i, f, g, o, two for each
+    W_hh = Numbers((8, 2), ((0, 2), (2, 0), (1, 0), (0, 1), (1, 1), (0, -1), (1, 0), (0, 1)))
     b = Numbers((8,), (0, 0, 1, 1, 0, 0, 0, 0))  #: bias
     at = Int(1, min=1, max=len(STAGES))  #: the stage, from 1
     zoom = Enum(ZOOMS, "network")  #: the distance
@@ -57,12 +56,9 @@ class LSTMWalk(PageWidget):
         rows[0] = (f"old h; the input is {fixed(self.x[0], 2)}", *rows[0][1:])
         rows[1] = ("old c", *rows[1][1:])
         words, *numbers = rows[self.at - 1]
-        return Fallback(
-            f"stage {self.at}, {words}: {', '.join(numbers)}",
-            "One step of an LSTM with two units, in the order of the walk",
-            ("stage", "first unit", "second unit"),
-            rows[:-1],
-        )
+        summary = f"stage {self.at}, {words}: {', '.join(numbers)}"
+        caption = "One step of an LSTM with two units, in the order of the walk"
+        return Fallback(summary, caption, ("stage", "first unit", "second unit"), rows[:-1])
 
     def _numbers(self, name: str) -> tuple[str, ...]:
         return tuple(fixed(float(value), 4) for value in getattr(self.step, name))
@@ -86,11 +82,10 @@ class LSTMWalk(PageWidget):
             parts += [_word(text, x, y + _LINE * unit, anchor) for unit, text in enumerate(numbers)]
         said = "; ".join(f"{words}: {' and '.join(self._numbers(name))}" for words, name in [*STAGES.values()][2:10])
         alt = html.escape(f"An LSTM cell with the numbers of one step of two units beside its wires. {said}.")
-        head = (
-            f'<svg class="rnn-still" role="img" aria-label="{alt}" viewBox="-50 -30 400 320" width="520" height="416"'
-        )
+        head = f'<svg class="rnn-still" role="img" aria-label="{alt}"'
+        size = 'viewBox="-50 -30 400 320" width="520" height="416"'
         style = 'style="max-width:100%;height:auto" fill="currentColor" font-size="14" font-family="sans-serif"'
-        return f"{head} {style}>\n{''.join(parts)}\n</svg>"
+        return f"{head} {size} {style}>\n{''.join(parts)}\n</svg>"
 
 
 _STROKE = 'fill="none" stroke="currentColor" stroke-width="1.6"'

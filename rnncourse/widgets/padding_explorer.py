@@ -61,9 +61,6 @@ class PaddingExplorer(PageWidget):
         for number, (sentence, label) in enumerate(zip(self.sentences, self.labels, strict=True), start=1):
             ends = [fixed(self.friendly(number, pads)[1], 3) for pads in SHOWN]
             rows.append((f"{sentence} ({'friendly' if label else 'unfriendly'})", *ends))
-        return Fallback(
-            f"friendly {word} at the last word, {read} after {self.pads} padding steps {PLACES[self.place]}",
-            f"Probability of friendly; network: {self.network}; steps of padding {PLACES[self.place]}",
-            ("sentence", *map(str, SHOWN)),
-            rows,
-        )
+        summary = f"friendly {word} at the last word, {read} after {self.pads} padding steps {PLACES[self.place]}"
+        caption = f"Probability of friendly; network: {self.network}; steps of padding {PLACES[self.place]}"
+        return Fallback(summary, caption, ("sentence", *map(str, SHOWN)), rows)

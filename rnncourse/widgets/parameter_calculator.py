@@ -48,12 +48,8 @@ class ParameterCalculator(PageWidget):
 
     def _fallback(self) -> Fallback:
         network, counts = self._network(), self.counts
-        rows = [
-            ("Parameters, PyTorch", f"{counts.pytorch:,}"),
-            ("Parameters, Keras", f"{counts.keras:,}"),
-            ("MACs per time step", f"{counts.macs_per_step:,}"),
-            (f"MACs for {self.seq_len} steps", f"{counts.macs:,}"),
-        ]
+        names = ("Parameters, PyTorch", "Parameters, Keras", "MACs per time step", f"MACs for {self.seq_len} steps")
+        rows = [(name, f"{count:,}") for name, count in zip(names, counts, strict=True)]
         summary = f"{network} has {counts.pytorch:,} parameters in PyTorch"
         return Fallback(summary, network, ("count", "one sequence"), rows)
 

@@ -70,10 +70,9 @@ class ReceptiveField(PageWidget):
             ("inputs that hold 95 % of the weight", str(reach.width), str(reach.fading_width)),
             ("products that must follow one another", str(self.depth), str(self.seq_len)),
         ]
-        caption = (
-            f"{self.depth} convolutions with kernel {self.kernel_size} and dilations "
-            f"{', '.join(map(str, self.dilations))} see {reach.field} steps; the sequence has {self.seq_len}"
-        )
+        dilations = ", ".join(map(str, self.dilations))
+        stack = f"{self.depth} convolutions with kernel {self.kernel_size} and dilations {dilations}"
+        caption = f"{stack} see {reach.field} steps; the sequence has {self.seq_len}"
         summary = f"{reach.field} steps, {reach.reached} of the {self.seq_len} inputs"
         return Fallback(summary, caption, ("last output", "convolutions", f"recurrence, keep {self.keep:.2f}"), rows)
 

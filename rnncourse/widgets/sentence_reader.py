@@ -120,21 +120,14 @@ class SentenceReader(PageWidget):
         reading = self.reading
         if not reading.words:
             return Fallback("no words to read", "No words to read", ("word", "belief"), [("none", "–")])
-        rows = [
-            (
-                word if known else f"{word} (unknown)",
-                *(fixed(change, 3) for change in changes),
-                f"{self.classes[int(belief.argmax())]} {fixed(100 * belief.max(), 1)} %",
-            )
-            for word, known, *changes, belief in zip(*reading, strict=True)
-        ]
-        belief = f"{rows[-1][-1]} after {len(rows)} words"
-        return Fallback(
-            f"{belief}, {reading.known.count(False)} of them unknown",
-            f"A network reads: {belief}",
-            ("word", "forward change", "backward change", "belief so far"),
-            rows,
-        )
+        rows = []
+        for word, known, *changes, belief in zip(*reading, strict=True):
+            likeliest = f"{self.classes[int(belief.argmax())]} {fixed(100 * belief.max(), 1)} %"
+            shown = word if known else f"{word} (unknown)"
+            rows.append((shown, *(fixed(change, 3) for change in changes), likeliest))
+        last = f"{rows[-1][-1]} after {len(rows)} words"
+        summary, head = f"{last}, {reading.known.count(False)} of them unknown", ("word", "forward change")
+        return Fallback(summary, f"A network reads: {last}", (*head, "backward change", "belief so far"), rows)
 
 
 def _states(network: Network, direction: str, xs: FloatArray) -> FloatArray:

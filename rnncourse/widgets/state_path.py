@@ -6,7 +6,7 @@ import numpy as np
 from traitlets import Enum, Float, Int
 
 from rnncourse.cells import FloatArray, LSTMSequence, lstm_sequence, sigmoid
-from rnncourse.widgets.base import Fallback, PageWidget, fixed
+from rnncourse.widgets.base import Draws, Fallback, PageWidget, fixed
 
 STEPS = 100
 INPUT_WEIGHTS = (1.0, 0.5)
@@ -23,11 +23,7 @@ def _inputs(name: str) -> FloatArray:
         case "pulse":
             return np.where(t < 10, 1.0, 0.0)
         case _:
-            # A generator with exact integers: the page, which has no NumPy, draws the same numbers.
-            seeds = [7]
-            for _ in t:
-                seeds.append(16807 * seeds[-1] % 2147483647)
-            return 2.0 * np.asarray(seeds[1:]) / 2147483647 - 1.0
+            return 2.0 * Draws(7).take(STEPS) - 1.0
 
 
 class StatePath(PageWidget):
@@ -66,9 +62,7 @@ class StatePath(PageWidget):
         norms = np.stack([np.linalg.norm(states, axis=1) for states in (run.c, run.h)], axis=1)
         table = np.hstack((run.c, run.h, norms)).tolist()
         c, h = (fixed(norm, 4) for norm in table[self.at - 1][-2:])
-        return Fallback(
-            f"step {self.at}: norm of c = {c}, of h = {h}",
-            f"States of a two-unit LSTM, {self.inputs} input; the norm of c cannot pass {fixed(self.limit, 2)}",
-            ("step", "c unit 1", "c unit 2", "h unit 1", "h unit 2", "norm of c", "norm of h"),
-            [(str(t), *(fixed(value, 3) for value in table[t - 1])) for t in (1, 10, 25, 50, STEPS)],
-        )
+        rows = [(str(t), *(fixed(value, 3) for value in table[t - 1])) for t in (1, 10, 25, 50, STEPS)]
+        caption = f"States of a two-unit LSTM, {self.inputs} input; the norm of c cannot pass {fixed(self.limit, 2)}"
+        head = ("step", "c unit 1", "c unit 2", "h unit 1", "h unit 2", "norm of c", "norm of h")
+        return Fallback(f"step {self.at}: norm of c = {c}, of h = {h}", caption, head, rows)

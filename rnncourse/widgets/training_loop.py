@@ -7,26 +7,9 @@ import numpy as np
 from traitlets import Enum, Float, Int
 
 from rnncourse.cells import FloatArray, sigmoid
-from rnncourse.widgets.base import Fallback, PageWidget
+from rnncourse.widgets.base import Draws, Fallback, PageWidget
 
 BATCH, MOST = 32, 1_000
-_MODULUS = 2**31 - 1
-
-
-class _Draws:
-    """Numbers between 0 and 1 from a generator with exact integers: the page draws the same."""
-
-    def __init__(self, seed: int) -> None:
-        self._state = 48271 * seed + 11
-        self.take(8)  # small seeds begin alike
-
-    def take(self, count: int) -> FloatArray:
-        """The next numbers, ``(count,)``."""
-        found = np.empty(count)
-        for k in range(count):
-            self._state = 16807 * self._state % _MODULUS
-            found[k] = self._state / _MODULUS
-        return found
 
 
 class Look(NamedTuple):
@@ -92,8 +75,8 @@ class TrainingLoop(PageWidget):
     @property
     def training(self) -> Training:
         """The training after ``updates``, or before the update whose numbers overflow."""
-        draws, moments = _Draws(self.seed), np.zeros(2)
-        size = self.hidden_size
+        draws, moments, size = Draws(48271 * self.seed + 11), np.zeros(2), self.hidden_size
+        draws.take(8)  # small seeds begin alike
         weights = (2.0 * draws.take(size**2 + 3 * size + 1) - 1.0) / math.sqrt(size)
         losses, kept = [], None
         with np.errstate(over="ignore", invalid="ignore"):
@@ -108,7 +91,7 @@ class TrainingLoop(PageWidget):
         assert kept is not None  # initial weights are small
         return kept
 
-    def _batch(self, draws: _Draws) -> tuple[FloatArray, FloatArray]:
+    def _batch(self, draws: Draws) -> tuple[FloatArray, FloatArray]:
         numbers = draws.take(BATCH * self.seq_len).reshape(BATCH, self.seq_len)
         y = np.where(numbers[:, 0] < 0.5, 0.0, 1.0)
         return np.column_stack((2.0 * y - 1.0, numbers[:, 1:] - 0.5)), y
@@ -126,10 +109,7 @@ class TrainingLoop(PageWidget):
         norms, done = training.look.norms, len(training.losses) - 1
         places = sorted({round(part * (len(norms) - 1) / 4) for part in range(5)})
         loss = f"loss {training.losses[-1]:.3g} after {done} updates"
-        return Fallback(
-            loss,
-            f"{self.hidden_size} units, {self.optimiser} at rate {self.rate:g}, seed {self.seed}: {loss}; "
-            "norms of the gradient dL/dh by time step",
-            ("time step", "norm of the gradient"),
-            [(str(t + 1), f"{norms[t]:.2e}") for t in places],
-        )
+        rows = [(str(t + 1), f"{norms[t]:.2e}") for t in places]
+        made = f"{self.hidden_size} units, {self.optimiser} at rate {self.rate:g}, seed {self.seed}"
+        caption = f"{made}: {loss}; norms of the gradient dL/dh by time step"
+        return Fallback(loss, caption, ("time step", "norm of the gradient"), rows)
