@@ -33,16 +33,5 @@ from rnncourse.counting.fused import register_recurrent_flops
 from rnncourse.counting.records import CONVENTIONS, Count, CountError, Layer, Operations, Rule
 from rnncourse.counting.tracing import count
 
-__all__ = [
-    "CONVENTIONS",
-    "Count",
-    "CountError",
-    "Last",
-    "Layer",
-    "LayerChain",
-    "Operations",
-    "Rule",
-    "count",
-    "module_from_text",
-    "register_recurrent_flops",
-]
+__all__ = ["CONVENTIONS", "Count", "CountError", "Last", "Layer", "LayerChain", "Operations", "Rule"]
+__all__ += ["count", "module_from_text", "register_recurrent_flops"]

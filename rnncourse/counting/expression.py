@@ -10,11 +10,9 @@ from torch import Tensor, nn
 LONGEST = 10_000  # characters in an expression
 DEEPEST = 1_000  # num_layers
 WORDS = ("tanh", "relu", "none", "same", "valid", "zeros", "reflect", "replicate", "circular")  # no device among them
-_KNOWN = (
-    "RNN LSTM GRU RNNCell LSTMCell GRUCell Linear Embedding Conv1d Conv2d MaxPool1d MaxPool2d AvgPool1d AvgPool2d "
-    "AdaptiveAvgPool1d AdaptiveAvgPool2d BatchNorm1d BatchNorm2d LayerNorm Dropout Flatten Identity ReLU LeakyReLU "
-    "PReLU ELU GELU SiLU Tanh Sigmoid Softplus Softmax LogSoftmax"
-)
+_KNOWN = """RNN LSTM GRU RNNCell LSTMCell GRUCell Linear Embedding Conv1d Conv2d MaxPool1d MaxPool2d AvgPool1d AvgPool2d
+    AdaptiveAvgPool1d AdaptiveAvgPool2d BatchNorm1d BatchNorm2d LayerNorm Dropout Flatten Identity ReLU LeakyReLU PReLU
+    ELU GELU SiLU Tanh Sigmoid Softplus Softmax LogSoftmax"""
 LAYERS: dict[str, type[nn.Module]] = {name: getattr(nn, name) for name in _KNOWN.split()}
 
 

@@ -10,15 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+#: Positional and keyword arguments of a call.
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
-"""Positional and keyword arguments of a call."""
 
 _WRONG = "input_size must be a tuple of positive integers such as (1, 50, 64), or a list or dict of them, got "
 
 
-def arguments_from_sizes(
-    module: nn.Module, input_size: Any, *, dtype: Any, lengths: Sequence[int] | None, input_requires_grad: bool
-) -> Arguments:
+def from_sizes(module: nn.Module, input_size: Any, dtype: Any, lengths: Any, *, tracked: bool) -> Arguments:
     """Arguments by shape alone; `count` says what each of these is, and what it raises."""
     floats = (p.dtype for p in module.parameters() if p.is_floating_point())
     default = next(floats, torch.get_default_dtype())
@@ -29,23 +27,22 @@ def arguments_from_sizes(
     dtypes = _dtypes(dtype, list(items), default)
     made: dict[Any, Any] = {}
     for key, item in items.items():
-        if input_requires_grad and not dtypes[key].is_floating_point:
+        if tracked and not dtypes[key].is_floating_point:
             raise ValueError(f"an input of {dtypes[key]} has no gradient; leave input_requires_grad False")
-        made[key] = _mapped(item, _shape_only(dtypes[key], tracked=input_requires_grad), options=named)
+        made[key] = _mapped(item, _shape_only(dtypes[key], tracked=tracked), options=named)
     if lengths is not None:
         _place_lengths(module, made, _checked_lengths(lengths))
     keywords = {key: value for key, value in made.items() if isinstance(key, str)}
     return tuple(value for key, value in made.items() if key not in keywords), keywords
 
 
-def arguments_from_data(data: Any, *, input_requires_grad: bool) -> Arguments:
+def from_data(data: Any, *, tracked: bool) -> Arguments:
     """Copies of the data given: a tensor, a list of positional or a dict of keyword arguments."""
 
     def copied(given: Any) -> Any:
         if not isinstance(given, Tensor):
             return given if isinstance(given, PackedSequence) else None
-        tracked = input_requires_grad and given.is_floating_point()
-        return given.detach().clone().requires_grad_(tracked).clone()
+        return given.detach().clone().requires_grad_(tracked and given.is_floating_point()).clone()
 
     if isinstance(data, Mapping):
         return (), {name: _mapped(item, copied) for name, item in data.items()}
@@ -143,10 +140,8 @@ def _packed(x: Any, lengths: list[int], *, batch_first: bool) -> PackedSequence:
     shape = tuple(x.shape) if isinstance(x, Tensor) else ()
     batch, time = shape[:2] if batch_first else shape[1::-1]
     if batch != len(lengths) or time < max(lengths):
-        raise ValueError(
-            f"{len(lengths)} lengths up to {max(lengths)} do not fit an input of shape {shape}; "
-            "give one length for each sequence, none above the steps"
-        )
+        problem = f"{len(lengths)} lengths up to {max(lengths)} do not fit an input of shape {shape}"
+        raise ValueError(f"{problem}; give one length for each sequence, none above the steps")
     sizes = torch.tensor([sum(length > step for length in lengths) for step in range(max(lengths))])
     data = torch.empty(sum(lengths), *shape[2:], dtype=x.dtype, device="meta", requires_grad=x.requires_grad)
     return PackedSequence(data.clone(), sizes)

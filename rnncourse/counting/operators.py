@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -57,9 +58,7 @@ def _storage(tensor: Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)
 
 
-def operator_cost(
-    operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any, sums: Sums
-) -> Operations | None:
+def operator_cost(operator: Any, args: Any, kwargs: dict[str, Any], output: Any, sums: Sums) -> Operations | None:
     """Operations of one call, or None if the operator is unknown and may hide matrix products; keeps ``sums``."""
     name = operator.overloadpacket.__name__
     in_place = operator._schema.is_mutable and name.endswith("_")
@@ -144,12 +143,7 @@ def _product(name: str, args: tuple[Any, ...], out: Tensor, sums: Sums) -> Opera
     macs = out.numel() * first.shape[-1] * (len(first) if name == "addbmm" else 1)
     cost = _added(addend, out, sums)
     sums.add(out)
-    return Operations(
-        macs=macs,
-        bias_additions=cost.bias_additions,
-        elementwise=cost.elementwise,
-        backward_macs=macs * (int(first.requires_grad) + second.requires_grad),
-    )
+    return replace(cost, macs=macs, backward_macs=macs * (int(first.requires_grad) + second.requires_grad))
 
 
 def _convolution(args: tuple[Any, ...], out: Tensor, sums: Sums) -> Operations:
@@ -159,11 +153,8 @@ def _convolution(args: tuple[Any, ...], out: Tensor, sums: Sums) -> Operations:
         raise ValueError(f"expected {len(weight)} channels, got {x.shape[1]}")
     macs = (x if transposed else out).numel() * prod(weight.shape[1:])
     sums.add(out)
-    return Operations(
-        macs=macs,
-        bias_additions=out.numel() if bias is not None else 0,
-        backward_macs=macs * (int(weight.requires_grad) + x.requires_grad),
-    )
+    biases, products = out.numel() if bias is not None else 0, int(weight.requires_grad) + x.requires_grad
+    return Operations(macs=macs, bias_additions=biases, backward_macs=macs * products)
 
 
 def _substitution(matrix: Tensor, wanted: Tensor, out: Tensor, *, divided: bool) -> Operations:

@@ -9,8 +9,8 @@ from torch import nn
 if TYPE_CHECKING:
     import pandas as pd
 
+#: The FLOP conventions; ``rnncourse.counting`` defines them.
 CONVENTIONS = ("gemm", "coursework", "all")
-"""The FLOP conventions; ``rnncourse.counting`` defines them."""
 
 
 class CountError(ValueError):
@@ -36,17 +36,13 @@ class Operations:
     def __add__(self, other: "Operations") -> "Operations":
         # Without products there is nothing to know about their backward pass.
         backward = [one.backward_macs if one.macs or one.backward_macs else 0 for one in (self, other)]
-        return Operations(
-            macs=self.macs + other.macs,
-            bias_additions=self.bias_additions + other.bias_additions,
-            elementwise=self.elementwise + other.elementwise,
-            backward_macs=None if None in backward else sum(one or 0 for one in backward),
-        )
+        both = {name: getattr(self, name) + getattr(other, name) for name in ("macs", "bias_additions", "elementwise")}
+        return Operations(**both, backward_macs=None if None in backward else sum(one or 0 for one in backward))
 
 
 NOTHING = Operations(backward_macs=0)
+#: A rule gets the layer, its positional arguments and its output and returns its operations.
 Rule = Callable[[nn.Module, tuple[Any, ...], Any], Operations]
-"""A rule gets the layer, its positional arguments and its output and returns its operations."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,9 +109,7 @@ class Count:
     trainable_parameters = _sum("trainable_parameters", "Those of ``parameters`` that require a gradient.")
     buffers = _sum("buffers", "Elements of PyTorch buffers, which are not parameters.")
     keras_parameters = _sum("keras_parameters", "Parameters as Keras counts the same layers, all of them.")
-    keras_non_trainable = _sum(
-        "keras_non_trainable", "Moving statistics, which Keras counts as non-trainable parameters."
-    )
+    keras_non_trainable = _sum("keras_non_trainable", "Moving statistics, *non-trainable* parameters to Keras.")
     macs = _sum("macs", "Multiply-accumulates of all matrix products, forward.")
     bias_additions = _sum("bias_additions", "Additions of bias elements, forward.")
     elementwise = _sum("elementwise", "Other operations, one per element, forward.")

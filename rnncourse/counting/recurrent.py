@@ -10,12 +10,11 @@ from rnncourse.counting.records import Operations
 
 _GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 _ELEMENTWISE = {"rnn": 1, "lstm": 9, "gru": 9}  # per hidden unit and step; the page on counting derives them
+#: Names of the functions, and the kind of cell that each runs.
 RECURRENT = {
-    name + suffix: kind
-    for name, kind in {"rnn_tanh": "rnn", "rnn_relu": "rnn", "lstm": "lstm", "gru": "gru"}.items()
-    for suffix in ("", "_cell")
+    **{"rnn_tanh": "rnn", "rnn_tanh_cell": "rnn", "rnn_relu": "rnn", "rnn_relu_cell": "rnn"},
+    **{"lstm": "lstm", "lstm_cell": "lstm", "gru": "gru", "gru_cell": "gru"},
 }
-"""Names of the functions, and the kind of cell that each runs."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,9 @@ class _Run:
     firsts: int  # sequences whose state before the step is the initial one
 
 
+_Layers = tuple[tuple[_Run, ...], ...]  # of each layer its directions
+
+
 @dataclass(frozen=True)
 class Call:
     """A call of one of the functions, its arguments sorted out."""
@@ -35,7 +37,7 @@ class Call:
     kind: str
     x: Tensor
     states: tuple[Tensor, ...]
-    layers: tuple[tuple[_Run, ...], ...]
+    layers: _Layers
     batch: int
     is_cell: bool
 
@@ -73,7 +75,7 @@ def recurrent_call(name: str, args: tuple[Any, ...]) -> Call:
         given, w_ih, w_hh, *biases = args[1:]
         batch = len(x)
         run = _Run([w_ih, w_hh], [bias for bias in biases if bias is not None], batch, batch)
-        layers: tuple[tuple[_Run, ...], ...] = ((run,),)
+        layers: _Layers = ((run,),)
     elif isinstance(args[3], list | tuple):  # packed
         sizes, given, weights, has_biases, depth, _, _, bidirectional = args[1:]
         batch = int(sizes[0])
@@ -108,12 +110,8 @@ def recurrent_operations(call: Call) -> Operations:
             backward += _backward(run, wanted=wanted, initial=initial, any_state=any_state)
             tracked = tracked or any(one.requires_grad for one in (*run.matrices, *run.biases))
         wanted = tracked
-    return Operations(
-        macs=macs,
-        bias_additions=biases,
-        elementwise=runs * call.hidden_size * _ELEMENTWISE[call.kind],
-        backward_macs=backward,
-    )
+    elementwise = runs * call.hidden_size * _ELEMENTWISE[call.kind]
+    return Operations(macs=macs, bias_additions=biases, elementwise=elementwise, backward_macs=backward)
 
 
 def _backward(run: _Run, *, wanted: bool, initial: bool, any_state: bool) -> int:
@@ -132,9 +130,7 @@ def _backward(run: _Run, *, wanted: bool, initial: bool, any_state: bool) -> int
     return macs
 
 
-def _layers(
-    weights: Sequence[Tensor], has_biases: bool, depth: int, *, steps: int, firsts: tuple[int, ...]
-) -> tuple[tuple[_Run, ...], ...]:
+def _layers(weights: Sequence[Tensor], has_biases: bool, depth: int, *, steps: int, firsts: tuple[int, ...]) -> _Layers:
     """The flat list of weights, by layer and direction."""
     directions, biases = len(firsts), 2 if has_biases else 0
     each = len(weights) // (depth * directions)

@@ -14,8 +14,8 @@ from torch.nn.utils import parametrize
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from rnncourse.counting import inputs
 from rnncourse.counting.copying import copied, tensors_in
-from rnncourse.counting.inputs import arguments_from_data, arguments_from_sizes
 from rnncourse.counting.operators import Sums, operator_cost, rms_norm_operations
 from rnncourse.counting.records import NOTHING, Count, CountError, Layer, Operations, Rule
 from rnncourse.counting.recurrent import RECURRENT, recurrent_call, recurrent_operations
@@ -35,9 +35,8 @@ class _Row:
     @property
     def type(self) -> str:
         # A parametrised layer has a generated class: show the one it was made from.
-        return str(
-            getattr(self.module, "original_name", parametrize.type_before_parametrizations(self.module).__name__)
-        )
+        plain = parametrize.type_before_parametrizations(self.module).__name__
+        return str(getattr(self.module, "original_name", plain))
 
 
 class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -81,13 +80,11 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
             row.cost += row.rule(row.module, signature.bind(*args, **kwargs).args, output)
         return output
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        name = str(func.overloadpacket.__name__)
-        output = self._run(func, name, args, kwargs or {})
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        name, kwargs = str(func.overloadpacket.__name__), kwargs or {}
+        output = self._run(func, name, args, kwargs)
         if not self.paused:
-            cost = operator_cost(func, args, kwargs or {}, output, self._sums)
+            cost = operator_cost(func, args, kwargs, output, self._sums)
             if cost is None:
                 self.refused = _refusal(self.running[-1], name)
                 raise self.refused
@@ -124,9 +121,7 @@ class _Functions(TorchFunctionMode):
         super().__init__()
         self.tracer = tracer
 
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
         name, tracer, kwargs = getattr(func, "__name__", ""), self.tracer, kwargs or {}
         if tracer.paused or (name not in RECURRENT and name != "rms_norm"):
             return func(*args, **kwargs)
@@ -170,18 +165,11 @@ def _layer(row: _Row, counted: set[int]) -> Layer:
     moving = sum(b.numel() for n, b in buffers if n.startswith("running_"))
     # PyTorch stores two biases per gate, Keras one but for a GRU.
     second = sum(p.numel() for n, p in named if "bias_hh" in n and "GRU" not in row.type)
-    return Layer(
-        path=row.path,
-        type=row.type,
-        output_shape=row.output_shape,
-        calls=row.calls,
-        parameters=parameters,
-        trainable_parameters=sum(p.numel() for _, p in named if p.requires_grad),
-        buffers=sum(b.numel() for _, b in buffers),
-        keras_parameters=parameters - second + moving,
-        keras_non_trainable=moving,
-        **vars(row.cost),
-    )
+    sizes: dict[str, Any] = {"parameters": parameters, "buffers": sum(b.numel() for _, b in buffers)}
+    sizes |= {"trainable_parameters": sum(p.numel() for _, p in named if p.requires_grad)}
+    sizes |= {"keras_parameters": parameters - second + moving, "keras_non_trainable": moving}
+    about: dict[str, Any] = {"path": row.path, "type": row.type, "output_shape": row.output_shape, "calls": row.calls}
+    return Layer(**about, **sizes, **vars(row.cost))
 
 
 def _worth_a_row(row: _Row, layer: Layer) -> bool:
@@ -206,10 +194,9 @@ def _isolated(tensors: Sequence[Any]) -> Iterator[None]:
 
 
 def _refusal(row: _Row, name: str) -> CountError:
-    return CountError(
-        f"module {row.path!r} ({row.type}) calls {name}, which may hide matrix products; move the call into a module "
-        "of its own and pass rules={ThatModule: fn}, where fn(module, args, output) returns Operations"
-    )
+    problem = f"module {row.path!r} ({row.type}) calls {name}, which may hide matrix products"
+    remedy = "move the call into a module of its own and pass rules={ThatModule: fn}, where fn(module, args, output)"
+    return CountError(f"{problem}; {remedy} returns Operations")
 
 
 def _failure(error: Exception, row: _Row, args: Any, *, shapes_only: bool) -> CountError:
@@ -276,11 +263,9 @@ def count(
     with _isolated([data, *module.parameters()]):
         copy = copied(module, shapes_only=data is None)
         if data is None:
-            args, kwargs = arguments_from_sizes(
-                copy, input_size, dtype=dtype, lengths=lengths, input_requires_grad=input_requires_grad
-            )
+            args, kwargs = inputs.from_sizes(copy, input_size, dtype, lengths, tracked=input_requires_grad)
         else:
-            args, kwargs = arguments_from_data(data, input_requires_grad=input_requires_grad)
+            args, kwargs = inputs.from_data(data, tracked=input_requires_grad)
         rows = _rows(copy, rules or {})
         tracer = _Tracer(rows[0], shapes_only=data is None)
         ran = data is not None or input_size is not None
