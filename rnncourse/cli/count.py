@@ -12,17 +12,13 @@ if TYPE_CHECKING:
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    parser = add_command(commands, "count", count)
-    parser.add_argument("layer", metavar="LAYER", help="layer or Sequential(...), e.g. 'LSTM(1,64,num_layers=2)'")
-    parser.add_argument(
-        "--input", required=True, metavar="SIZES", help="shape of the input, batch included, e.g. 1,60,1"
-    )
-    parser.add_argument("--dtype", choices=("float", "long"), default="float", help="numbers, or token ids")
-    parser.add_argument(
-        "--convention", choices=("gemm", "coursework", "all"), default="coursework", help="how to count FLOPs"
-    )
-    parser.add_argument("--framework", choices=("torch", "keras"), default="torch", help="whose parameters to count")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add = add_command(commands, "count", count).add_argument
+    add("layer", metavar="LAYER", help="layer or Sequential(...), e.g. 'LSTM(1,64,num_layers=2)'")
+    add("--input", required=True, metavar="SIZES", help="shape of the input, batch included, e.g. 1,60,1")
+    add("--dtype", choices=("float", "long"), default="float", help="numbers, or token ids")
+    add("--convention", choices=("gemm", "coursework", "all"), default="coursework", help="how to count FLOPs")
+    add("--framework", choices=("torch", "keras"), default="torch", help="whose parameters to count")
+    add("--json", action="store_true", help="print JSON instead of a table")
 
 
 def count(given: Namespace) -> None:
@@ -74,16 +70,12 @@ def _as_json(counted: "Count", given: Namespace, sizes: tuple[int, ...]) -> str:
     import json
 
     def totals(one: Any) -> dict[str, int]:
-        return {
-            "parameters": one.keras_parameters if given.framework == "keras" else one.parameters,
-            "macs": one.macs,
-            "bias_additions": one.bias_additions,
-            "elementwise": one.elementwise,
-            "flops": one.flops(given.convention),
-        }
+        parameters = one.keras_parameters if given.framework == "keras" else one.parameters
+        operations = {name: getattr(one, name) for name in ("macs", "bias_additions", "elementwise")}
+        return {"parameters": parameters, **operations, "flops": one.flops(given.convention)}
 
-    layers = [
-        {"layer": one.path, "type": one.type, "output_shape": one.output_shape, **totals(one)} for one in counted.layers
-    ]
+    def row(one: Any) -> dict[str, Any]:
+        return {"layer": one.path, "type": one.type, "output_shape": one.output_shape, **totals(one)}
+
     head = {"module": given.layer, "input_size": sizes, "convention": given.convention, "framework": given.framework}
-    return json.dumps({**head, "layers": layers, "total": totals(counted)}, indent=2)
+    return json.dumps({**head, "layers": list(map(row, counted.layers)), "total": totals(counted)}, indent=2)

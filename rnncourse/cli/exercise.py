@@ -12,12 +12,12 @@ from rnncourse.cli.common import Commands, add_command
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    parser = add_command(commands, "exercise", exercise)
-    parser.add_argument("name", nargs="?", default="", help="name of the exercise; without it, all are listed")
-    parser.add_argument("--seed", type=int, help="which numbers; the same seed gives the same sheet")
-    parser.add_argument("--answer", help="judge this answer, as `check` does; without a seed, to the chapter's numbers")
-    parser.add_argument("--question-only", action="store_true", help="leave out working and answer")
-    parser.add_argument("--output", type=Path, metavar="PATH", help="write to this file instead")
+    add = add_command(commands, "exercise", exercise).add_argument
+    add("name", nargs="?", default="", help="name of the exercise; without it, all are listed")
+    add("--seed", type=int, help="which numbers; the same seed gives the same sheet")
+    add("--answer", help="judge this answer, as `check` does; without a seed, to the chapter's numbers")
+    add("--question-only", action="store_true", help="leave out working and answer")
+    add("--output", type=Path, metavar="PATH", help="write to this file instead")
 
 
 def exercise(given: Namespace) -> None:

@@ -5,7 +5,7 @@ import shutil
 import sys
 from argparse import Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rnncourse.cli.common import Commands, add_command, add_group, progress_line
 
@@ -19,21 +19,18 @@ def add_to(commands: Commands) -> None:
     """Add the commands."""
     group = add_group(commands, "study", "Run the experiments and show what is recorded.")
     add_command(group, "list", list_studies).add_argument("--json", action="store_true", help="print JSON")
-    parser = add_command(group, "run", run)
-    parser.add_argument("name", metavar="NAME", help="name of the study, as `rnncourse study list` shows it")
-    parser.add_argument("--seeds", type=int, help="number of seeds; the study's own by default")
-    parser.add_argument("--workers", type=int, help="processes on this machine; one per core by default")
-    parser.add_argument("--scheduler", default="", metavar="ADDRESS", help="run on the cluster of this Dask scheduler")
-    parser.add_argument(
-        "--scale", choices=("small", "full"), default="small", help="data that ship with the book, or the real data"
-    )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument(
-        "--output", type=Path, metavar="PATH", help="results file; by default the book's, unless a full one is there"
-    )
-    parser = add_command(group, "show", show)
-    parser.add_argument("name", metavar="NAME", help="name of the study, as `rnncourse study list` shows it")
-    parser.add_argument("--json", action="store_true", help="print the results file")
+    name: dict[str, Any] = {"metavar": "NAME", "help": "name of the study, as `rnncourse study list` shows it"}
+    add = add_command(group, "run", run).add_argument
+    add("name", **name)
+    add("--seeds", type=int, help="number of seeds; the study's own by default")
+    add("--workers", type=int, help="processes on this machine; one per core by default")
+    add("--scheduler", default="", metavar="ADDRESS", help="run on the cluster of this Dask scheduler")
+    add("--scale", choices=("small", "full"), default="small", help="data that ship with the book, or the real data")
+    add("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    add("--output", type=Path, metavar="PATH", help="results file; by default the book's, unless a full one is there")
+    add = add_command(group, "show", show).add_argument
+    add("name", **name)
+    add("--json", action="store_true", help="print the results file")
 
 
 def list_studies(given: Namespace) -> None:

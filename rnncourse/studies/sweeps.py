@@ -72,9 +72,7 @@ def sweep(
     kept = results_folder() / "unfinished" / study.name
     with closing(Store(folder or runs_folder() / study.name, kept)) as store:
         state = _State(wanted, store, progress)
-        while missing := [
-            run for key, run in wanted.runs.items() if key not in state.found.keys() | state.failures.keys()
-        ]:
+        while missing := [run for key, run in wanted.runs.items() if key not in state.found | state.failures]:
             claimed = state.claim(missing)
             if (first := next(claimed, None)) is None:  # another sweep has all that is missing
                 time.sleep(POLL_SECONDS)
@@ -126,15 +124,10 @@ def folded(sweep: "Sweep") -> Record:
     if missing := len(sweep.plan.runs) - len(runs):
         raise StudyError(f"study {study.name}: {missing} of {len(sweep.plan.runs)} runs are missing")
     provenance = {
-        "about": study.about,
-        "notes": study.notes,
-        "runs": len(runs),
-        "seeds": len({run["config"]["seed"] for run in runs}),
-        "data": sweep.plan.data,
-        "code": sweep.plan.code,
+        **{"about": study.about, "notes": study.notes, "data": sweep.plan.data, "code": sweep.plan.code},
+        **{"runs": len(runs), "seeds": len({run["config"]["seed"] for run in runs})},
+        **{f"{name}s": _distinct(runs, name) for name in ("machine", "device")},
         "versions": _distinct(runs, "versions"),
-        "machines": _distinct(runs, "machine"),
-        "devices": _distinct(runs, "device"),
         "date": max(run["date"] for run in runs),
         "seconds": round(sum(run["seconds"] for run in runs), 1),
     }

@@ -13,15 +13,8 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterator, Mapping
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    BrokenExecutor,
-    CancelledError,
-    Executor,
-    Future,
-    ThreadPoolExecutor,
-    wait,
-)
+from concurrent import futures
+from concurrent.futures import Executor, Future
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, TypeAlias
@@ -32,8 +25,8 @@ from rnncourse.studies.store import Run
 from rnncourse.studies.study import Planned
 from rnncourse.studies.values import StudyError, StudyMisuse, as_json
 
+#: A finished run, or why there is none: the error in one line, then its traceback.
 Outcome: TypeAlias = Run | str
-"""A finished run, or why there is none: the error in one line, then its traceback."""
 Outcomes = Generator[tuple[Planned, Outcome], None, None]
 Execute = Callable[[Planned], Outcome]
 _Out = dict[Future[Outcome], Planned]
@@ -59,9 +52,7 @@ def _device_named(name: str) -> str:
     gpus = torch.cuda.device_count()
     found = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", name)
     if not found or (name.startswith("cuda") and int(found[1] or 0) >= gpus):
-        raise StudyMisuse(
-            f"no device {name!r} on this machine, which has {gpus} GPUs: choose auto, cpu, cuda or cuda:N"
-        )
+        raise StudyMisuse(f"no device {name!r} on this machine with {gpus} GPUs: choose auto, cpu, cuda or cuda:N")
     return ("cuda" if gpus else "cpu") if name == "auto" else name
 
 
@@ -82,16 +73,9 @@ def execute(run: Callable[[Any, str], Any], code: Mapping[str, str], device: str
                 raise TypeError(f"a run must return metrics by name, at least one, got {metrics!r:.60}")
             if clash := sorted(metrics.keys() & planned.fields.keys()):
                 raise ValueError(f"a metric has the name of a field of the config: {', '.join(clash)}")
-            return {
-                "key": planned.key,
-                "config": planned.fields,
-                "metrics": as_json(metrics),
-                "seconds": seconds,
-                "device": place,
-                "machine": _surroundings.machine(place),
-                "versions": _surroundings.versions(),
-                "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            }
+            done: Run = {"key": planned.key, "config": planned.fields, "metrics": as_json(metrics), "seconds": seconds}
+            done |= {"device": place, "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+            return done | {"machine": _surroundings.machine(place), "versions": _surroundings.versions()}
         except Exception as problem:
             return f"{_in_words(problem)}\n{traceback.format_exc()}"
         finally:
@@ -130,13 +114,11 @@ def _in_pool(do: Execute, runs: Iterator[Planned], count: int) -> Generator[Any,
     out: _Out = {}
     try:
         yield from _outcomes(do, runs, pool, out, lambda: count + 1)  # one lies ready when a run ends
-    except BrokenExecutor:
+    except futures.BrokenExecutor:
         return list(out.values())
     except BaseException:
-        while not all(
-            future.running() or future.done() for future in out
-        ):  # loky trips over what it has not handed out
-            time.sleep(0.01)
+        while not all(future.running() or future.done() for future in out):
+            time.sleep(0.01)  # loky trips over what it has not handed out
         pool.shutdown(wait=True, kill_workers=True)
         raise
     return []
@@ -148,13 +130,13 @@ def _outcomes(do: Execute, runs: Iterator[Planned], pool: Executor, out: _Out, r
         while len(out) < room() and (one := next(runs, None)):
             try:
                 future = pool.submit(do, one)
-            except BrokenExecutor as broken:
+            except futures.BrokenExecutor as broken:
                 (future := Future[Outcome]()).set_exception(broken)
             out[future] = one
         if not out:
             return
-        for future in wait(out, return_when=FIRST_COMPLETED).done:
-            if isinstance(error := future.exception(), BrokenExecutor):
+        for future in futures.wait(out, return_when=futures.FIRST_COMPLETED).done:
+            if isinstance(error := future.exception(), futures.BrokenExecutor):
                 raise error
             yield out.pop(future), _in_words(error) if error else future.result()
 
@@ -177,15 +159,13 @@ def _on_cluster(do: Execute, runs: Iterator[Planned], scheduler: str) -> Outcome
     except ImportError as error:
         raise StudyError("a cluster needs more packages: pip install 'rnncourse[cluster]'") from error
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is said here, in a sentence
-    with ThreadPoolExecutor(1) as thread:  # a notebook's own has a loop already
+    with futures.ThreadPoolExecutor(1) as thread:  # a notebook's own has a loop already
         thread.submit(asyncio.run, _greet(scheduler)).result()
-    with (
-        Client(scheduler, timeout=ANSWER_SECONDS, set_as_default=False) as client,
-        client.get_executor(pure=False) as pool,
-    ):
+    client = Client(scheduler, timeout=ANSWER_SECONDS, set_as_default=False)
+    with client, client.get_executor(pure=False) as pool:
         try:
             yield from _outcomes(do, runs, pool, {}, lambda: 2 * max(1, len(client.nthreads())))
-        except (CancelledError, OSError) as error:
+        except (futures.CancelledError, OSError) as error:
             after = "finished runs are stored: call again when it is back"
             raise StudyError(f"the scheduler at {scheduler} went away; {after}") from error
 
