@@ -27,16 +27,6 @@ def _series(series: Series) -> list[str]:
     return [f"{series.name}, {len(series):,} rows", gaps(series), f"fingerprint {series.fingerprint}"]
 
 
-def _emotion() -> list[str]:
-    folder = required(EMOTION).parent
-    return [str(folder), *_splits(check_emotion(folder))]
-
-
-def _imdb() -> list[str]:
-    path = required(IMDB)
-    return [str(path), *_splits(check_imdb(path))]
-
-
 def _sentences() -> list[str]:
     corpus = order_sentences(4000, seed=0)
     return [*_corpus(corpus.name, corpus), f"fingerprint {corpus.fingerprint}"]
@@ -47,27 +37,28 @@ def _corpus(name: str, corpus: Corpus) -> list[str]:
     return [f"{name}: {corpus.duplicates()}", f"{name}: {counts}"]
 
 
-def _splits(splits: TextSplits | TrainTest) -> list[str]:
-    lines = [line for name, part in splits.parts.items() for line in _corpus(name, part)]
+def _texts(path: Path, check: Callable[[Path], TextSplits | TrainTest]) -> list[str]:
+    splits = check(path)
+    lines = [str(path), *(line for name, part in splits.parts.items() for line in _corpus(name, part))]
     for (first, seen), (second, rows) in combinations(splits.parts.items(), 2):
         lines.append(f"{shared_texts(seen, rows):,} rows of {second} have a text that {first} holds too")
     lines.append(f"all parts: {splits.joined.duplicates()}")
     return [*lines, f"fingerprint {splits.fingerprint}"]
 
 
+#: Reads a data set whole and tells what was found, a line each.
 REPORTS: Mapping[str, Callable[[], list[str]]] = {
     "seattle-weather": lambda: _series(seattle_weather()),
     "power": _power,
     "synthetic-power": lambda: _series(synthetic_power(days=1)),
-    "emotion": _emotion,
-    "imdb": _imdb,
+    "emotion": lambda: _texts(required(EMOTION).parent, check_emotion),
+    "imdb": lambda: _texts(required(IMDB), check_imdb),
     "order-sentences": _sentences,
 }
-"""Reads a data set whole and tells what was found, a line each."""
 
+#: Fetches a data set into the cache, its progress told to ``progress``.
 FETCHES: Mapping[str, Callable[..., Path]] = {
     "power": partial(fetch_archive, POWER, check_power),
     "emotion": fetch_emotion,
     "imdb": partial(fetch_archive, IMDB, read_reviews),
 }
-"""Fetches a data set into the cache, its progress told to ``progress``."""
