@@ -51,9 +51,7 @@ class Claim:
         if sum(map(bool, (self.holds_if, self.argued, self.untested))) != 1:
             raise ClaimError(f"{self.id} must have one of holds_if, argued and untested.")
         if (self.verdict not in VERDICTS) if self.argued else self.verdict:
-            raise ClaimError(
-                f"{self.id}: an argued claim states one of {', '.join(VERDICTS)}, and no other claim does."
-            )
+            raise ClaimError(f"{self.id}: an argued claim, and no other, states one of {', '.join(VERDICTS)}.")
         if self.fails_if and self.holds_if in ("", self.fails_if):
             raise ClaimError(f"{self.id}: fails_if must stand beside holds_if and say something else.")
         if bool(self.chapter) != bool(self.answer):
@@ -93,14 +91,18 @@ class Judgement:
         return f"{VERDICTS[self.verdict]}  [{self.claim.id}]"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        html = (
-            f'<div class="ledger-number" data-claim="{self.claim.id}"><strong>{VERDICTS[self.verdict]}</strong> '
-            f"{escape(self.claim.says)} <small>{self.why} · <code>{self.claim.id}</code></small></div>"
-        )
+        id, verdict = self.claim.id, VERDICTS[self.verdict]
+        html = box(f'data-claim="{id}"', verdict, self.claim.says, self.why, id)
         return {"text/plain": repr(self), "text/html": html}
 
     def _ipython_display_(self) -> None:
         """Nothing: `judge` has displayed it already."""
+
+
+def box(data: str, shown: str, says: str, how: str, id: str) -> str:
+    """What a notebook displays of a number or a claim, as HTML; of these texts ``says`` alone is none yet."""
+    head = f'<div class="ledger-number" {data}><strong>{shown}</strong>'
+    return f"{head} {escape(says)} <small>{how} · <code>{id}</code></small></div>"
 
 
 def load(path: Path) -> dict[str, Claim]:

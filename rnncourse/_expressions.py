@@ -77,11 +77,9 @@ class Evaluator:
                 return found[0] if len(found) == 1 else all(found)
             case ast.Attribute(value, name) if not name.startswith("_"):
                 return self._part(self._of(value), name)
-            case ast.Call(ast.Name(name), arguments, keywords) if name in self.functions and all(
-                w.arg for w in keywords
-            ):
-                words = {str(word.arg): self._of(word.value) for word in keywords}
-                return self.functions[name](*map(self._of, arguments), **words)
+            case ast.Call(ast.Name(name), items, words) if name in self.functions and all(word.arg for word in words):
+                named = {str(word.arg): self._of(word.value) for word in words}
+                return self.functions[name](*map(self._of, items), **named)
         raise ExpressionError(f"{ast.unparse(node)!r} is unknown here, or not allowed in an expression.")
 
     @staticmethod

@@ -179,9 +179,7 @@ class _Watcher(TorchFunctionMode):
         self.run, self.calls = run, list[KernelCall]()
         self.output, self.version = torch.empty(0), 0
 
-    def __torch_function__(
-        self, func: Callable[..., Any], types: object, args: Sequence[Any] = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_function__(self, func: Any, types: object, args: Sequence[Any] = (), kwargs: Any = None) -> Any:
         mode = _MODES.get(func)
         if mode is None:
             return func(*args, **(kwargs or {}))

@@ -126,11 +126,8 @@ def _sound(id: str, key: str, value: Any, choice: tuple[tuple[str, str, str], ..
     """A field with the words of one member of a family in it."""
     for name, _, text in choice if isinstance(value, str) else ():
         value = value.replace(f"{{{name}}}", text)
-    if (
-        type(value) not in KINDS[key]
-        or (type(value) is int and value < (key == "digits"))
-        or (type(value) is str and "{" in value)
-    ):
+    unfilled, too_small = type(value) is str and "{" in value, type(value) is int and value < (key == "digits")
+    if type(value) not in KINDS[key] or unfilled or too_small:
         kinds = " or a ".join({str: "text", int: "whole number", dict: "table"}[kind] for kind in KINDS[key])
         raise LedgerError(f"ledger entry '{id}' has {key} = {value!r}; give a {kinds}, with words for each {{name}}.")
     return value

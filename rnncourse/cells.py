@@ -17,24 +17,11 @@ from typing import Any, Generic, Literal, TypeVar, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = [
-    "GRUStep",
-    "LSTMSequence",
-    "LSTMStep",
-    "Nonlinearity",
-    "RNNStep",
-    "StepSequence",
-    "gru_sequence",
-    "gru_step",
-    "lstm_sequence",
-    "lstm_step",
-    "rnn_sequence",
-    "rnn_step",
-    "sigmoid",
-    "softmax",
-]
+__all__ = ["GRUStep", "LSTMSequence", "LSTMStep", "Nonlinearity", "RNNStep", "StepSequence"]
+__all__ += ["gru_sequence", "gru_step", "lstm_sequence", "lstm_step", "rnn_sequence", "rnn_step", "sigmoid", "softmax"]
 
 FloatArray = NDArray[np.float64]
+Reals = ArrayLike  # of real numbers
 Nonlinearity = Literal["tanh", "relu"]
 Step = TypeVar("Step")
 
@@ -57,7 +44,7 @@ class StepSequence(Generic[Step]):
         return stacked
 
 
-def sigmoid(x: ArrayLike) -> FloatArray:
+def sigmoid(x: Reals) -> FloatArray:
     """The logistic function ``1 / (1 + exp(-x))`` of numbers of any shape, free of overflow."""
     return _sigmoid(_numbers("x", x))
 
@@ -68,7 +55,7 @@ def _sigmoid(values: FloatArray) -> FloatArray:
     return np.where(values >= 0, 1.0, decay) / (1.0 + decay)
 
 
-def softmax(logits: ArrayLike) -> FloatArray:
+def softmax(logits: Reals) -> FloatArray:
     """Probabilities from logits, ``(classes,)``: ``exp(y) / sum(exp(y))``.
 
     The largest logit is subtracted first, which changes nothing in exact arithmetic and keeps ``exp`` from overflowing.
@@ -96,13 +83,7 @@ class RNNStep:
 
 
 def rnn_step(
-    x: ArrayLike,
-    h_prev: ArrayLike,
-    W_xh: ArrayLike,
-    W_hh: ArrayLike,
-    b_h: ArrayLike,
-    *,
-    nonlinearity: Nonlinearity = "tanh",
+    x: Reals, h_prev: Reals, W_xh: Reals, W_hh: Reals, b_h: Reals, *, nonlinearity: Nonlinearity = "tanh"
 ) -> RNNStep:
     """One step of a plain RNN: ``h = tanh(W_hh h_prev + W_xh x + b_h)``, the arguments as :class:`RNNStep` keeps them.
 
@@ -121,13 +102,7 @@ def _rnn_step(a: dict[str, FloatArray], nonlinearity: Nonlinearity) -> RNNStep:
 
 
 def rnn_sequence(
-    xs: ArrayLike,
-    h0: ArrayLike,
-    W_xh: ArrayLike,
-    W_hh: ArrayLike,
-    b_h: ArrayLike,
-    *,
-    nonlinearity: Nonlinearity = "tanh",
+    xs: Reals, h0: Reals, W_xh: Reals, W_hh: Reals, b_h: Reals, *, nonlinearity: Nonlinearity = "tanh"
 ) -> StepSequence[RNNStep]:
     """:func:`rnn_step` repeated over ``xs``, ``(time, input)``, from the state ``h0``, ``(hidden,)``."""
     a = _read({"xs": xs, "h0": h0, "W_xh": W_xh, "W_hh": W_hh, "b_h": b_h}, _over_time(_RNN))
@@ -162,9 +137,7 @@ class LSTMStep:
     h: FloatArray  #: hidden state after the step, ``o * tanh(c)``
 
 
-def lstm_step(
-    x: ArrayLike, h_prev: ArrayLike, c_prev: ArrayLike, W_ih: ArrayLike, W_hh: ArrayLike, b: ArrayLike
-) -> LSTMStep:
+def lstm_step(x: Reals, h_prev: Reals, c_prev: Reals, W_ih: Reals, W_hh: Reals, b: Reals) -> LSTMStep:
     """One step of an LSTM with forget gate: ``c = f * c_prev + i * g``, ``h = o * tanh(c)``.
 
     The arguments are as :class:`LSTMStep` keeps them, rows in torch's order i, f, g, o. Torch keeps two biases; pass
@@ -186,9 +159,7 @@ def _lstm_step(a: dict[str, FloatArray]) -> LSTMStep:
     return _checked(LSTMStep(kept=kept, written=written, c=c, tanh_c=tanh_c, h=o * tanh_c, **a, **terms, **gates))
 
 
-def lstm_sequence(
-    xs: ArrayLike, h0: ArrayLike, c0: ArrayLike, W_ih: ArrayLike, W_hh: ArrayLike, b: ArrayLike
-) -> LSTMSequence:
+def lstm_sequence(xs: Reals, h0: Reals, c0: Reals, W_ih: Reals, W_hh: Reals, b: Reals) -> LSTMSequence:
     """:func:`lstm_step` repeated over ``xs``, ``(time, input)``, from the states ``h0`` and ``c0``, ``(hidden,)``."""
     a = _read({"xs": xs, "h0": h0, "c0": c0, "W_ih": W_ih, "W_hh": W_hh, "b": b}, _over_time(_LSTM))
     return _repeated(_lstm_step, a, ("h", "c"))
@@ -219,9 +190,7 @@ class GRUStep:
     h: FloatArray  #: state after the step, ``written + kept``
 
 
-def gru_step(
-    x: ArrayLike, h_prev: ArrayLike, W_ih: ArrayLike, W_hh: ArrayLike, b_ih: ArrayLike, b_hh: ArrayLike
-) -> GRUStep:
+def gru_step(x: Reals, h_prev: Reals, W_ih: Reals, W_hh: Reals, b_ih: Reals, b_hh: Reals) -> GRUStep:
     """One step of a GRU as torch defines it: ``h = (1 - z) * n + z * h_prev``.
 
     The reset gate acts after the recurrent product: ``n = tanh(W_in x + b_in + r * (W_hn h_prev + b_hn))``.
@@ -251,9 +220,7 @@ def _gru_step(a: dict[str, FloatArray]) -> GRUStep:
     return _checked(GRUStep(written=written, kept=kept, h=written + kept, **a, **terms, **gates))
 
 
-def gru_sequence(
-    xs: ArrayLike, h0: ArrayLike, W_ih: ArrayLike, W_hh: ArrayLike, b_ih: ArrayLike, b_hh: ArrayLike
-) -> StepSequence[GRUStep]:
+def gru_sequence(xs: Reals, h0: Reals, W_ih: Reals, W_hh: Reals, b_ih: Reals, b_hh: Reals) -> StepSequence[GRUStep]:
     """:func:`gru_step` repeated over ``xs``, ``(time, input)``, from the state ``h0``, ``(hidden,)``."""
     a = _read({"xs": xs, "h0": h0, "W_ih": W_ih, "W_hh": W_hh, "b_ih": b_ih, "b_hh": b_hh}, _over_time(_GRU))
     return _repeated(_gru_step, a, ("h",))
@@ -291,7 +258,7 @@ def _over_time(step: Mapping[str, _Shape]) -> dict[str, _Shape]:
     return {**{name.replace("_prev", "0"): shape for name, shape in step.items()}, "xs": (_T, _D)}
 
 
-def _read(given: Mapping[str, ArrayLike], shapes: Mapping[str, _Shape]) -> dict[str, FloatArray]:
+def _read(given: Mapping[str, Reals], shapes: Mapping[str, _Shape]) -> dict[str, FloatArray]:
     """The arguments as arrays; each has to fit those before it in ``shapes``, the weights first."""
     arrays = {name: _numbers(name, value) for name, value in given.items()}
     sizes: dict[str, int] = {}
@@ -307,14 +274,12 @@ def _read(given: Mapping[str, ArrayLike], shapes: Mapping[str, _Shape]) -> dict[
     return arrays
 
 
-def _numbers(name: str, value: ArrayLike) -> FloatArray:
+def _numbers(name: str, value: Reals) -> FloatArray:
     """A float64 copy of an argument, or an error that names it."""
     try:
         array: NDArray[Any] = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(
-            f"{name} cannot be read as an array of numbers ({error}); pass a list or an array of reals."
-        ) from error
+        raise TypeError(f"{name} cannot be read as numbers ({error}); pass a list or an array of reals.") from error
     if array.dtype.kind not in "iuf":
         raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers, integers or floats.")
     with np.errstate(over="ignore"):

@@ -231,9 +231,8 @@ def _matrix(rows: ArrayLike) -> str:  # in TeX; a vector is a column
 
 
 _CALLED: dict[Any, str] = {  # what the expressions of an exercise may call, by module
-    np: """abs all any arange argmin argwhere ceil clip concatenate cumsum diag diff exp eye floor
-        isclose isfinite isinf isnan log log10 max maximum mean median min minimum ones reshape shape sqrt sum tanh
-        triu var zeros""",
+    np: """abs all any arange argmin argwhere ceil clip concatenate cumsum diag diff exp eye floor isclose isfinite
+        isinf isnan log log10 max maximum mean median min minimum ones reshape shape sqrt sum tanh triu var zeros""",
     np.lib.stride_tricks: "sliding_window_view",
     cells: "gru_step lstm_step rnn_step sigmoid softmax",
     _trials: """call call_masked call_on_weather cell_gradients first_wrong_cut lstm_cells masked moved_by
@@ -241,17 +240,14 @@ _CALLED: dict[Any, str] = {  # what the expressions of an exercise may call, by 
 }
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **{name: getattr(module, name) for module, names in _CALLED.items() for name in names.split()},
-    "gru_working": lambda step: working.gru_working(step).latex,
-    "int": int,
-    "joined": lambda values, by=", ": by.join(f"{value:g}" for value in values),
-    "len": len,
-    "listed": lambda values: f"({', '.join(f'{value:.4f}' for value in values)})",
+    **{"int": int, "len": len, "set": frozenset, "matrix": _matrix},
+    "rnn_working": lambda step: working.rnn_working(step).latex,
     "lstm_working": lambda step: working.lstm_working(step).latex,
-    "matrix": _matrix,
+    "gru_working": lambda step: working.gru_working(step).latex,
+    "joined": lambda values, by=", ": by.join(f"{value:g}" for value in values),
+    "listed": lambda values: f"({', '.join(f'{value:.4f}' for value in values)})",
     "normal": lambda shape, seed=0: np.random.default_rng(seed).normal(size=shape),
     "relu": lambda values: np.maximum(values, 0.0),
-    "rnn_working": lambda step: working.rnn_working(step).latex,
     "round": lambda value, decimals: round(float(value), decimals),
-    "set": frozenset,
     "uniform": lambda shape, seed=0: np.random.default_rng(seed).random(shape),
 }

@@ -326,10 +326,7 @@ def judge(id: str) -> claims.Judgement:
 def shown(entry: Entry) -> dict[str, str]:
     """What `number` displays. The full values in it bind an executed notebook and the lock to each other."""
     held = f'data-value="{entry.value!r}"' + f' data-spread="{entry.spread!r}" data-n="{entry.n}"' * (entry.n > 0)
-    html = (
-        f'<div class="ledger-number" data-ledger="{entry.id}" {held}><strong>{entry.text}</strong> '
-        f"{escape(entry.unit)} <small>{escape(entry.what)} · <code>{entry.id}</code></small></div>"
-    )
+    html = claims.box(f'data-ledger="{entry.id}" {held}', entry.text, entry.unit, escape(entry.what), entry.id)
     return {"text/plain": f"{entry.text} {entry.unit}".rstrip() + f"  [{entry.id}]", "text/html": html}
 
 

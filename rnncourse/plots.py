@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -12,19 +13,10 @@ from matplotlib.axes import Axes
 # than theirs: each colour stands out from the page, and the three cells from each other also in grey. A model keeps its
 # colour all through.
 COLOURS: Mapping[str, str] = {
-    "RNN": "#B84A00",
-    "LSTM": "#004C86",
-    "GRU": "#009E73",
-    "BiLSTM": "#CC79A7",
-    "baseline": "#595959",
-    "bound": "#B8860B",
-    "input": "#C28700",
-    "forget": "#004C86",
-    "cell": "#009E73",
-    "output": "#CC79A7",
-    "reset": "#C28700",
-    "update": "#004C86",
-    "new": "#009E73",
+    **{"RNN": "#B84A00", "LSTM": "#004C86", "GRU": "#009E73", "BiLSTM": "#CC79A7"},
+    **{"baseline": "#595959", "bound": "#B8860B"},
+    **{"input": "#C28700", "forget": "#004C86", "cell": "#009E73", "output": "#CC79A7"},
+    **{"reset": "#C28700", "update": "#004C86", "new": "#009E73"},
 }
 STYLE = mpl.rc_params_from_file(Path(__file__).with_name("book.mplstyle"), use_default_template=False)
 INK, PAPER, GRID = STYLE["text.color"], STYLE["figure.facecolor"], STYLE["grid.color"]
@@ -41,18 +33,11 @@ def use_style() -> None:
 
 def label_lines(axes: Axes) -> None:
     """Write each line's label at its right end, in its colour, instead of a legend."""
+    place: dict[str, Any] = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "annotation_clip": False}
     for line in axes.get_lines():
-        x, y = line.get_xdata(), line.get_ydata()
-        if not str(line.get_label()).startswith("_"):
-            axes.annotate(
-                str(line.get_label()),
-                (float(x[-1]), float(y[-1])),  # type: ignore[arg-type, index]
-                xytext=(6, 0),
-                textcoords="offset points",
-                va="center",
-                color=line.get_color(),
-                annotation_clip=False,
-            )
+        if not (label := str(line.get_label())).startswith("_"):
+            x, y = np.asarray(line.get_data())[:, -1]
+            axes.annotate(label, (float(x), float(y)), color=line.get_color(), **place)
 
 
 def mean_and_spread(
