@@ -313,6 +313,7 @@ textarea:focus-visible, .rnn-read-scroll:focus-visible { outline: 3px solid var(
 .rnn-read-remarks { color: var(--rnn-alarm); margin-bottom: .5rem; font-size: .93em; overflow-wrap: anywhere; }
 .rnn-read-remarks:empty { display: none; }
 @media (prefers-reduced-motion: no-preference) { .rnn-bar, .rnn-read-track span { transition: scale .15s; } .rnn-heat > span:first-child { transition: opacity .15s; } }
+[data-typed] :is(.rnn-bar, .rnn-read-track span, .rnn-heat > span:first-child) { transition: none; } /* so many bars in motion hold up the next key */
 @container (min-width: 34rem) { .rnn-columns { grid-template-columns: minmax(0, 4fr) minmax(0, 5fr); } }
 `;
 
@@ -611,7 +612,12 @@ function build(change, read) {
     steps.stop();
     change(patch);
   };
-  const field = textField(rewrite);
+  let typed = false;
+  const field = textField((patch) => {
+    typed = true;
+    rewrite(patch);
+    typed = false;
+  });
   const buttons = textButtons(rewrite, read, steps.again);
   const answer = verdict(named);
   const table = wordsTable(named);
@@ -622,6 +628,7 @@ function build(change, read) {
   const origin = tag("p", { class: "rnn-note" });
   const show = (state) => {
     const reading = state.view === "moves" ? readText(state) : compute(state);
+    columns.toggleAttribute("data-typed", typed);
     field.show(state.text, remarks(reading));
     buttons.show(state, reading);
     const words = answer.show(reading);
@@ -637,7 +644,8 @@ function build(change, read) {
   };
   const left = tag("div", {}, field.root, answer.root, buttons.root);
   const right = tag("div", {}, steps.root, views.root, moving, depends.root, field.why);
-  return { nodes: [tag("div", { class: "rnn-columns" }, left, right), origin], show };
+  const columns = tag("div", { class: "rnn-columns" }, left, right);
+  return { nodes: [columns, origin], show };
 }
 
 const render = widget({ name: "sentence_reader", label: "Sentence reader", style: STYLE, keys: KEYS, check, build });

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from _server import TELEPHONE
-from _widgets import WIDGETS, do, mount, shown, until
+from _widgets import SET, WIDGETS, do, mount, shown, until
 from playwright.sync_api import Page
 
 from rnncourse.widgets import GateExplorer, LSTMWalk
@@ -232,6 +232,17 @@ def test_nothing_plays_for_who_asked_for_less_motion(
     widget = mount(tab, module, states[module])
     do(widget, *moves)
     assert shown(widget)["control_at"] == last
+
+
+def test_bars_glide_as_words_are_read_and_stand_at_once_where_a_key_was_pressed(
+    tab: Page, states: dict[str, Shown]
+) -> None:
+    widget = mount(tab, "sentence_reader", states["sentence_reader"])
+    moving = "() => document.getAnimations().length"
+    widget.get_by_label("Your sentence").fill("I am not happy at all")
+    assert tab.evaluate(moving) == 0
+    widget.get_by_label("Words read").evaluate(SET, "3")
+    assert tab.evaluate(moving) > 0
 
 
 def test_a_training_is_drawn_at_its_end_for_who_asked_for_less_motion(tab: Page, states: dict[str, Shown]) -> None:
