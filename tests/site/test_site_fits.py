@@ -12,6 +12,11 @@ CHAPTERS = "book/notebooks/"
 SPILLING = """selector => [...document.querySelectorAll(selector)]
   .filter(box => box.checkVisibility({ visibilityProperty: true }) && box.scrollWidth > box.clientWidth + 1)
   .map(box => box.textContent.trim().slice(0, 60))"""
+# Formulas side by side of which the second stands left of the first.
+TURNED_ROUND = """() => [...document.querySelectorAll(".math.parts")].filter((box) => {
+  const [first, second] = [...box.querySelectorAll(":scope > math")].map((one) => one.getBoundingClientRect());
+  return first.width && first.top < second.bottom && second.top < first.bottom && second.left < first.right - 1;
+}).map((box) => box.textContent.slice(0, 60))"""
 UNBROKEN = "* { overflow-wrap: normal !important }"  # a word that only fits because it may break anywhere spills
 
 
@@ -42,6 +47,7 @@ def test_formulas_side_by_side_go_to_the_next_line_before_they_scroll(tab: Page,
             .evaluate_all("all => all.map(one => Math.round(one.getBoundingClientRect().bottom / 40))")
         )
         assert max(tops) - min(tops) <= 1, name  # side by side where there is room
+        assert page.evaluate(TURNED_ROUND) == [], name
 
 
 def test_one_printed_line_breaks(tab: Page, server: str) -> None:
