@@ -178,13 +178,13 @@ def test_a_homework_keeps_its_questions_and_their_headings(shown: Page) -> None:
 def test_the_address_keeps_and_restores_the_choice_and_one_that_chooses_nothing_shows_all(
     shown: Page, tab: Page
 ) -> None:
-    choose(shown, Verdict="undecided", Chapter="32-power", Words="gru −")
+    choose(shown, Verdict="not-tested", Chapter="32-power", Words="gru ±")
     address, rows = shown.evaluate("location.href"), in_sight(shown)
-    assert urlsplit(address).fragment.startswith("verdict=undecided&chapter=32-power&words=gru")
+    assert urlsplit(address).fragment.startswith("verdict=not-tested&chapter=32-power&words=gru")
     tab.goto(address)
     tab.locator(FORM).wait_for(state="visible")
     assert in_sight(tab) == rows != []
-    assert [control(tab, name).input_value() for name in ("Verdict", "Words")] == ["undecided", "gru −"]
+    assert [control(tab, name).input_value() for name in ("Verdict", "Words")] == ["not-tested", "gru ±"]
     for fragment in ("verdict=maybe", "verdict=&words=", "verdict=%E0%A4%A"):
         choose(shown, Verdict="fails")
         shown.evaluate("(text) => { location.hash = text; }", fragment)
