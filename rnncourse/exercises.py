@@ -240,7 +240,10 @@ _CALLED: dict[Any, str] = {  # what the expressions of an exercise may call, by 
 }
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **{name: getattr(module, name) for module, names in _CALLED.items() for name in names.split()},
-    **{"int": int, "len": len, "set": frozenset, "matrix": _matrix},
+    "int": int,
+    "len": len,
+    "matrix": _matrix,
+    "set": frozenset,
     "rnn_working": lambda step: working.rnn_working(step).latex,
     "lstm_working": lambda step: working.lstm_working(step).latex,
     "gru_working": lambda step: working.gru_working(step).latex,

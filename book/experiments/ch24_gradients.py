@@ -5,8 +5,9 @@
 """
 
 import copy
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -326,15 +327,17 @@ def _asked(
     )
 
 
-def stream_grid(scale: Scale, seeds: int) -> list[StreamConfig]:
+def stream_grid(
+    scale: Scale, seeds: int, *, arms: Sequence[tuple[float | None, int]] = ARMS, updates: int = UPDATES
+) -> list[StreamConfig]:
     """Every way to train at every rate, seed by seed; few updates at the lowest rate at the small scale."""
     full = scale == "full"
     return [
-        StreamConfig(clip=clip, back=back, optimiser=name, lr=lr, seed=seed, updates=UPDATES if full else 20)
+        StreamConfig(clip=clip, back=back, optimiser=name, lr=lr, seed=seed, updates=updates if full else 20)
         for name, rates in STREAM_RATES.items()
         for seed in range(seeds)
         for lr in (rates if full else rates[:1])
-        for clip, back in ARMS
+        for clip, back in arms
     ]
 
 
@@ -350,25 +353,11 @@ CLIPPING = Study(
     ),
 )
 
-
-def longer_grid(scale: Scale, seeds: int) -> list[StreamConfig]:
-    """With and without clipping on whole streams, four times as long; few updates at the lowest rate at the small."""
-    full = scale == "full"
-    return [
-        StreamConfig(clip=clip, back=back, optimiser=name, lr=lr, seed=seed, updates=4 * UPDATES if full else 20)
-        for name, rates in STREAM_RATES.items()
-        for seed in range(seeds)
-        for lr in (rates if full else rates[:1])
-        for clip, back in ARMS[:2]
-    ]
-
-
-CLIPPING_LONGER = Study(
+CLIPPING_LONGER = replace(
+    CLIPPING,
     name="clipping-longer",
     about="which trainings on long streams succeed only with clipping, and which only without?",
-    seeds=5,
-    grid=longer_grid,
-    run=run_stream,
+    grid=partial(stream_grid, arms=ARMS[:2], updates=4 * UPDATES),
     notes=CLIPPING.notes.replace("300 updates", "1,200 updates"),
 )
 

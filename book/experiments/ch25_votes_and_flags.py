@@ -5,7 +5,7 @@ on the loss over fixed sequences of the trained length. Select a rate by its mea
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -299,12 +299,10 @@ def longer_grid(scale: str, seeds: int) -> list[ControlConfig]:
     return [ControlConfig(model, TRAINED, epochs, RATES[-1], seed) for model in models for seed in range(seeds)]
 
 
-LONGER = Study(
+LONGER = replace(
+    CONTROLS,
     name="votes-longer",
     about="Does the lead of a cell that grows on the vote last through four times as many epochs?",
-    seeds=5,
     grid=longer_grid,
-    run=run_control,
-    notes=STUDY.notes,
 )
 STUDIES = (STUDY, CONTROLS, LONGER)

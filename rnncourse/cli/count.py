@@ -70,9 +70,13 @@ def _as_json(counted: "Count", given: Namespace, sizes: tuple[int, ...]) -> str:
     import json
 
     def totals(one: Any) -> dict[str, int]:
-        parameters = one.keras_parameters if given.framework == "keras" else one.parameters
-        operations = {name: getattr(one, name) for name in ("macs", "bias_additions", "elementwise")}
-        return {"parameters": parameters, **operations, "flops": one.flops(given.convention)}
+        return {
+            "parameters": one.keras_parameters if given.framework == "keras" else one.parameters,
+            "macs": one.macs,
+            "bias_additions": one.bias_additions,
+            "elementwise": one.elementwise,
+            "flops": one.flops(given.convention),
+        }
 
     def row(one: Any) -> dict[str, Any]:
         return {"layer": one.path, "type": one.type, "output_shape": one.output_shape, **totals(one)}

@@ -47,7 +47,8 @@ def copied(module: nn.Module, *, shapes_only: bool) -> nn.Module:
                 memo[id(part)] = copy.deepcopy(part._orig_mod, memo)
         return copy.deepcopy(module, memo).eval()
     except Exception as error:
-        problem = "{} cannot be copied ({})".format(type(module).__name__, str(error).split("\n")[0])
+        reason = str(error).split("\n")[0]
+        problem = f"{type(module).__name__} cannot be copied ({reason})"
         raise CountError(f"{problem}; count a freshly built module of the same shape") from error
 
 

@@ -36,8 +36,12 @@ class Operations:
     def __add__(self, other: "Operations") -> "Operations":
         # Without products there is nothing to know about their backward pass.
         backward = [one.backward_macs if one.macs or one.backward_macs else 0 for one in (self, other)]
-        both = {name: getattr(self, name) + getattr(other, name) for name in ("macs", "bias_additions", "elementwise")}
-        return Operations(**both, backward_macs=None if None in backward else sum(one or 0 for one in backward))
+        return Operations(
+            macs=self.macs + other.macs,
+            bias_additions=self.bias_additions + other.bias_additions,
+            elementwise=self.elementwise + other.elementwise,
+            backward_macs=None if None in backward else sum(one or 0 for one in backward),
+        )
 
 
 NOTHING = Operations(backward_macs=0)

@@ -165,11 +165,18 @@ def _layer(row: _Row, counted: set[int]) -> Layer:
     moving = sum(b.numel() for n, b in buffers if n.startswith("running_"))
     # PyTorch stores two biases per gate, Keras one but for a GRU.
     second = sum(p.numel() for n, p in named if "bias_hh" in n and "GRU" not in row.type)
-    sizes: dict[str, Any] = {"parameters": parameters, "buffers": sum(b.numel() for _, b in buffers)}
-    sizes |= {"trainable_parameters": sum(p.numel() for _, p in named if p.requires_grad)}
-    sizes |= {"keras_parameters": parameters - second + moving, "keras_non_trainable": moving}
-    about: dict[str, Any] = {"path": row.path, "type": row.type, "output_shape": row.output_shape, "calls": row.calls}
-    return Layer(**about, **sizes, **vars(row.cost))
+    return Layer(
+        path=row.path,
+        type=row.type,
+        output_shape=row.output_shape,
+        calls=row.calls,
+        parameters=parameters,
+        trainable_parameters=sum(p.numel() for _, p in named if p.requires_grad),
+        buffers=sum(b.numel() for _, b in buffers),
+        keras_parameters=parameters - second + moving,
+        keras_non_trainable=moving,
+        **vars(row.cost),
+    )
 
 
 def _worth_a_row(row: _Row, layer: Layer) -> bool:

@@ -124,9 +124,14 @@ def folded(sweep: "Sweep") -> Record:
     if missing := len(sweep.plan.runs) - len(runs):
         raise StudyError(f"study {study.name}: {missing} of {len(sweep.plan.runs)} runs are missing")
     provenance = {
-        **{"about": study.about, "notes": study.notes, "data": sweep.plan.data, "code": sweep.plan.code},
-        **{"runs": len(runs), "seeds": len({run["config"]["seed"] for run in runs})},
-        **{f"{name}s": _distinct(runs, name) for name in ("machine", "device")},
+        "about": study.about,
+        "notes": study.notes,
+        "runs": len(runs),
+        "seeds": len({run["config"]["seed"] for run in runs}),
+        "data": sweep.plan.data,
+        "code": sweep.plan.code,
+        "machines": _distinct(runs, "machine"),
+        "devices": _distinct(runs, "device"),
         "versions": _distinct(runs, "versions"),
         "date": max(run["date"] for run in runs),
         "seconds": round(sum(run["seconds"] for run in runs), 1),

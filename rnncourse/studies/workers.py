@@ -73,9 +73,16 @@ def execute(run: Callable[[Any, str], Any], code: Mapping[str, str], device: str
                 raise TypeError(f"a run must return metrics by name, at least one, got {metrics!r:.60}")
             if clash := sorted(metrics.keys() & planned.fields.keys()):
                 raise ValueError(f"a metric has the name of a field of the config: {', '.join(clash)}")
-            done: Run = {"key": planned.key, "config": planned.fields, "metrics": as_json(metrics), "seconds": seconds}
-            done |= {"device": place, "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
-            return done | {"machine": _surroundings.machine(place), "versions": _surroundings.versions()}
+            return {
+                "key": planned.key,
+                "config": planned.fields,
+                "metrics": as_json(metrics),
+                "seconds": seconds,
+                "device": place,
+                "machine": _surroundings.machine(place),
+                "versions": _surroundings.versions(),
+                "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            }
         except Exception as problem:
             return f"{_in_words(problem)}\n{traceback.format_exc()}"
         finally:
