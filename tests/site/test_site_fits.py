@@ -106,3 +106,10 @@ def test_no_word_of_a_drawing_is_cut_on_a_telephone(tab: Page, server: str, widg
       return box.width && (box.left < frame.left - 1 || box.right > frame.right + 1);
     }).map(word => word.textContent)""")
     assert cut == []
+
+
+def test_a_table_that_waits_for_its_widget_does_not_widen_the_page(tab: Page, server: str, site: Path) -> None:
+    tab.set_viewport_size({"width": TELEPHONE, "height": WIDE["height"]})
+    for name in holding(site, 'class="rnn-widget-fallback"'):
+        tab.goto(f"{server}/{CHAPTERS}{name}")
+        assert tab.evaluate("document.documentElement.scrollWidth") <= TELEPHONE, name
