@@ -317,15 +317,23 @@ textarea:focus-visible, .rnn-read-scroll:focus-visible { outline: 3px solid var(
 @container (min-width: 34rem) { .rnn-columns { grid-template-columns: minmax(0, 4fr) minmax(0, 5fr); } }
 `;
 
-/** The text field. What is typed is read at once, all of it. */
+/** The text field. A letter is on the page before what has been typed is read, all of it, and once for quick letters. */
 function textField(change) {
   const id = newId();
   const input = tag("textarea", { id, rows: 2, maxlength: MOST_CHARACTERS, spellcheck: "false", autocomplete: "off", "aria-describedby": `${id}-why` });
   const why = tag("p", { id: `${id}-why`, class: "rnn-read-remarks" });
-  input.addEventListener("input", () => change({ text: input.value, at: 0 }));
+  let unread = false;
+  const hand = () => {
+    unread = false;
+    change({ text: input.value, at: 0 });
+  };
+  input.addEventListener("input", () => {
+    if (!unread) requestAnimationFrame(() => setTimeout(hand));
+    unread = true;
+  });
   keepKeys(input);
   const show = (text, remark) => {
-    if (input.value !== text) input.value = text;
+    if (input.value !== text && !unread) input.value = text;
     writeText(why, remark);
   };
   return { root: tag("div", { class: "rnn-field rnn-read-text" }, tag("label", { for: id }, "Your sentence"), input), why, show };

@@ -33,10 +33,13 @@ RENDER = """(() => {
   document.body.replaceChildren();
   module.render({model, el: document.body});
 })()"""
-SET = """(control, value) => {
+# What follows from a letter is drawn in the frame after it.
+DRAWN = "() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))"
+SET = f"""(control, value) => {{
   control.value = value;
-  for (const kind of ["input", "change"]) control.dispatchEvent(new Event(kind, {bubbles: true}));
-}"""
+  for (const kind of ["input", "change"]) control.dispatchEvent(new Event(kind, {{bubbles: true}}));
+  return ({DRAWN})();
+}}"""
 # Every number at full precision, or as words where it is none; every field's value, what can be pressed, and all words.
 SHOWN = """widget => {
   const shown = {all: widget.innerText, can: [], status: widget.querySelector("[role=status]").textContent};

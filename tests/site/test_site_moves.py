@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from _server import TELEPHONE
-from _widgets import SET, WIDGETS, do, mount, shown, until
+from _widgets import DRAWN, SET, WIDGETS, do, mount, shown, until
 from playwright.sync_api import Page
 
 from rnncourse.widgets import GateExplorer, LSTMWalk
@@ -239,10 +239,28 @@ def test_bars_glide_as_words_are_read_and_stand_at_once_where_a_key_was_pressed(
 ) -> None:
     widget = mount(tab, "sentence_reader", states["sentence_reader"])
     moving = "() => document.getAnimations().length"
-    widget.get_by_label("Your sentence").fill("I am not happy at all")
-    assert tab.evaluate(moving) == 0
+    do(widget, said("I am not happy at all"))
+    assert (shown(widget)["control_at"], tab.evaluate(moving)) == (6, 0)
     widget.get_by_label("Words read").evaluate(SET, "3")
     assert tab.evaluate(moving) > 0
+
+
+def test_a_letter_stands_before_what_follows_from_it_and_is_not_taken_back(tab: Page, states: dict[str, Shown]) -> None:
+    widget = mount(tab, "sentence_reader", states["sentence_reader"])
+    before = shown(widget)
+    typed = f"""(field, slider) => {{
+      for (const end of [" an", " and", " and not"]) {{
+        field.value = "I am sad" + end;
+        field.dispatchEvent(new Event("input"));
+      }}
+      ({SET})(slider, "2");
+      return field.value;
+    }}"""
+    slider = widget.get_by_label("Words read").element_handle()
+    assert widget.get_by_label("Your sentence").evaluate(typed, slider) == "I am sad and not"
+    assert shown(widget)["predicted"] != before["predicted"]  # the slider's two words
+    tab.evaluate(DRAWN)
+    assert (shown(widget)["Your sentence"], shown(widget)["control_at"]) == ("I am sad and not", 5)
 
 
 def test_a_training_is_drawn_at_its_end_for_who_asked_for_less_motion(tab: Page, states: dict[str, Shown]) -> None:

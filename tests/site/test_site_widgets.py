@@ -9,7 +9,7 @@ import pytest
 from _access import SCENERY, faults_of, faults_of_focus
 from _server import probe, settle, widget_pages
 from _visit import in_scheme
-from _widgets import READY, RENDER, WIDGETS, ask, mount
+from _widgets import DRAWN, READY, RENDER, WIDGETS, ask, mount
 from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -105,6 +105,7 @@ def move(control: Locator, seen: dict[str, Any]) -> None:
     control.press(keys.get(seen["type"], "Space"))
     if typed:
         control.press_sequentially(" not happy")
+        control.evaluate(DRAWN)
 
 
 def enable(widget: Locator, control: Locator) -> None:
