@@ -20,6 +20,8 @@ from sphinx.writers.html5 import HTML5Translator
 logger = logging.getLogger(__name__)
 TEMML = Path(__file__).parent / "temml" / "temml.min.js"
 _MARK = re.compile(r"\\(?:begin|end|left|right|q?quad|\\)(?![A-Za-z])|\\.|[{}]")
+# After the name of a function, room for what it is applied to: at the end of a formula nothing follows.
+_ROOM = re.compile(r'<mo>\u2061</mo><mspace width="0\.1667em"></mspace>(?=(?:</mrow>)*</math>)')
 _DEEPER = {"{": 1, "}": -1, r"\begin": 1, r"\end": -1, r"\left": 1, r"\right": -1}
 
 
@@ -38,10 +40,11 @@ def mathml(tex: str, *, display: bool) -> str:
         ValueError: Temml does not understand it.
     """
     try:
-        return cast(str, _temml().call("temml.renderToString", tex, {"displayMode": display, "throwOnError": True}))
+        made = cast(str, _temml().call("temml.renderToString", tex, {"displayMode": display, "throwOnError": True}))
     except JSEvalException as error:
         said = str(error).strip().splitlines()[0]
         raise ValueError(f"formula {tex!r} cannot be set: {said}") from error
+    return _ROOM.sub("", made)
 
 
 def parts(tex: str) -> list[str]:

@@ -56,3 +56,8 @@ def test_a_formula_is_parted_where_nothing_is_open() -> None:
     assert parts(r"a \\ b \quad c") == [r"a \\ b \quad c"]  # rows of its own
     for tex, display in formulas().items():
         assert all(mathml(part, display=display) for part in parts(tex))
+
+
+def test_the_name_of_a_function_leaves_room_only_for_what_follows() -> None:
+    followed = {r"\tanh": False, r"\phi = \tanh": False, r"\tanh x": True, r"\tanh' x": True}
+    assert {tex: "mspace" in mathml(tex, display=False) for tex in followed} == followed
