@@ -21,12 +21,14 @@ _FIGURE = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _SIZE = re.compile(r"""\s(?:width|height)="([\d.]+)pt\"""")
-# In the dark a drawing changes light and dark; one whose words speak of them lies on paper there. Where they speak of a
-# picture inside the drawing, that stays as it is, in a drawing of its own for the dark.
+# In the dark a drawing changes light and dark; one whose words speak of them lies on paper there. Where they speak of
+# what a picture inside the drawing shows, that stays as it is, in a drawing of its own for the dark; where they compare
+# its shades with one another or with the paper, it lies on that.
 _RASTER = "<image"
 _COLOUR = re.compile(r"#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})\b")
 _PAPER = re.compile(r"fill: #ffffff\b")
 _LIGHT = re.compile(r"\b(?:dark|darker|bright|black|white)\b", re.IGNORECASE)
+_SHADES = re.compile(r"\b(?:darker|lighter|black|white)\b", re.IGNORECASE)
 _SIDES = re.compile(r"\b(?:left|right|middle)\b", re.IGNORECASE)
 
 
@@ -78,7 +80,7 @@ def fitted(page: str, drawings: Path, small: Mapping[str, Mapping[str, Any]]) ->
             after = after.replace("</figcaption>", f"{NOTE}</figcaption>")
         if not _LIGHT.search(tag + after):
             return f"{before}{picture(tag, up, name, wide, narrow, kinds)}{after}"
-        if _RASTER not in wide:
+        if _RASTER not in wide or _SHADES.search(tag + after):
             return f"{before}{picture(tag, up, name, wide, narrow, ['on-paper', *kinds])}{after}"
         night = f"{name}-night"
         (drawings / f"{night}.svg").write_text(by_night(wide), encoding="utf-8")

@@ -20,6 +20,7 @@ TYPED = {chr(sign) for sign in range(0x20, 0x7F)}
 logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells each step, and the builder prints what it is told
 
 _FORMULA = re.compile(r"<math\b.*?</math>", re.DOTALL)
+_ROOT = re.compile(r"<m(?:sqrt|root)\b")
 _ICON = re.compile('content:\\s*"([\ue000-\uf8ff])"')
 
 
@@ -29,6 +30,7 @@ def signs_of_formulas(texts: Iterable[str]) -> set[str]:
     for text in texts:
         for formula in _FORMULA.findall(text):
             found.update(html.unescape(re.sub(r"<[^>]*>", "", formula)))
+            found.update("√" if _ROOT.search(formula) else "")  # which a browser draws by itself
     return found | {slanted for slanted in SLANTED if unicodedata.normalize("NFKC", slanted) in found}
 
 

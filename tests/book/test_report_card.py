@@ -180,13 +180,22 @@ def test_each_box_of_a_chapter_can_be_read_and_is_judged_there(stem: str) -> Non
 # ---- The teeth
 
 
-def rule_mutants(claim: Claim) -> Iterator[dict[str, str]]:
-    """Each comparison of a rule turned round, and each word on what was reproduced."""
+def deciding(book: Sources, claim: Claim) -> list[str]:
+    """The parts on which a verdict rests: where one part of a rule fails, those that hold decide nothing."""
+    parts = claim.holds_if.split(" and ")
+    if len(parts) == 1 or book.verdicts[claim.id] != "fails":
+        return parts
+    return [part for part in parts if replace(claim, holds_if=part).judged(book.entries) != "holds"]
+
+
+def rule_mutants(book: Sources, claim: Claim) -> Iterator[dict[str, str]]:
+    """Each comparison that decides turned round, and each word on what was reproduced."""
     turns = {"<": ">", ">": "<", "==": "<", "not reproduced(": "reproduced(", "reproduced(": "not reproduced("}
-    for field in ("holds_if", "fails_if"):
-        rule = getattr(claim, field)
-        for sign in re.finditer(r"<|>|==|(?:not )?reproduced\(", rule):
-            yield {field: rule[: sign.start()] + turns[sign[0]] + rule[sign.end() :]}
+    for field, parts in (("holds_if", deciding(book, claim)), ("fails_if", [claim.fails_if])):
+        for part in parts:
+            for sign in re.finditer(r"<|>|==|(?:not )?reproduced\(", part):
+                turned = part[: sign.start()] + turns[sign[0]] + part[sign.end() :]
+                yield {field: getattr(claim, field).replace(part, turned, 1)}
 
 
 def with_claim(book: Sources, claim: Claim, **fields: Any) -> Sources | None:
@@ -211,11 +220,11 @@ def of_boxes(book: Sources) -> Iterator[tuple[str, Sources | None]]:
         yield f"unmeasured {name}", replace(book, boxes={**book.boxes, name: box._replace(measured="")})
     for claim in (book.said.claims[name] for name in book.boxes):
         if book.verdicts[claim.id] != "undecided":  # what an interval leaves open stays open when it is turned round
-            yield from ((f"rule {claim.id}", with_claim(book, claim, **mutant)) for mutant in rule_mutants(claim))
+            yield from ((f"rule {claim.id}", with_claim(book, claim, **mutant)) for mutant in rule_mutants(book, claim))
         if claim.argued or claim.untested:
             for verdict in VERDICTS.keys() - {claim.verdict or "not-tested"}:
                 yield f"verdict {claim.id}", with_claim(book, claim, verdict=verdict)
-        for name in {*NUMBER.findall(claim.holds_if)} & book.entries.keys():
+        for name in {*NUMBER.findall(" ".join(deciding(book, claim)))} & book.entries.keys():
             if book.verdicts[claim.id] != "undecided":
                 fields = {**vars(book.entries[name]), "verdict": None, "interval": (-1e300, 1e300), "id": name}
                 entries = {**book.entries, name: SimpleNamespace(**fields)}

@@ -91,7 +91,8 @@ def test_a_font_is_cut_to_the_signs_that_are_shown(tmp_path: Path) -> None:
     whole = path.stat().st_size
     signs = fonts.signs_of_formulas(["α <math><mi>h</mi><mo>&sum;</mo><mi>θ</mi></math> β"])
     assert {"∑", "θ", "𝜃", "h", "ℎ", "0", "Z", "𝑍"} <= signs
-    assert not {"α", "𝛼", "β"} & signs
+    assert not {"α", "𝛼", "β", "√"} & signs
+    assert "√" in fonts.signs_of_formulas(["<math><msqrt><mi>h</mi></msqrt></math>"])  # which stands in no text
     fonts.cut(path, signs, ["*"])
     assert path.stat().st_size < whole / 2
     with TTFont(path) as font:
@@ -128,3 +129,15 @@ def test_a_drawing_changes_light_and_dark_but_not_its_hue_nor_its_picture() -> N
     assert red < green < blue  # a blue still, lighter than before
     assert blue > 0x86
     assert "base64,#no" in night
+
+
+def test_a_drawing_lies_on_paper_by_night_where_its_words_compare_shades(tmp_path: Path) -> None:
+    name = "a" * 64
+    (tmp_path / f"{name}.svg").write_text(
+        '<svg width="4pt" height="3pt"><image href="data:,"/></svg>', encoding="utf-8"
+    )
+    for words, kind in (("bright band", "only-dark"), ("the darker, the further", "on-paper"), ("bars", "drawn wide")):
+        page = f'<figure><img src="_images/{name}.svg"><figcaption>{words}</figcaption></figure>'
+        found = figures.fitted(page, tmp_path, {})
+        assert next(one for one in ("only-dark", "on-paper", "drawn wide") if one in found) == kind
+        assert found.count("<img") == 1 + (kind == "only-dark")

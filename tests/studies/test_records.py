@@ -20,7 +20,7 @@ from rnncourse.studies.sweeps import folded
 from tools.records import changed
 
 BOOK = Path(__file__).parents[2] / "book"
-FAMILIES = ("longer", "slower-bilstm", "windows", "ablation", "absolute", "origins")
+FAMILIES = ("longer", "windows", "ablation", "absolute", "origins")
 UNFINISHED = {"imdb-gradients-faster", *(f"next-minute-{family}" for family in FAMILIES)}
 RECORDED = [name for name in studies() if (BOOK / "results" / f"{name}.json").exists()]
 
