@@ -12,7 +12,9 @@ from sphinx.application import Sphinx
 SVG = "image/svg+xml"
 TELEPHONE = "(max-width: 600px)"
 POINT = 4 / 3  # CSS pixels
-NOTE = '<p class="stacked">Here the panels stand one below the other, the left one first.</p>'
+NOTE = '<p class="stacked">Here the panels stand {}.</p>'
+STACKED, PAIRED = "one below the other, the left one first", "in pairs, one pair below the other, from the left"
+PAIRS = 4  # panels side by side, from which on a narrow drawing has pairs
 
 _FIGURE = re.compile(
     r"""(<figure\b[^>]*>\s*(?:<div\ class="figure-frame">)?)
@@ -77,7 +79,8 @@ def fitted(page: str, drawings: Path, small: Mapping[str, Mapping[str, Any]]) ->
         said = small.get(name)
         narrow, kinds = "".join(said["narrow"]) if said else "", [] if said else ["wide"]
         if said and said["beside"] > 1 and _SIDES.search(after):
-            after = after.replace("</figcaption>", f"{NOTE}</figcaption>")
+            order = NOTE.format(PAIRED if said["beside"] >= PAIRS else STACKED)
+            after = after.replace("</figcaption>", f"{order}</figcaption>")
         if not _LIGHT.search(tag + after):
             return f"{before}{picture(tag, up, name, wide, narrow, kinds)}{after}"
         if _RASTER not in wide or _SHADES.search(tag + after):

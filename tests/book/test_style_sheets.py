@@ -141,3 +141,12 @@ def test_a_drawing_lies_on_paper_by_night_where_its_words_compare_shades(tmp_pat
         found = figures.fitted(page, tmp_path, {})
         assert next(one for one in ("only-dark", "on-paper", "drawn wide") if one in found) == kind
         assert found.count("<img") == 1 + (kind == "only-dark")
+
+
+def test_a_note_says_how_the_panels_of_a_narrow_drawing_stand(tmp_path: Path) -> None:
+    name, drawing = "a" * 64, '<svg width="4pt" height="3pt"></svg>'
+    (tmp_path / f"{name}.svg").write_text(drawing, encoding="utf-8")
+    page = f'<figure><img src="_images/{name}.svg"><figcaption>Left: a. Right: b.</figcaption></figure>'
+    for beside, said in ((1, None), (2, figures.STACKED), (3, figures.STACKED), (4, figures.PAIRED)):
+        found = figures.fitted(page, tmp_path, {name: {"narrow": drawing, "beside": beside}})
+        assert found.count("Here the panels") == found.count(said or "Here the panels") == (said is not None)
