@@ -143,7 +143,7 @@ def test_a_chapter_that_is_opened_run_and_saved_keeps_its_text(page: Page, lab: 
     page.set_default_timeout(SECONDS * 1000)
     text = lab.tree / "book" / "chapters" / f"{CHAPTER}.md"
     pair = lab.tree / "book" / "notebooks" / f"{CHAPTER}.ipynb"
-    before, copied = text.read_text(encoding="utf-8"), pair.stat().st_mtime_ns
+    before, copied = text.read_text(encoding="utf-8"), [path.stat().st_mtime_ns for path in (pair, text)]
     # With no tab of another notebook: its kernel is the one that the status line would call idle.
     page.goto(f"{lab.address}/lab/workspaces/chapter/tree/book/notebooks/{CHAPTER}.ipynb?token={lab.token}&reset")
     expect(page.get_by_role("button", name="| Idle")).to_be_visible(timeout=SECONDS * 1000)
@@ -154,8 +154,13 @@ def test_a_chapter_that_is_opened_run_and_saved_keeps_its_text(page: Page, lab: 
     expect(waiting).to_have_count(0, timeout=10 * SECONDS * 1000)
     page.get_by_role("menuitem", name="File", exact=True).click()  # a key goes to whatever has the focus by now
     page.get_by_role("menuitem", name=re.compile("^Save Notebook(?! As)")).click()
+
+    def saved() -> bool:
+        """Whether both halves have been written since: the text comes second, and is empty for a moment."""
+        return all(path.stat().st_mtime_ns > was for path, was in zip((pair, text), copied, strict=True))
+
     end = time.monotonic() + SECONDS
-    while pair.stat().st_mtime_ns == copied and time.monotonic() < end:
+    while not (saved() and text.read_text(encoding="utf-8") == before) and time.monotonic() < end:
         time.sleep(0.2)
-    assert pair.stat().st_mtime_ns > copied, "it was not saved"
+    assert saved(), "it was not saved"
     assert text.read_text(encoding="utf-8") == before
