@@ -61,3 +61,10 @@ def test_a_formula_is_parted_where_nothing_is_open() -> None:
 def test_the_name_of_a_function_leaves_room_only_for_what_follows() -> None:
     followed = {r"\tanh": False, r"\phi = \tanh": False, r"\tanh x": True, r"\tanh' x": True}
     assert {tex: "mspace" in mathml(tex, display=False) for tex in followed} == followed
+
+
+def test_a_browser_draws_no_sign_by_itself_but_roots_for_which_the_cut_font_keeps_one() -> None:
+    tags = {tag for tex, display in formulas().items() for tag in re.findall(r"<(\w+)", mathml(tex, display=display))}
+    rows = {"math", "mrow", "mstyle", "mspace", "mpadded", "mphantom", "mtable", "mtr", "mtd"}
+    around = {"mfrac", "msub", "msup", "msubsup", "munder", "mover", "munderover"}
+    assert tags - rows - around - {"mtext", "mi", "mn", "mo"} == {"msqrt"}
