@@ -14,7 +14,7 @@ TELEPHONE = "(max-width: 600px)"
 POINT = 4 / 3  # CSS pixels
 NOTE = '<p class="stacked">Here the panels stand {}.</p>'
 STACKED, PAIRED = "one below the other, the left one first", "in pairs, one pair below the other, from the left"
-PAIRS = 4  # panels side by side, from which on a narrow drawing has pairs
+PAIRS = 4  # panels side by side, from which on `screens.stack` sets pairs
 
 _FIGURE = re.compile(
     r"""(<figure\b[^>]*>\s*(?:<div\ class="figure-frame">)?)
@@ -30,7 +30,7 @@ _RASTER = "<image"
 _COLOUR = re.compile(r"#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})\b")
 _PAPER = re.compile(r"fill: #ffffff\b")
 _LIGHT = re.compile(r"\b(?:dark|darker|bright|black|white)\b", re.IGNORECASE)
-_SHADES = re.compile(r"\b(?:darker|lighter|black|white)\b", re.IGNORECASE)
+_SHADES = re.compile(r"\b(?:darker|black|white)\b", re.IGNORECASE)
 _SIDES = re.compile(r"\b(?:left|right|middle)\b", re.IGNORECASE)
 
 
